@@ -1,0 +1,294 @@
+"""What does the journal add up to?
+
+``Books`` is the projection of all facts: orders, ledger, ceilings, locks, flows, trading state. It can always be
+rebuilt by folding the facts from the first; the journal keeps a copy in memory and a checkpoint on disk.
+
+Rules of this file: ``apply`` is the only writer; it looks at nothing but the books and the fact; what it cannot
+apply raises and changes nothing.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from bot.domain import events
+from bot.domain.errors import InvariantViolated
+from bot.domain.ids import Asset, ClientOrderId, Currency, Symbol, VenueId
+from bot.domain.orders import Fill, Order, OrderEvent, Purpose, next_state
+from bot.domain.policy import TradingState
+from bot.domain.portfolio import WalletKind
+from bot.domain.units import ZERO
+
+Leg = tuple[VenueId, Symbol]
+
+#: How long increasing fills are remembered for the turnover limit.
+_TURNOVER_WINDOW = timedelta(hours=24)
+
+
+@dataclass(slots=True, kw_only=True)
+class LegLedger:
+    """What one contract has brought and cost, from our fills alone.
+
+    Linear profit at a mark is ``cash_quote + contracts × contract size × mark + funding − fees``: no average entry
+    is needed, so nothing is lost to rounding.
+    """
+
+    #: Signed position that our fills add up to.
+    contracts: Decimal = ZERO
+    #: Σ −signed contracts × price; multiplied by the contract size it is cash.
+    cash_contract_value: Decimal = ZERO
+    #: Σ signed contracts ÷ price, which an inverse contract's profit is made of.
+    inverse_contract_value: Decimal = ZERO
+    #: Funding received, in the settlement currency.
+    funding: Decimal = ZERO
+    #: Fees paid, per currency.
+    fees_paid: dict[Currency, Decimal] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ceiling:
+    """A bound on |delta| of an asset that protection has left behind."""
+
+    asset: Asset
+    cause: str
+    max_delta_base: Decimal
+    set_at: datetime
+    release_at: datetime | None
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuspectedFlow:
+    """A change of holdings that waits for the owner's word or for time."""
+
+    asset: Asset
+    from_base: Decimal
+    to_base: Decimal
+    since: datetime
+
+
+@dataclass(slots=True, kw_only=True)
+class Books:
+    """The state that all facts add up to. Read it anywhere; only ``apply`` writes it."""
+
+    #: Number of the last fact that is in.
+    sequence: int = 0
+    epoch: str = ""
+    epochs: set[str] = field(default_factory=set)
+    #: Orders that are not final, and the final ones of the last look-back (see ``FINAL_KEPT``).
+    orders: dict[ClientOrderId, Order] = field(default_factory=dict)
+    ledgers: dict[Leg, LegLedger] = field(default_factory=dict)
+    settled_profit_quote: Decimal = ZERO
+    ceilings: dict[tuple[Asset, str], Ceiling] = field(default_factory=dict)
+    #: What the owner or the bot has set; combined with other causes where it is used.
+    trading_state: TradingState = TradingState.NORMAL
+    trading_state_why: str = ""
+    #: Holdings that are taken as meant; empty until the first look.
+    accepted_holdings: dict[Asset, Decimal] = field(default_factory=dict)
+    flows: dict[Asset, SuspectedFlow] = field(default_factory=dict)
+    wallet_baselines: dict[tuple[VenueId, WalletKind, Currency], Decimal] = field(default_factory=dict)
+    corrections: dict[Asset, Decimal] = field(default_factory=dict)
+    unprotected: dict[Leg, tuple[datetime, str]] = field(default_factory=dict)
+    locks: dict[Leg, tuple[datetime, str]] = field(default_factory=dict)
+    last_look_at: datetime | None = None
+    last_look_index_prices: dict[Asset, Decimal] = field(default_factory=dict)
+    #: Newest trade and funding time that is booked, per venue: where the next read starts.
+    fills_until: dict[VenueId, datetime] = field(default_factory=dict)
+    funding_until: dict[VenueId, datetime] = field(default_factory=dict)
+    #: Fills that increased exposure within the last day: (when, contracts × price, leg).
+    recent_increases: list[tuple[datetime, Decimal, Leg]] = field(default_factory=list)
+
+    def working_orders(self) -> list[Order]:
+        """Return the orders that are not final, oldest first."""
+        return [order for order in self.orders.values() if not order.state.is_final]
+
+    def ledger(self, venue: VenueId, symbol: Symbol) -> LegLedger:
+        """Return a contract's ledger, empty where nothing was ever traded."""
+        return self.ledgers.get((venue, symbol), LegLedger())
+
+
+#: Final orders stay in the books this long, for late fills and for the eye.
+FINAL_KEPT = timedelta(days=2)
+
+
+def apply(books: Books, fact: events.Fact) -> None:
+    """Fold one fact into the books.
+
+    Raises:
+        InvariantViolated: the fact contradicts the books; they are unchanged.
+    """
+    handler = _HANDLERS.get(type(fact))
+    if handler is not None:
+        handler(books, fact)
+
+
+def _opened(books: Books, fact: events.JournalOpened) -> None:
+    books.epoch = fact.epoch
+    books.epochs.add(fact.epoch)
+
+
+def _intended(books: Books, fact: events.OrderIntended) -> None:
+    key = fact.intent.client_order_id
+    if key in books.orders:
+        raise InvariantViolated(f"order {key} was intended twice")
+    books.orders[key] = Order(intent=fact.intent)
+
+
+def _changed(books: Books, fact: events.OrderChanged) -> None:
+    order = books.orders.get(fact.client_order_id)
+    if order is None:
+        raise InvariantViolated(f"order {fact.client_order_id} changed without an intent")
+    order.state = next_state(order.state, fact.event)
+    order.venue_order_id = fact.venue_order_id or order.venue_order_id
+    order.reason = fact.reason or order.reason
+
+
+def _filled(books: Books, fact: events.TradeFilled) -> None:
+    fill = fact.fill
+    order = books.orders.get(fill.client_order_id) if fill.client_order_id else None
+    if order is not None:
+        filled = order.filled_contracts + fill.contracts
+        is_full = filled >= order.intent.contracts
+        order.state = next_state(order.state, OrderEvent.FULLY_FILLED if is_full else OrderEvent.PART_FILLED)
+        order.filled_contracts = filled
+        order.filled_value += fill.contracts * fill.price
+        order.venue_order_id = fill.venue_order_id or order.venue_order_id
+    _book_trade(books, fill)
+    if order is not None and not order.intent.reduce_only and order.intent.purpose is Purpose.HEDGE:
+        _remember_increase(books, fill)
+    before = books.fills_until.get(fill.venue)
+    books.fills_until[fill.venue] = max(before, fill.filled_at) if before else fill.filled_at
+
+
+def _book_trade(books: Books, fill: Fill) -> None:
+    ledger = books.ledgers.setdefault((fill.venue, fill.symbol), LegLedger())
+    signed = fill.contracts * fill.side.sign
+    ledger.contracts += signed
+    ledger.cash_contract_value -= signed * fill.price
+    ledger.inverse_contract_value += signed / fill.price
+    ledger.fees_paid[fill.fee_currency] = ledger.fees_paid.get(fill.fee_currency, ZERO) + fill.fee_paid
+
+
+def _remember_increase(books: Books, fill: Fill) -> None:
+    horizon = fill.filled_at - _TURNOVER_WINDOW
+    books.recent_increases = [entry for entry in books.recent_increases if entry[0] > horizon]
+    books.recent_increases.append((fill.filled_at, fill.contracts * fill.price, (fill.venue, fill.symbol)))
+
+
+def _funded(books: Books, fact: events.FundingSettled) -> None:
+    ledger = books.ledgers.setdefault((fact.venue, fact.symbol), LegLedger())
+    ledger.funding += fact.amount
+    before = books.funding_until.get(fact.venue)
+    books.funding_until[fact.venue] = max(before, fact.settled_at) if before else fact.settled_at
+
+
+def _adopted(books: Books, fact: events.PositionAdopted) -> None:
+    ledger = books.ledgers.setdefault((fact.venue, fact.symbol), LegLedger())
+    missing = fact.contracts - ledger.contracts
+    ledger.contracts = fact.contracts
+    ledger.cash_contract_value -= missing * fact.mark_price
+    ledger.inverse_contract_value += missing / fact.mark_price
+
+
+def _ceiling_set(books: Books, fact: events.CeilingSet) -> None:
+    books.ceilings[fact.asset, fact.cause] = Ceiling(
+        asset=fact.asset,
+        cause=fact.cause,
+        max_delta_base=fact.max_delta_base,
+        set_at=fact.at,
+        release_at=fact.release_at,
+        why=fact.why,
+    )
+
+
+def _ceiling_released(books: Books, fact: events.CeilingReleased) -> None:
+    books.ceilings.pop((fact.asset, fact.cause), None)
+
+
+def _state_set(books: Books, fact: events.TradingStateSet) -> None:
+    books.trading_state = fact.state
+    books.trading_state_why = fact.why
+
+
+def _profit_settled(books: Books, fact: events.HedgeProfitSettled) -> None:
+    books.settled_profit_quote += fact.amount_quote
+
+
+def _holdings_accepted(books: Books, fact: events.HoldingsAccepted) -> None:
+    books.accepted_holdings.update(fact.holdings_base)
+    for asset in fact.holdings_base:
+        books.flows.pop(asset, None)
+
+
+def _flow_suspected(books: Books, fact: events.FlowSuspected) -> None:
+    books.flows[fact.asset] = SuspectedFlow(
+        asset=fact.asset, from_base=fact.from_base, to_base=fact.to_base, since=fact.at
+    )
+
+
+def _anchored(books: Books, fact: events.WalletAnchored) -> None:
+    books.wallet_baselines[fact.venue, fact.wallet, fact.currency] = fact.baseline
+
+
+def _correction_started(books: Books, fact: events.CorrectionStarted) -> None:
+    books.corrections[fact.asset] = fact.gap
+
+
+def _correction_ended(books: Books, fact: events.CorrectionEnded) -> None:
+    books.corrections.pop(fact.asset, None)
+
+
+def _unprotected(books: Books, fact: events.LegUnprotected) -> None:
+    books.unprotected.setdefault((fact.venue, fact.symbol), (fact.at, fact.why))
+
+
+def _protected(books: Books, fact: events.LegProtected) -> None:
+    books.unprotected.pop((fact.venue, fact.symbol), None)
+
+
+def _locked(books: Books, fact: events.SymbolLocked) -> None:
+    books.locks.setdefault((fact.venue, fact.symbol), (fact.at, fact.why))
+
+
+def _unlocked(books: Books, fact: events.SymbolUnlocked) -> None:
+    books.locks.pop((fact.venue, fact.symbol), None)
+
+
+def _looked(books: Books, fact: events.LookTaken) -> None:
+    books.last_look_at = fact.at
+    if fact.index_prices:
+        books.last_look_index_prices = dict(fact.index_prices)
+    horizon = fact.at - FINAL_KEPT
+    old = [
+        key
+        for key, order in books.orders.items()
+        if order.state.is_final and order.intent.intended_at < horizon
+    ]
+    for key in old:
+        del books.orders[key]
+
+
+#: Facts that are not listed here are kept for the reader and change nothing.
+_HANDLERS: dict[type[events.Fact], Callable[..., None]] = {
+    events.JournalOpened: _opened,
+    events.OrderIntended: _intended,
+    events.OrderChanged: _changed,
+    events.TradeFilled: _filled,
+    events.FundingSettled: _funded,
+    events.PositionAdopted: _adopted,
+    events.CeilingSet: _ceiling_set,
+    events.CeilingReleased: _ceiling_released,
+    events.TradingStateSet: _state_set,
+    events.HedgeProfitSettled: _profit_settled,
+    events.HoldingsAccepted: _holdings_accepted,
+    events.FlowSuspected: _flow_suspected,
+    events.WalletAnchored: _anchored,
+    events.CorrectionStarted: _correction_started,
+    events.CorrectionEnded: _correction_ended,
+    events.LegUnprotected: _unprotected,
+    events.LegProtected: _protected,
+    events.SymbolLocked: _locked,
+    events.SymbolUnlocked: _unlocked,
+    events.LookTaken: _looked,
+}

@@ -1,0 +1,276 @@
+"""Which facts does the journal keep?
+
+Every fact is in the past tense, complete in itself, and carries when it happened. ``books.apply`` folds them into
+the state that decisions need; nothing else may change that state. Fields may be added with a default, never renamed.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from bot.domain.ids import Asset, ClientOrderId, Currency, CycleId, Symbol, VenueId, VenueOrderId
+from bot.domain.orders import Fill, OrderEvent, OrderIntent
+from bot.domain.policy import TradingState
+from bot.domain.portfolio import WalletKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """Something that happened."""
+
+    at: datetime
+
+    @property
+    def dedup_key(self) -> str | None:
+        """A key that the journal keeps unique: the same fact offered twice is kept once."""
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalOpened(Fact):
+    """A journal was created or restored and got a new epoch."""
+
+    epoch: str
+    #: ``created`` or ``restored``.
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BotStarted(Fact):
+    """A process took the journal."""
+
+    version: str
+    mode: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BotStopped(Fact):
+    """The process ended in good order."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookTaken(Fact):
+    """One decide-and-act pass ended."""
+
+    cycle_id: CycleId
+    #: What made it due: ``start``, ``calendar``, ``move`` or ``command``.
+    trigger: str
+    #: ``in_band``, ``traded``, ``refused`` or ``skipped``.
+    outcome: str
+    #: The numbers it was decided on, as JSON text; empty when nothing was decided.
+    document: str = ""
+    #: Index price per asset, from which the large-move trigger measures.
+    index_prices: Mapping[Asset, Decimal]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderIntended(Fact):
+    """An order is about to be sent."""
+
+    intent: OrderIntent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderChanged(Fact):
+    """Something was learned about an order."""
+
+    client_order_id: ClientOrderId
+    event: OrderEvent
+    venue_order_id: VenueOrderId | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelRequested(Fact):
+    """A cancel is about to be sent."""
+
+    client_order_id: ClientOrderId
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TradeFilled(Fact):
+    """A trade of the account was booked. ``at`` is when it was booked, ``fill.filled_at`` when it happened."""
+
+    fill: Fill
+
+    @property
+    def dedup_key(self) -> str | None:
+        """Venue, symbol and trade id."""
+        return f"fill/{self.fill.venue}/{self.fill.symbol}/{self.fill.trade_id}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FundingSettled(Fact):
+    """A funding payment was settled by the venue."""
+
+    venue: VenueId
+    symbol: Symbol
+    #: The venue's own number of the transaction.
+    transaction_id: str
+    currency: Currency
+    #: + when received.
+    amount: Decimal
+    rate: Decimal
+    #: Signed, long +, at the mark of the settlement.
+    notional_quote: Decimal
+    settled_at: datetime
+
+    @property
+    def dedup_key(self) -> str | None:
+        """Venue, symbol and transaction."""
+        return f"funding/{self.venue}/{self.symbol}/{self.transaction_id}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PositionAdopted(Fact):
+    """A position that existed before became ours, at its mark."""
+
+    venue: VenueId
+    symbol: Symbol
+    contracts: Decimal
+    mark_price: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CeilingSet(Fact):
+    """A protective reduction bounded |delta| of an asset; the lowest of several wins."""
+
+    asset: Asset
+    #: ``stop_out``, ``stop_floor``, ``unprotected``, ``margin``, ``funding`` or ``breaker``.
+    cause: str
+    max_delta_base: Decimal
+    #: Released at this time; None when another condition releases it.
+    release_at: datetime | None
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CeilingReleased(Fact):
+    """A ceiling ended."""
+
+    asset: Asset
+    cause: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TradingStateSet(Fact):
+    """Somebody or something changed what the bot may do."""
+
+    state: TradingState
+    #: Who asked: ``owner``, ``bot`` or a caller's address.
+    caller: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HedgeProfitSettled(Fact):
+    """The owner moved money between hedge profit and holdings; + takes it out of V."""
+
+    amount_quote: Decimal
+    caller: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldingsAccepted(Fact):
+    """The holdings of these assets are what the owner means to have."""
+
+    holdings_base: Mapping[Asset, Decimal]
+    #: ``start``, ``drifted`` (small or explained), ``confirmed``, ``declared`` or ``settled``.
+    how: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlowSuspected(Fact):
+    """Holdings of an asset changed by more than our own doing explains; increases wait."""
+
+    asset: Asset
+    from_base: Decimal
+    to_base: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WalletAnchored(Fact):
+    """The ledger and a futures wallet were made to agree; later differences are measured from here."""
+
+    venue: VenueId
+    wallet: WalletKind
+    currency: Currency
+    #: Margin balance − our ledger's profit in this currency, at this moment.
+    baseline: Decimal
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CorrectionStarted(Fact):
+    """An asset left its band: the way back is walked at each look until it is there."""
+
+    asset: Asset
+    #: The gap at the start, signed.
+    gap: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CorrectionEnded(Fact):
+    """The asset is where its correction was going, or the correction was dropped."""
+
+    asset: Asset
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegUnprotected(Fact):
+    """A position was found without a stop of its size."""
+
+    venue: VenueId
+    symbol: Symbol
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegProtected(Fact):
+    """The position has its stop again, read back from the venue."""
+
+    venue: VenueId
+    symbol: Symbol
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopFired(Fact):
+    """A resting stop traded: the exposure that the leg hedged is open again."""
+
+    venue: VenueId
+    symbol: Symbol
+    asset: Asset
+    client_order_id: ClientOrderId
+    contracts: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SymbolLocked(Fact):
+    """Journal and venue do not add up on this symbol: reduce only until they do."""
+
+    venue: VenueId
+    symbol: Symbol
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SymbolUnlocked(Fact):
+    """They add up again."""
+
+    venue: VenueId
+    symbol: Symbol
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandGiven(Fact):
+    """An owner's command was taken."""
+
+    command: str
+    caller: str
+    arguments: str

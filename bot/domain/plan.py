@@ -1,0 +1,183 @@
+"""What was decided, and why? Outputs of ``decisions``, read by the engine, ``plan``, ``status`` and the log."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from bot.domain.events import CeilingReleased, CeilingSet, CorrectionEnded, CorrectionStarted
+from bot.domain.ids import Asset, Currency, Symbol, VenueId
+from bot.domain.instruments import Instrument
+from bot.domain.orders import Side
+from bot.domain.policy import TradingState
+from bot.domain.portfolio import WalletKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssetLine:
+    """One asset's place in the plan; the fields are those of ``plan --json``."""
+
+    asset: Asset
+    index_price: Decimal
+    holding_base: Decimal
+    futures_delta_base: Decimal
+    exposure_quote: Decimal
+    weight: Decimal
+    target_weight: Decimal
+    #: weight − target; positive is over-weight.
+    gap: Decimal
+    #: Half-width of the band, in weight.
+    band: Decimal
+    is_outside_band: bool
+    #: What would bring the asset to its destination now; + buy, − sell.
+    hedge_need_quote: Decimal
+    #: The part of the need that no order of this plan carries: below a lot, refused, or short of capacity.
+    residual_quote: Decimal
+    #: What is done, or why nothing is. A short phrase.
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HedgeLeg:
+    """One order's worth of a plan, approved by the gate."""
+
+    instrument: Instrument
+    side: Side
+    #: Unsigned, on the lot.
+    contracts: Decimal
+    amount_base: Decimal
+    #: At the index price.
+    notional_quote: Decimal
+    #: True when it can only shrink the position it trades against.
+    reduce_only: bool
+    #: Fee + half spread, in basis points of notional.
+    expected_cost_bps: Decimal
+    #: Bound of the limit price, already on the tick, in the direction that is safe for the order.
+    limit_price: Decimal
+    index_price: Decimal
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProtectiveReduction:
+    """A leg that protection wants smaller, with the ceiling that keeps it so. Sent before everything else."""
+
+    leg: HedgeLeg
+    ceiling: CeilingSet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopTarget:
+    """The stop that should rest at the venue for one position."""
+
+    venue: VenueId
+    symbol: Symbol
+    asset: Asset
+    #: The side of the stop order, opposite to the position.
+    side: Side
+    #: Size of the position, unsigned.
+    contracts: Decimal
+    #: Where a new stop is put, on the tick.
+    trigger_price: Decimal
+    #: A stop that already rests between these is left where it is.
+    acceptable_low: Decimal
+    acceptable_high: Decimal
+    liquidation_price: Decimal | None
+    mark_price: Decimal
+
+
+class Rule(StrEnum):
+    """The gate's rules: why an increase was denied or trimmed."""
+
+    TRADING_STATE = "trading_state"
+    STALE_DATA = "stale_data"
+    PRICE_SANITY = "price_sanity"
+    LEVERAGE = "leverage"
+    MARGIN_TIER = "margin_tier"
+    CAPACITY = "capacity"
+    ORDER_SIZE = "order_size"
+    TURNOVER = "turnover"
+    ORDER_RATE = "order_rate"
+    FUNDING = "funding"
+    CEILING = "ceiling"
+    LOCKED = "locked"
+    UNKNOWN_ORDER = "unknown_order"
+    UNPROTECTED = "unprotected"
+    OWNER_FLOW = "owner_flow"
+    EXTERNAL_AGE = "external_age"
+    DEPEG = "depeg"
+    UNHEDGEABLE = "unhedgeable"
+    BELOW_MINIMUM = "below_minimum"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """An increase, or part of one, that is not done."""
+
+    asset: Asset
+    rule: Rule
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What the gate says of one leg: all of it, part of it, or nothing."""
+
+    approved_contracts: Decimal
+    refusals: tuple[Refusal, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarginLine:
+    """One futures wallet, before the plan and after it."""
+
+    venue: VenueId
+    wallet: WalletKind
+    currency: Currency
+    margin_balance: Decimal
+    maintenance_margin: Decimal
+    #: Maintenance ÷ balance; 1 is liquidation. None when the balance is not positive.
+    usage_frac: Decimal | None
+    #: Gross notional ÷ margin balance after the plan; None when the balance is not positive.
+    leverage_after: Decimal | None
+    #: What is left of the balance over the needed multiple of maintenance after the worst stress move, with the
+    #: whole need of the plan on; negative is the shortfall.
+    stress_surplus: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Valuation:
+    """V and what it is made of, in USD."""
+
+    holdings_quote: Decimal
+    #: Profit of our cash-settled futures less what was settled.
+    hedge_profit_quote: Decimal
+    #: Cash-like equity; counts in V with scope ``equity`` only.
+    cash_quote: Decimal
+    portfolio_value_quote: Decimal
+    #: Coins outside V: not targeted, or without an index.
+    ignored: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """One look's answer: everything to do, in order, and everything not done, with reasons."""
+
+    at: datetime
+    trading_state: TradingState
+    valuation: Valuation
+    lines: tuple[AssetLine, ...]
+    #: First of all.
+    reductions: tuple[ProtectiveReduction, ...] = ()
+    #: Reducing legs first.
+    legs: tuple[HedgeLeg, ...] = ()
+    #: For the positions as they are now; after fills they are asked for again.
+    stops: tuple[StopTarget, ...] = ()
+    refusals: tuple[Refusal, ...] = ()
+    margins: tuple[MarginLine, ...] = ()
+    #: Cash that is missing to carry the whole plan under the stress rule.
+    capacity_short_quote: Decimal = Decimal(0)
+    corrections: tuple[CorrectionStarted | CorrectionEnded, ...] = ()
+    ceilings_released: tuple[CeilingReleased, ...] = ()
+    #: Sentences that want the owner's eye: depegs, old declared holdings, aliases without a price.
+    warnings: tuple[str, ...] = field(default=())
