@@ -76,6 +76,8 @@ class Books:
     sequence: int = 0
     epoch: str = ""
     epochs: set[str] = field(default_factory=set)
+    #: When the journal was created; no trade before it is ours.
+    opened_at: datetime | None = None
     #: Orders that are not final, and the final ones of the last look-back (see ``FINAL_KEPT``).
     orders: dict[ClientOrderId, Order] = field(default_factory=dict)
     ledgers: dict[Leg, LegLedger] = field(default_factory=dict)
@@ -126,6 +128,7 @@ def apply(books: Books, fact: events.Fact) -> None:
 def _opened(books: Books, fact: events.JournalOpened) -> None:
     books.epoch = fact.epoch
     books.epochs.add(fact.epoch)
+    books.opened_at = books.opened_at or fact.at
 
 
 def _intended(books: Books, fact: events.OrderIntended) -> None:

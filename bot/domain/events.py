@@ -9,7 +9,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from bot.domain.ids import Asset, ClientOrderId, Currency, CycleId, Symbol, VenueId, VenueOrderId
+from bot.domain.ids import (
+    Asset,
+    ClientOrderId,
+    Currency,
+    CycleId,
+    Symbol,
+    VenueId,
+    VenueOrderId,
+)
 from bot.domain.orders import Fill, OrderEvent, OrderIntent
 from bot.domain.policy import TradingState
 from bot.domain.portfolio import WalletKind
@@ -146,6 +154,13 @@ class CeilingSet(Fact):
     #: Released at this time; None when another condition releases it.
     release_at: datetime | None
     why: str
+    #: What set it, when it must not be set twice for the same thing: a trade's key, for example.
+    source: str = ""
+
+    @property
+    def dedup_key(self) -> str | None:
+        """Asset, cause and source; none without a source."""
+        return f"ceiling/{self.asset}/{self.cause}/{self.source}" if self.source else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -248,6 +263,13 @@ class StopFired(Fact):
     asset: Asset
     client_order_id: ClientOrderId
     contracts: Decimal
+    #: Key of the trade that it was learned from.
+    source: str
+
+    @property
+    def dedup_key(self) -> str | None:
+        """One per trade."""
+        return f"stop_fired/{self.source}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,16 @@ from decimal import Decimal
 from enum import StrEnum
 
 from bot.domain.errors import InvariantViolated
-from bot.domain.ids import Asset, ClientOrderId, Currency, CycleId, Symbol, TradeId, VenueId, VenueOrderId
+from bot.domain.ids import (
+    Asset,
+    ClientOrderId,
+    Currency,
+    CycleId,
+    Symbol,
+    TradeId,
+    VenueId,
+    VenueOrderId,
+)
 
 
 class Side(StrEnum):
@@ -126,7 +135,8 @@ TRANSITIONS: dict[tuple[OrderState, OrderEvent], OrderState] = {
     # It was given up and shows up after all: the venue wins on facts.
     (_S.ABSENT, _E.ACCEPTED): _S.OPEN,
     **{(s, _E.REFUSED): _S.REJECTED for s in (_S.INTENDED, _S.UNKNOWN, _S.REJECTED)},
-    **{(s, _E.OUTCOME_LOST): _S.UNKNOWN for s in (_S.INTENDED, _S.UNKNOWN)},
+    # An order that was working and of which the venue now shows no trace is unknown again.
+    **{(s, _E.OUTCOME_LOST): _S.UNKNOWN for s in (_S.INTENDED, _S.UNKNOWN, _S.OPEN, _S.PARTIALLY_FILLED)},
     **{
         (s, _E.PART_FILLED): _S.PARTIALLY_FILLED
         for s in (_S.INTENDED, _S.UNKNOWN, _S.OPEN, _S.PARTIALLY_FILLED, _S.ABSENT)

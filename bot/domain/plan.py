@@ -5,7 +5,12 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from bot.domain.events import CeilingReleased, CeilingSet, CorrectionEnded, CorrectionStarted
+from bot.domain.events import (
+    CeilingReleased,
+    CeilingSet,
+    CorrectionEnded,
+    CorrectionStarted,
+)
 from bot.domain.ids import Asset, Currency, Symbol, VenueId
 from bot.domain.instruments import Instrument
 from bot.domain.orders import Side

@@ -1,0 +1,1 @@
+"""The outside world: translate and call, decide nothing."""

@@ -1,0 +1,205 @@
+"""What time is it, and how does time pass? The only file that reads a clock.
+
+Three clocks fit the ``Clock`` port: the machine's, one that runs faster (paper trading), and one that jumps from timer
+to timer (backtests, simulation). The engine cannot tell them apart.
+
+``SimulatedLoop`` is the proof of determinism: it refuses threads, executors, name look-ups and sockets, so nothing that
+runs on it can depend on anything but its inputs. With ``allow_io`` (paper trading as fast as it goes) sockets work and
+time jumps only while no I/O is ready.
+"""
+
+import asyncio
+import selectors
+import threading
+import time
+from collections.abc import Callable
+from contextvars import ContextVar
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Any
+
+from apscheduler.executors import base as executor_module
+from apscheduler.schedulers import base as scheduler_module
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+from bot.domain.errors import InvariantViolated
+from bot.ports import Clock
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> datetime:
+        """Return the wall time in UTC."""
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        """Return seconds since some moment, never backwards."""
+        return time.monotonic()
+
+    async def sleep(self, duration: timedelta) -> None:
+        """Sleep for ``duration``."""
+        await asyncio.sleep(duration.total_seconds())
+
+
+class ScaledClock:
+    """Market time that runs ``speed`` times as fast as the machine, from ``start``."""
+
+    def __init__(self, start: datetime, speed: float) -> None:
+        self._start = start
+        self.speed = speed
+        self._origin = time.monotonic()
+
+    def now(self) -> datetime:
+        """Return the market time."""
+        return self._start + timedelta(seconds=self.monotonic())
+
+    def monotonic(self) -> float:
+        """Return seconds of market time since the start."""
+        return (time.monotonic() - self._origin) * self.speed
+
+    async def sleep(self, duration: timedelta) -> None:
+        """Let ``duration`` of market time pass."""
+        await asyncio.sleep(duration.total_seconds() / self.speed)
+
+
+class LoopClock:
+    """The time of the running event loop, counted from ``start``; for simulated loops."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, start: datetime) -> None:
+        self._loop = loop
+        self._start = start
+        self._origin = loop.time()
+
+    def now(self) -> datetime:
+        """Return the simulated time, on whole microseconds."""
+        return self._start + timedelta(microseconds=round(self.monotonic() * 1e6))
+
+    def monotonic(self) -> float:
+        """Return simulated seconds since the start."""
+        return self._loop.time() - self._origin
+
+    async def sleep(self, duration: timedelta) -> None:
+        """Let ``duration`` of simulated time pass."""
+        await asyncio.sleep(duration.total_seconds())
+
+
+class _JumpingSelector(selectors.BaseSelector):
+    """Instead of waiting, make time pass."""
+
+    def __init__(self, jump: Callable[[float], None], inner: selectors.BaseSelector | None) -> None:
+        self._jump = jump
+        self._inner = inner
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        if self._inner is not None:
+            ready = self._inner.select(0)
+            if ready:
+                return ready
+        if timeout is None:
+            if self._inner is None:
+                raise InvariantViolated("the simulation waits for something that nothing will ever do")
+            return self._inner.select(None)
+        if timeout > 0:
+            self._jump(timeout)
+        return []
+
+    def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
+        if self._inner is None:
+            raise InvariantViolated("a socket was used in simulated time")
+        return self._inner.register(fileobj, events, data)
+
+    def unregister(self, fileobj: Any) -> selectors.SelectorKey:
+        if self._inner is None:
+            raise InvariantViolated("a socket was used in simulated time")
+        return self._inner.unregister(fileobj)
+
+    def modify(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
+        if self._inner is None:
+            raise InvariantViolated("a socket was used in simulated time")
+        return self._inner.modify(fileobj, events, data)
+
+    def get_map(self) -> Any:
+        return {} if self._inner is None else self._inner.get_map()
+
+    def get_key(self, fileobj: Any) -> selectors.SelectorKey:
+        if self._inner is None:
+            raise KeyError(fileobj)
+        return self._inner.get_key(fileobj)
+
+    def close(self) -> None:
+        if self._inner is not None:
+            self._inner.close()
+
+
+class SimulatedLoop(asyncio.SelectorEventLoop):
+    """An event loop whose time jumps to the next timer."""
+
+    def __init__(self, *, allow_io: bool = False) -> None:
+        self._simulated_time = 0.0
+        self._allows_io = allow_io
+        self._owner = threading.get_ident()
+        super().__init__(_JumpingSelector(self._jump, selectors.DefaultSelector() if allow_io else None))
+
+    def time(self) -> float:
+        """Return simulated seconds."""
+        return self._simulated_time
+
+    def _jump(self, timeout: float) -> None:
+        # To the timer itself, so that no rounding accumulates.
+        timers: list[asyncio.TimerHandle] = self._scheduled  # type: ignore[attr-defined]  # no public view of it
+        self._simulated_time = timers[0].when() if timers else self._simulated_time + timeout
+
+    def _make_self_pipe(self) -> None:
+        if self._allows_io:
+            super()._make_self_pipe()  # type: ignore[misc]  # not in typeshed
+
+    def _close_self_pipe(self) -> None:
+        if self._allows_io:
+            super()._close_self_pipe()  # type: ignore[misc]  # not in typeshed
+
+    def call_soon_threadsafe(self, callback: Any, *args: Any, context: Any = None) -> asyncio.Handle:
+        """Schedule from the loop's own thread; refuse other threads."""
+        if self._allows_io:
+            return super().call_soon_threadsafe(callback, *args, context=context)
+        if threading.get_ident() != self._owner:
+            raise InvariantViolated("another thread called into simulated time")
+        return self.call_soon(callback, *args, context=context)
+
+    def run_in_executor(self, executor: Any, func: Any, *args: Any) -> Any:
+        """Refuse: what a thread does has no place in simulated time."""
+        if self._allows_io:
+            return super().run_in_executor(executor, func, *args)
+        raise InvariantViolated(f"an executor was used in simulated time: {func!r}")
+
+    async def getaddrinfo(self, host: Any, port: Any, **options: Any) -> Any:
+        """Refuse name look-ups."""
+        if self._allows_io:
+            return await super().getaddrinfo(host, port, **options)
+        raise InvariantViolated(f"a name was looked up in simulated time: {host!r}")
+
+
+#: The clock that APScheduler reads in this context; tasks inherit it from the one that built the bot.
+_scheduler_clock: ContextVar[Clock | None] = ContextVar("_scheduler_clock", default=None)
+
+
+class _SchedulerDatetime(datetime):
+    """``datetime`` for APScheduler, whose ``now`` asks the injected clock."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> "datetime":  # type: ignore[override]  # a plain datetime will do
+        clock = _scheduler_clock.get()
+        return datetime.now(tz) if clock is None else clock.now().astimezone(tz)
+
+
+class ClockedScheduler(AsyncIOScheduler):
+    """APScheduler on the injected clock."""
+
+    def __init__(self, clock: Clock, **options: Any) -> None:
+        scheduler_module.datetime = _SchedulerDatetime
+        executor_module.datetime = _SchedulerDatetime
+        _scheduler_clock.set(clock)
+        self._speed = clock.speed if isinstance(clock, ScaledClock) else 1.0
+        super().__init__(**options)
+
+    def _start_timer(self, wait_seconds: float | None) -> None:
+        super()._start_timer(None if wait_seconds is None else wait_seconds / self._speed)

@@ -1,0 +1,136 @@
+"""Which trades and payments have happened? Books them once, and what follows from them in the same commit.
+
+A trade of a stop order is a stop-out: the exposure that the leg hedged is open again, so a ceiling is written with
+the very commit that books the trade. A crash cannot come between the two.
+"""
+
+from datetime import datetime, timedelta
+
+import structlog
+
+from bot.decisions.stops import ceiling_after_stop_out
+from bot.domain.events import Fact, StopFired, TradeFilled
+from bot.domain.ids import VenueId
+from bot.domain.orders import Fill, Order, Purpose
+from bot.engine.desk import Desk
+from bot.engine.reference import Reference
+
+log = structlog.get_logger()
+
+#: Venues stamp trades and list them in slightly different orders: read this much twice.
+_OVERLAP = timedelta(minutes=1)
+_FORCED = (Purpose.LIQUIDATION, Purpose.SETTLEMENT, Purpose.DELEVERAGE)
+
+
+class Bookkeeping:
+    """Reads trades and funding from the venues into the journal."""
+
+    def __init__(self, desk: Desk, reference: Reference) -> None:
+        self._desk = desk
+        self._reference = reference
+
+    async def book_trades(self, venue_id: VenueId) -> tuple[Fill, ...]:
+        """Book every trade that is not booked yet and return the new ones, oldest first."""
+        desk = self._desk
+        since = self._since(desk.journal.books.fills_until.get(venue_id))
+        fills = await desk.read(desk.venues[venue_id].fetch_fills(since))
+        facts: list[Fact] = []
+        for fill in fills:
+            if fill.symbol not in desk.policy.foreign_symbols:
+                facts.extend(self._facts_of(fill))
+        new = await desk.journal.record(*facts) if facts else ()
+        booked = tuple(fact.fill for fact in new if isinstance(fact, TradeFilled))
+        for fill in booked:
+            self._tell(fill)
+        return booked
+
+    async def book_funding(self, venue_id: VenueId) -> None:
+        """Book every funding payment that is not booked yet."""
+        desk = self._desk
+        since = self._since(desk.journal.books.funding_until.get(venue_id))
+        payments = await desk.read(desk.venues[venue_id].fetch_funding(since))
+        ours = [payment for payment in payments if payment.symbol not in desk.policy.foreign_symbols]
+        for fact in await desk.journal.record(*ours) if ours else ():
+            log.debug("Funding was settled", code="funding_settled", fact=fact)
+
+    def _since(self, until: datetime | None) -> datetime:
+        opened_at = self._desk.journal.books.opened_at or self._desk.clock.now()
+        return max(opened_at, until - _OVERLAP) if until else opened_at
+
+    def _facts_of(self, fill: Fill) -> list[Fact]:
+        now = self._desk.clock.now()
+        booked = TradeFilled(at=now, fill=fill)
+        order = self._order_of(fill)
+        is_stop = order is not None and order.intent.purpose is Purpose.STOP
+        if not is_stop and fill.forced not in _FORCED:
+            return [booked]
+        instrument = self._reference.instrument(fill.venue, fill.symbol)
+        source = booked.dedup_key or ""
+        after = self._desk.journal.books.ledger(fill.venue, fill.symbol).contracts
+        after += fill.contracts * fill.side.sign
+        facts: list[Fact] = [booked]
+        if order is not None and is_stop:
+            facts.append(
+                StopFired(
+                    at=now,
+                    venue=fill.venue,
+                    symbol=fill.symbol,
+                    asset=instrument.asset,
+                    client_order_id=order.intent.client_order_id,
+                    contracts=fill.contracts,
+                    source=source,
+                )
+            )
+        if fill.forced is not Purpose.SETTLEMENT:
+            facts.append(
+                ceiling_after_stop_out(
+                    instrument=instrument,
+                    remaining_contracts=after,
+                    mark_price=fill.price,
+                    policy=self._desk.policy,
+                    now=now,
+                    cause="stop_out" if is_stop else "forced",
+                    source=source,
+                )
+            )
+        return facts
+
+    def _order_of(self, fill: Fill) -> Order | None:
+        return self._desk.journal.books.orders.get(fill.client_order_id) if fill.client_order_id else None
+
+    def _tell(self, fill: Fill) -> None:
+        order = self._order_of(fill)
+        fields = {
+            "venue": fill.venue,
+            "symbol": fill.symbol,
+            "side": fill.side,
+            "contracts": fill.contracts,
+            "price": fill.price,
+            "client_order_id": fill.client_order_id,
+        }
+        log.info("A trade was booked", code="trade_booked", **fields)
+        if order is not None and order.intent.purpose is Purpose.STOP:
+            self._desk.alerts.raise_alert(
+                "stop_out",
+                f"The stop of {fill.symbol} traded at {fill.price}: the exposure it hedged is open again",
+                severity="critical",
+                cause=f"{fill.venue}/{fill.symbol}",
+                fields=fields,
+            )
+        elif fill.forced is not None:
+            self._desk.alerts.raise_alert(
+                "forced_trade",
+                f"The venue itself traded {fill.symbol} ({fill.forced}) at {fill.price}",
+                severity="critical",
+                cause=f"{fill.venue}/{fill.symbol}",
+                fields=fields,
+            )
+        elif order is None:
+            self._desk.alerts.raise_alert(
+                "foreign_trade",
+                f"Somebody else traded {fill.symbol}; it was booked as part of the hedge."
+                f" Reserve the symbol with TRIMTAB_FOREIGN={fill.symbol}:ignore to trade it by hand",
+                severity="warning",
+                cause=f"{fill.venue}/{fill.symbol}",
+                fields=fields,
+            )

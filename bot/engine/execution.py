@@ -1,0 +1,196 @@
+"""How is an order sent so that the journal can always answer "what happened to it?"
+
+The only caller of ``Venue.submit`` and ``Venue.cancel``. Rules of this file:
+
+- The intent is durable before the call leaves. An intent without an outcome *is* an unknown order.
+- Three outcomes: accepted, refused (proved), unknown. Nothing is ever sent twice; unknown orders are looked up.
+- What the venue says about an order becomes facts in one place, ``_learn``.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+
+import structlog
+
+from bot.domain.errors import (
+    VenueError,
+    VenueOutcomeUnknown,
+    VenueRefused,
+    VenueUnavailable,
+)
+from bot.domain.events import CancelRequested, Fact, OrderChanged
+from bot.domain.ids import ClientOrderId
+from bot.domain.orders import (
+    Order,
+    OrderDraft,
+    OrderEvent,
+    OrderIntent,
+    OrderState,
+    VenueOrder,
+)
+from bot.engine.bookkeeping import Bookkeeping
+from bot.engine.desk import Desk
+
+log = structlog.get_logger()
+
+#: Refusals that prove the opposite: an order with our id is already there.
+_ALREADY_THERE = "duplicate_client_order_id"
+_ENDED = {
+    OrderState.CANCELLED: OrderEvent.CANCEL_CONFIRMED,
+    OrderState.EXPIRED: OrderEvent.EXPIRED,
+    OrderState.REJECTED: OrderEvent.REFUSED,
+}
+
+
+class Execution:
+    """Sends, cancels and looks up orders."""
+
+    def __init__(self, desk: Desk, bookkeeping: Bookkeeping) -> None:
+        self._desk = desk
+        self._bookkeeping = bookkeeping
+        #: When an unknown order was first looked for, late enough to count, and not found.
+        self._missed_at: dict[ClientOrderId, datetime] = {}
+
+    async def place(self, drafts: Sequence[OrderDraft]) -> list[Order]:
+        """Journal all drafts in one commit, send each once, and return what became of them."""
+        intents = await self._desk.journal.record_intents(drafts, self._desk.clock.now())
+        return [await self._submit(intent) for intent in intents]
+
+    async def _submit(self, intent: OrderIntent) -> Order:
+        venue = self._desk.venues[intent.venue]
+        deadline = self._desk.policy.execution.call_timeout.total_seconds()
+        try:
+            async with asyncio.timeout(deadline):
+                seen = await venue.submit(intent)
+        except VenueRefused as refusal:
+            if refusal.code == _ALREADY_THERE:
+                return await self._change(intent, OrderEvent.OUTCOME_LOST, str(refusal))
+            return await self._change(intent, OrderEvent.REFUSED, str(refusal))
+        except (VenueOutcomeUnknown, VenueUnavailable, TimeoutError) as failure:
+            return await self._change(intent, OrderEvent.OUTCOME_LOST, str(failure))
+        if seen.client_order_id != intent.client_order_id:
+            return await self._change(
+                intent, OrderEvent.OUTCOME_LOST, "the reply does not carry our order id"
+            )
+        return await self._learn(self._order(intent.client_order_id), seen)
+
+    async def cancel(self, order: Order, reason: str) -> Order:
+        """Ask for a cancel and learn what the order ended as; it may turn out to have filled."""
+        intent = order.intent
+        now = self._desk.clock.now()
+        await self._desk.journal.record(
+            CancelRequested(at=now, client_order_id=intent.client_order_id, reason=reason)
+        )
+        venue = self._desk.venues[intent.venue]
+        try:
+            async with asyncio.timeout(self._desk.policy.execution.call_timeout.total_seconds()):
+                seen = await venue.cancel(intent.symbol, intent.client_order_id)
+        except VenueRefused:
+            return await self.look_up(order)
+        except (VenueOutcomeUnknown, VenueUnavailable, TimeoutError) as failure:
+            log.warning(
+                "The outcome of a cancel is not known; the order will be looked up",
+                code="cancel_unknown",
+                client_order_id=intent.client_order_id,
+                reason=str(failure),
+            )
+            return order
+        return await self._learn(order, seen)
+
+    async def look_up(self, order: Order) -> Order:
+        """Ask the venue what became of an order.
+
+        An order without a trace is closed as absent only after its validity window and the settle delay have passed,
+        it was missed twice, and its trades were looked for; until then it stays unknown.
+        """
+        intent = order.intent
+        venue = self._desk.venues[intent.venue]
+        try:
+            seen = await self._desk.read(venue.fetch_order(intent.symbol, intent.client_order_id))
+        except VenueError as failure:
+            log.warning(
+                "An order could not be looked up",
+                code="look_up_failed",
+                client_order_id=intent.client_order_id,
+                reason=str(failure),
+            )
+            return order
+        if seen is not None:
+            self._missed_at.pop(intent.client_order_id, None)
+            return await self._learn(order, seen)
+        await self._bookkeeping.book_trades(intent.venue)
+        if order.state in (OrderState.OPEN, OrderState.PARTIALLY_FILLED):
+            return await self._change(intent, OrderEvent.OUTCOME_LOST, "the venue shows no trace of it")
+        return await self._miss(order)
+
+    async def _miss(self, order: Order) -> Order:
+        if order.state.is_final:
+            return order
+        policy = self._desk.policy.execution
+        intent = order.intent
+        now = self._desk.clock.now()
+        if now < intent.intended_at + policy.validity + policy.settle_delay:
+            return order
+        missed_at = self._missed_at.setdefault(intent.client_order_id, now)
+        if missed_at == now:
+            return order
+        del self._missed_at[intent.client_order_id]
+        return await self._change(intent, OrderEvent.FOUND_ABSENT, "it never arrived")
+
+    async def learn(self, order: Order, seen: VenueOrder) -> Order:
+        """Take in what the venue says about an order, from a listing."""
+        return await self._learn(order, seen)
+
+    async def _learn(self, order: Order, seen: VenueOrder) -> Order:
+        if seen.filled_contracts > order.filled_contracts:
+            await self._bookkeeping.book_trades(order.intent.venue)
+        facts: list[Fact] = []
+        if seen.state is not OrderState.REJECTED and (
+            order.state in (OrderState.INTENDED, OrderState.UNKNOWN, OrderState.ABSENT)
+            or order.venue_order_id is None
+        ):
+            facts.append(self._fact(order.intent, OrderEvent.ACCEPTED, seen))
+        event = _ENDED.get(seen.state)
+        if event is not None and not order.state.is_final:
+            facts.append(self._fact(order.intent, event, seen))
+        if facts:
+            await self._desk.journal.record(*facts)
+            log.info(
+                "An order changed",
+                code="order_changed",
+                client_order_id=order.intent.client_order_id,
+                symbol=order.intent.symbol,
+                purpose=order.intent.purpose,
+                state=order.state,
+            )
+        return order
+
+    async def _change(self, intent: OrderIntent, event: OrderEvent, reason: str) -> Order:
+        await self._desk.journal.record(self._fact(intent, event, None, reason))
+        order = self._order(intent.client_order_id)
+        log.warning(
+            "An order did not go through"
+            if event is OrderEvent.REFUSED
+            else "The outcome of an order is not known",
+            code=f"order_{order.state}",
+            client_order_id=intent.client_order_id,
+            symbol=intent.symbol,
+            purpose=intent.purpose,
+            reason=reason,
+        )
+        return order
+
+    def _fact(
+        self, intent: OrderIntent, event: OrderEvent, seen: VenueOrder | None, reason: str = ""
+    ) -> OrderChanged:
+        return OrderChanged(
+            at=self._desk.clock.now(),
+            client_order_id=intent.client_order_id,
+            event=event,
+            venue_order_id=seen.venue_order_id if seen else None,
+            reason=reason,
+        )
+
+    def _order(self, client_order_id: ClientOrderId) -> Order:
+        return self._desk.journal.books.orders[client_order_id]

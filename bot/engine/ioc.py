@@ -1,0 +1,83 @@
+"""How is a leg worked at once? Limit orders with a bound, immediate or cancelled, a few rounds.
+
+Each round is sized from the venue's position, never from what we believe we have done.
+"""
+
+from decimal import Decimal
+
+from bot.domain.ids import CycleId
+from bot.domain.instruments import Instrument
+from bot.domain.orders import (
+    OrderDraft,
+    OrderState,
+    OrderType,
+    Purpose,
+    Side,
+    TimeInForce,
+)
+from bot.domain.plan import HedgeLeg
+from bot.domain.portfolio import AccountState
+from bot.domain.units import ZERO
+from bot.engine.desk import Desk
+from bot.engine.execution import Execution
+from bot.engine.snapshot import SnapshotGatherer
+
+
+class ImmediateStyle:
+    """Works one leg with IOC orders."""
+
+    def __init__(self, desk: Desk, gatherer: SnapshotGatherer, execution: Execution) -> None:
+        self._desk = desk
+        self._gatherer = gatherer
+        self._execution = execution
+
+    async def work(self, leg: HedgeLeg, cycle_id: CycleId, account: AccountState) -> AccountState:
+        """Trade a leg as far as its bound and the book allow; return the account as it is afterwards."""
+        instrument = leg.instrument
+        goal = _contracts(account, instrument) + leg.contracts * leg.side.sign
+        for _ in range(self._desk.policy.execution.max_rounds):
+            remaining = (goal - _contracts(account, instrument)) * leg.side.sign
+            contracts = min(instrument.floor_contracts(remaining), leg.contracts)
+            if not _is_worth_sending(contracts, leg):
+                break
+            (order,) = await self._execution.place([_draft(leg, contracts, cycle_id)])
+            account = await self._gatherer.read_account(instrument.venue)
+            if order.state not in (OrderState.FILLED, OrderState.EXPIRED, OrderState.CANCELLED):
+                # Refused, or not known: nothing more on this symbol until it is settled.
+                break
+            if order.filled_contracts == 0:
+                break
+        return account
+
+
+def _contracts(account: AccountState, instrument: Instrument) -> Decimal:
+    return next((p.contracts for p in account.positions if p.symbol == instrument.symbol), ZERO)
+
+
+def _is_worth_sending(contracts: Decimal, leg: HedgeLeg) -> bool:
+    if contracts <= 0:
+        return False
+    if leg.reduce_only:
+        return True
+    instrument = leg.instrument
+    return (
+        contracts >= instrument.min_contracts
+        and instrument.notional_quote(contracts, leg.limit_price) >= instrument.min_notional_quote
+    )
+
+
+def _draft(leg: HedgeLeg, contracts: Decimal, cycle_id: CycleId) -> OrderDraft:
+    return OrderDraft(
+        venue=leg.instrument.venue,
+        symbol=leg.instrument.symbol,
+        asset=leg.instrument.asset,
+        side=Side(leg.side),
+        type=OrderType.LIMIT,
+        contracts=contracts,
+        price=leg.limit_price,
+        time_in_force=TimeInForce.IOC,
+        reduce_only=leg.reduce_only,
+        purpose=Purpose.HEDGE,
+        decision_price=leg.index_price,
+        cycle_id=cycle_id,
+    )

@@ -1,0 +1,318 @@
+"""Does every position have its stop? Makes what rests at the venue equal to what ``decisions.stops`` asks for.
+
+Rules of this file:
+
+- A new stop is placed and read back before the one it replaces is cancelled; a position is never without one on purpose.
+- A stop whose outcome is unknown is looked up, and no second one is sent until it is settled.
+- Orphans, stops without a position, are cancelled.
+- A leg without its stop is journalled at once and alerted after a deadline; then the ladder of
+  ``decisions.unprotected`` is climbed.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+import structlog
+
+from bot.decisions.stops import StopPlan, want_stops
+from bot.decisions.unprotected import Rung, rung_after
+from bot.domain.books import Leg
+from bot.domain.errors import DataError, VenueError
+from bot.domain.events import CeilingSet, LegProtected, LegUnprotected
+from bot.domain.ids import CycleId, VenueId
+from bot.domain.instruments import Instrument
+from bot.domain.market import Quote
+from bot.domain.orders import (
+    Order,
+    OrderDraft,
+    OrderState,
+    OrderType,
+    Purpose,
+    Side,
+    TimeInForce,
+    VenueOrder,
+)
+from bot.domain.plan import ProtectiveReduction, StopTarget
+from bot.domain.portfolio import AccountState
+from bot.engine.desk import Desk
+from bot.engine.execution import Execution
+from bot.engine.reference import Reference
+from bot.engine.snapshot import SnapshotGatherer
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _View:
+    """What protection of one venue is decided on."""
+
+    account: AccountState
+    instruments: dict[Leg, Instrument]
+    quotes: dict[Leg, Quote]
+    plan: StopPlan
+
+
+class Protection:
+    """Keeps a stop of the position's size resting for every position."""
+
+    def __init__(
+        self, desk: Desk, gatherer: SnapshotGatherer, execution: Execution, reference: Reference
+    ) -> None:
+        self._desk = desk
+        self._gatherer = gatherer
+        self._execution = execution
+        self._reference = reference
+
+    async def check(self, now: datetime) -> None:
+        """Protect every venue; one that cannot be read does not keep the others waiting."""
+        async with self._desk.lock:
+            await self.protect_all(now)
+
+    async def protect_all(self, now: datetime) -> None:
+        """Protect every venue. The caller holds the desk."""
+        for venue_id in self._desk.venues:
+            try:
+                await self.protect(venue_id)
+            except (DataError, VenueError) as failure:
+                self._desk.alerts.raise_alert(
+                    "protection_blind",
+                    f"The protection of {venue_id} could not be checked: {failure}",
+                    severity="critical",
+                    cause=venue_id,
+                )
+            else:
+                self._desk.alerts.close_alert("protection_blind", cause=venue_id)
+
+    async def protect(self, venue_id: VenueId, account: AccountState | None = None) -> None:
+        """Make the resting stops of one venue equal to what they should be. The caller holds the desk."""
+        view = await self._view(venue_id, account)
+        for reduction in view.plan.reductions:
+            await self._reduce(reduction)
+        if view.plan.reductions:
+            view = await self._view(venue_id, None)
+        for target in view.plan.stops:
+            await self._protect_leg(target, view)
+        await self._sweep(view)
+
+    async def _view(self, venue_id: VenueId, account: AccountState | None) -> _View:
+        account = account or await self._gatherer.read_account(venue_id)
+        policy = self._desk.policy
+        held = {(venue_id, p.symbol) for p in account.positions if p.symbol not in policy.foreign_symbols}
+        await self._reference.refresh_histories()
+        instruments = {leg: self._reference.instrument(*leg) for leg in held}
+        quotes = await self._gatherer.read_quotes(venue_id, instruments)
+        plan = want_stops(
+            account,
+            instruments=instruments,
+            quotes=quotes,
+            daily_sigmas=self._reference.daily_sigmas,
+            policy=policy,
+            now=self._desk.clock.now(),
+        )
+        return _View(account=account, instruments=instruments, quotes=quotes, plan=plan)
+
+    async def _protect_leg(self, target: StopTarget, view: _View) -> None:
+        resting = self._resting_stops(target, view.account)
+        good = next((order for order in resting if _is_good(order, target)), None)
+        if good is None:
+            good = await self._place(target)
+        if good is None:
+            await self._note_unprotected(target, view)
+            return
+        for order in resting:
+            if order.client_order_id != good.client_order_id:
+                await self._drop(order, "replaced")
+        await self._note_protected(target)
+
+    def _resting_stops(self, target: StopTarget, account: AccountState) -> list[VenueOrder]:
+        return [
+            order
+            for order in account.open_orders
+            if order.symbol == target.symbol
+            and order.type is OrderType.STOP_MARKET
+            and order.client_order_id in self._desk.journal.books.orders
+        ]
+
+    async def _place(self, target: StopTarget) -> VenueOrder | None:
+        """Place a stop and return it as read back; None while it is not proved to rest."""
+        for order in self._pending_stops(target):
+            if not (await self._execution.look_up(order)).state.is_final:
+                return await self._read_back(order, target)
+        draft = OrderDraft(
+            venue=target.venue,
+            symbol=target.symbol,
+            asset=target.asset,
+            side=target.side,
+            type=OrderType.STOP_MARKET,
+            contracts=target.contracts,
+            price=None,
+            trigger_price=target.trigger_price,
+            time_in_force=TimeInForce.GTC,
+            reduce_only=True,
+            purpose=Purpose.STOP,
+            decision_price=target.mark_price,
+            cycle_id=self._cycle_id(),
+        )
+        (order,) = await self._execution.place([draft])
+        return await self._read_back(order, target)
+
+    def _pending_stops(self, target: StopTarget) -> list[Order]:
+        """Stops of this leg that may or may not have reached the venue."""
+        return [
+            order
+            for order in self._desk.journal.books.working_orders()
+            if order.state in (OrderState.INTENDED, OrderState.UNKNOWN)
+            and order.intent.purpose is Purpose.STOP
+            and order.intent.symbol == target.symbol
+            and order.intent.venue == target.venue
+        ]
+
+    async def _read_back(self, order: Order, target: StopTarget) -> VenueOrder | None:
+        if order.state is not OrderState.OPEN:
+            return None
+        venue = self._desk.venues[target.venue]
+        seen = await self._desk.read(venue.fetch_order(target.symbol, order.intent.client_order_id))
+        return seen if seen is not None and _is_good(seen, target) else None
+
+    async def _drop(self, resting: VenueOrder, reason: str) -> None:
+        orders = self._desk.journal.books.orders
+        order = orders.get(resting.client_order_id) if resting.client_order_id else None
+        if order is not None:
+            await self._execution.cancel(order, reason)
+
+    async def _sweep(self, view: _View) -> None:
+        """Cancel our stops on symbols without a position."""
+        held = {position.symbol for position in view.account.positions}
+        for order in view.account.open_orders:
+            if order.type is OrderType.STOP_MARKET and order.symbol not in held:
+                await self._drop(order, "no position left to protect")
+        for venue_id, symbol in list(self._desk.journal.books.unprotected):
+            if venue_id == view.account.venue and symbol not in held:
+                await self._close_unprotected(venue_id, symbol)
+
+    async def _note_protected(self, target: StopTarget) -> None:
+        if (target.venue, target.symbol) in self._desk.journal.books.unprotected:
+            await self._close_unprotected(target.venue, target.symbol)
+
+    async def _close_unprotected(self, venue_id: VenueId, symbol: str) -> None:
+        leg = next(leg for leg in self._desk.journal.books.unprotected if leg == (venue_id, symbol))
+        await self._desk.journal.record(
+            LegProtected(at=self._desk.clock.now(), venue=venue_id, symbol=leg[1])
+        )
+        self._desk.alerts.close_alert("unprotected", cause=f"{venue_id}/{symbol}")
+
+    async def _note_unprotected(self, target: StopTarget, view: _View) -> None:
+        now = self._desk.clock.now()
+        leg = (target.venue, target.symbol)
+        why = "no stop of the position's size rests at the venue"
+        if leg not in self._desk.journal.books.unprotected:
+            await self._desk.journal.record(
+                LegUnprotected(at=now, venue=target.venue, symbol=target.symbol, why=why)
+            )
+        since, _ = self._desk.journal.books.unprotected[leg]
+        rung = rung_after(now - since, self._desk.policy.stops)
+        if rung is Rung.RETRY:
+            return
+        self._desk.alerts.raise_alert(
+            "unprotected",
+            f"{target.symbol} has had no stop since {since:%Y-%m-%d %H:%M:%S} UTC; doing: {rung}",
+            severity="critical",
+            cause=f"{target.venue}/{target.symbol}",
+        )
+        await self._climb(rung, target, view)
+
+    async def _climb(self, rung: Rung, target: StopTarget, view: _View) -> None:
+        quote = view.quotes[target.venue, target.symbol]
+        closes_long = target.side is Side.SELL
+        is_through = (
+            quote.mark_price <= target.trigger_price
+            if closes_long
+            else quote.mark_price >= target.trigger_price
+        )
+        instrument = view.instruments[target.venue, target.symbol]
+        if rung is Rung.FLATTEN or is_through:
+            await self._shrink(target, target.contracts, instrument, quote)
+        elif rung is Rung.REDUCE and not self._is_halved(target):
+            half = instrument.floor_contracts(target.contracts / 2)
+            await self._shrink(target, half or target.contracts, instrument, quote)
+
+    def _is_halved(self, target: StopTarget) -> bool:
+        return (target.asset, "unprotected") in self._desk.journal.books.ceilings
+
+    async def _shrink(
+        self, target: StopTarget, contracts: Decimal, instrument: Instrument, quote: Quote
+    ) -> None:
+        now = self._desk.clock.now()
+        left = instrument.base_from_contracts(target.contracts - contracts, quote.mark_price)
+        await self._desk.journal.record(
+            CeilingSet(
+                at=now,
+                asset=target.asset,
+                cause="unprotected",
+                max_delta_base=abs(left),
+                release_at=now + self._desk.policy.stops.ceiling_duration,
+                why=f"{target.symbol} could not be protected",
+            )
+        )
+        await self._send_reduction(target.venue, instrument, target.side, contracts, quote.mark_price)
+
+    async def _reduce(self, reduction: ProtectiveReduction) -> None:
+        leg = reduction.leg
+        self._desk.alerts.raise_alert(
+            "leg_reduced",
+            f"{leg.instrument.symbol} is made smaller by {leg.contracts} contracts: {leg.reason}",
+            severity="warning",
+            cause=f"{leg.instrument.venue}/{leg.instrument.symbol}",
+        )
+        await self._desk.journal.record(reduction.ceiling)
+        await self._send_reduction(
+            leg.instrument.venue, leg.instrument, leg.side, leg.contracts, leg.index_price
+        )
+
+    async def _send_reduction(
+        self, venue_id: VenueId, instrument: Instrument, side: Side, contracts: Decimal, price: Decimal
+    ) -> None:
+        if self._has_pending_reduction(venue_id, instrument):
+            return
+        draft = OrderDraft(
+            venue=venue_id,
+            symbol=instrument.symbol,
+            asset=instrument.asset,
+            side=side,
+            type=OrderType.MARKET,
+            contracts=contracts,
+            price=None,
+            time_in_force=TimeInForce.IOC,
+            reduce_only=True,
+            purpose=Purpose.DELEVERAGE,
+            decision_price=price,
+            cycle_id=self._cycle_id(),
+        )
+        await self._execution.place([draft])
+
+    def _has_pending_reduction(self, venue_id: VenueId, instrument: Instrument) -> bool:
+        """True while an earlier reduction of this leg may still trade: two could together take too much."""
+        return any(
+            order.intent.venue == venue_id
+            and order.intent.symbol == instrument.symbol
+            and order.intent.purpose is Purpose.DELEVERAGE
+            for order in self._desk.journal.books.working_orders()
+        )
+
+    def _cycle_id(self) -> CycleId:
+        books = self._desk.journal.books
+        return CycleId(f"{books.epoch}-p{books.sequence}")
+
+
+def _is_good(order: VenueOrder, target: StopTarget) -> bool:
+    """Return True when a resting order is the stop that the position needs."""
+    return (
+        order.state is OrderState.OPEN
+        and order.type is OrderType.STOP_MARKET
+        and order.side is target.side
+        and order.reduce_only
+        and order.contracts == target.contracts
+        and order.trigger_price is not None
+        and target.acceptable_low <= order.trigger_price <= target.acceptable_high
+    )

@@ -1,0 +1,213 @@
+"""What happens in one look? Snapshot → decide → journal → execute → protect."""
+
+import json
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+import structlog
+from structlog.contextvars import bound_contextvars
+
+from bot.decisions.cycle import decide
+from bot.decisions.flows import WalletQuestion, judge_flows, judge_wallets
+from bot.domain.errors import DataError, VenueError
+from bot.domain.events import Fact, LookTaken
+from bot.domain.ids import CycleId, VenueId
+from bot.domain.plan import Decision
+from bot.domain.portfolio import AccountState
+from bot.domain.snapshot import Snapshot
+from bot.domain.units import edge_text
+from bot.engine.desk import Desk
+from bot.engine.documents import asset_entry, order_entry
+from bot.engine.ioc import ImmediateStyle
+from bot.engine.protection import Protection
+from bot.engine.snapshot import SnapshotGatherer
+
+log = structlog.get_logger()
+
+#: Called when a look's orders are done; backtests write their rows here.
+LookObserver = Callable[[Decision, datetime], None]
+
+
+class Rebalance:
+    """Takes looks."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        gatherer: SnapshotGatherer,
+        style: ImmediateStyle,
+        protection: Protection,
+        observers: Sequence[LookObserver] = (),
+    ) -> None:
+        self._desk = desk
+        self._gatherer = gatherer
+        self._style = style
+        self._protection = protection
+        self._observers = observers
+        #: The last look's answer, for ``status``.
+        self.last_decision: Decision | None = None
+        #: When a look last came to a decision; a skipped look does not count.
+        self.decided_at: datetime | None = None
+
+    async def look(self, trigger: str) -> Decision | None:
+        """Take one look and do what it says; None when it had to be skipped."""
+        async with self._desk.lock:
+            books = self._desk.journal.books
+            cycle_id = CycleId(f"{books.epoch}-{books.sequence}")
+            with bound_contextvars(cycle_id=cycle_id):
+                try:
+                    snapshot = await self._prepare()
+                    decision = self._decide(snapshot)
+                except (DataError, VenueError) as failure:
+                    await self._skip(cycle_id, trigger, failure)
+                    return None
+                self._desk.alerts.close_alert("look_skipped", cause="data")
+                await self._act(decision, snapshot, cycle_id, trigger)
+            return decision
+
+    async def preview(self) -> tuple[Decision, Snapshot]:
+        """Decide on fresh data and send nothing.
+
+        Raises:
+            DataError, VenueError: there is nothing to decide on.
+        """
+        async with self._desk.lock:
+            snapshot = await self._gatherer.gather()
+            return self._decide(snapshot), snapshot
+
+    async def _prepare(self) -> Snapshot:
+        snapshot = await self._gatherer.gather()
+        facts: list[Fact] = list(judge_flows(snapshot, self._desk.policy))
+        for answer in judge_wallets(snapshot, self._desk.policy):
+            if isinstance(answer, WalletQuestion):
+                self._ask(answer)
+            else:
+                facts.append(answer)
+        if facts:
+            await self._desk.journal.record(*facts)
+        for asset, flow in snapshot.books.flows.items():
+            self._desk.alerts.raise_alert(
+                "owner_flow",
+                f"Holdings of {asset} went from {flow.from_base} to {flow.to_base} without a trade of ours;"
+                f" increases wait. If it was you: trimtab confirm-flow {asset}",
+                severity="warning",
+                cause=asset,
+            )
+        for asset in self._desk.policy.assets:
+            if asset not in snapshot.books.flows:
+                self._desk.alerts.close_alert("owner_flow", cause=asset)
+        return snapshot
+
+    def _ask(self, question: WalletQuestion) -> None:
+        self._desk.alerts.raise_alert(
+            "wallet_moved",
+            f"The {question.wallet} wallet of {question.venue} differs by {question.difference} {question.currency} from"
+            " what trades, fees and funding explain. A deposit or withdrawal of yours? trimtab confirm-flow accepts it;"
+            " trimtab settle AMOUNT, if it was hedge profit that you moved",
+            severity="warning",
+            cause=f"{question.venue}/{question.wallet}/{question.currency}",
+        )
+
+    def _decide(self, snapshot: Snapshot) -> Decision:
+        return decide(snapshot, self._desk.policy, self._desk.clock.now())
+
+    async def _skip(self, cycle_id: CycleId, trigger: str, failure: Exception) -> None:
+        self._desk.alerts.raise_alert(
+            "look_skipped", f"A look was skipped: {failure}", severity="warning", cause="data"
+        )
+        await self._desk.journal.record(
+            LookTaken(
+                at=self._desk.clock.now(),
+                cycle_id=cycle_id,
+                trigger=trigger,
+                outcome="skipped",
+                document=json.dumps({"reason": str(failure)}),
+                index_prices={},
+            )
+        )
+
+    async def _act(self, decision: Decision, snapshot: Snapshot, cycle_id: CycleId, trigger: str) -> None:
+        self._log(decision, trigger)
+        self._warn(decision)
+        before = [*decision.ceilings_released, *decision.corrections]
+        if before:
+            await self._desk.journal.record(*before)
+        # Protection first: it also carries out the reductions that it asks for.
+        await self._protection.protect_all(decision.at)
+        await self._trade(decision, snapshot, cycle_id)
+        now = self._desk.clock.now()
+        has_traded = bool(decision.legs or decision.reductions)
+        fields = look_fields(decision)
+        await self._desk.journal.record(
+            LookTaken(
+                at=now,
+                cycle_id=cycle_id,
+                trigger=trigger,
+                outcome="traded" if has_traded else "refused" if decision.refusals else "in_band",
+                document=json.dumps(fields, separators=(",", ":")) if has_traded or decision.refusals else "",
+                index_prices={line.asset: line.index_price for line in decision.lines},
+            )
+        )
+        self.last_decision = decision
+        self.decided_at = now
+        for observer in self._observers:
+            observer(decision, now)
+
+    async def _trade(self, decision: Decision, snapshot: Snapshot, cycle_id: CycleId) -> None:
+        accounts: dict[VenueId, AccountState] = {}
+        for leg in decision.legs:
+            venue_id = leg.instrument.venue
+            account = accounts.get(venue_id)
+            if account is None:
+                # Protection may have traded since the snapshot was taken.
+                account = (
+                    await self._gatherer.read_account(venue_id)
+                    if decision.reductions
+                    else snapshot.accounts[venue_id]
+                )
+            accounts[venue_id] = await self._style.work(leg, cycle_id, account)
+            await self._protection.protect(venue_id, accounts[venue_id])
+
+    def _warn(self, decision: Decision) -> None:
+        if decision.capacity_short_quote > 0:
+            self._desk.alerts.raise_alert(
+                "capacity_short",
+                f"Needs {decision.capacity_short_quote:.0f} USDT more to hold the targets",
+                severity="warning",
+                cause="capacity",
+            )
+        else:
+            self._desk.alerts.close_alert("capacity_short", cause="capacity")
+        for sentence in decision.warnings:
+            log.warning(sentence, code="look_warning")
+
+    def _log(self, decision: Decision, trigger: str) -> None:
+        log.info(
+            f"Looked: {_story(decision)}",
+            code="look",
+            trigger=trigger,
+            **look_fields(decision),
+        )
+
+
+def look_fields(decision: Decision) -> dict[str, Any]:
+    """Return the numbers of a look for its log line and its fact."""
+    return {
+        "portfolio_value_quote": edge_text(decision.valuation.portfolio_value_quote),
+        "capacity_short_quote": edge_text(decision.capacity_short_quote),
+        "trading_state": decision.trading_state.value,
+        "assets": [asset_entry(line) for line in decision.lines],
+        "orders": [order_entry(leg) for leg in decision.legs],
+        "refusals": [
+            {"asset": refusal.asset, "rule": refusal.rule.value, "reason": refusal.reason}
+            for refusal in decision.refusals
+        ],
+    }
+
+
+def _story(decision: Decision) -> str:
+    return "; ".join(
+        f"{line.asset} {line.weight:.2%} of {line.target_weight:.0%} ±{line.band:.1%}: {line.reason}"
+        for line in decision.lines
+    )

@@ -1,0 +1,205 @@
+"""Do journal and venue agree? At start (the same path as after a crash) and on a period.
+
+The venue wins on facts, the journal on intent. A symbol that does not add up is locked: it may only be reduced until it
+adds up again, which lifts the lock by itself. An order under our mark that this journal never intended means a second
+bot on the account, and halts.
+"""
+
+from datetime import datetime, timedelta
+
+import structlog
+
+from bot.domain.errors import BotError, DataError, VenueError
+from bot.domain.events import SymbolLocked, SymbolUnlocked, TradingStateSet
+from bot.domain.ids import Symbol, VenueId, carries_marker
+from bot.domain.orders import Order, OrderState, Purpose, VenueOrder
+from bot.domain.policy import TradingState
+from bot.domain.portfolio import AccountState, FuturesPosition
+from bot.domain.units import ZERO
+from bot.engine.bookkeeping import Bookkeeping
+from bot.engine.desk import Desk
+from bot.engine.execution import Execution
+from bot.engine.snapshot import SnapshotGatherer
+
+log = structlog.get_logger()
+
+#: A lock that lasts this long wants the owner.
+_LOCK_ALERT_AFTER = timedelta(hours=1)
+
+
+class UnadoptedPositions(BotError):
+    """The account has positions that this journal knows nothing of; refuse to start."""
+
+
+class Reconcile:
+    """Compares orders, trades, positions and stops with the journal."""
+
+    def __init__(
+        self, desk: Desk, gatherer: SnapshotGatherer, execution: Execution, bookkeeping: Bookkeeping
+    ) -> None:
+        self._desk = desk
+        self._gatherer = gatherer
+        self._execution = execution
+        self._bookkeeping = bookkeeping
+        self.last_done_at: datetime | None = None
+
+    async def check(self, now: datetime) -> None:
+        """Reconcile every venue."""
+        async with self._desk.lock:
+            await self.reconcile_all(now)
+
+    async def reconcile_all(self, now: datetime) -> None:
+        """Reconcile every venue. The caller holds the desk."""
+        is_complete = True
+        for venue_id in self._desk.venues:
+            try:
+                await self.reconcile(venue_id)
+            except (DataError, VenueError) as failure:
+                is_complete = False
+                self._desk.alerts.raise_alert(
+                    "reconcile_failed",
+                    f"{venue_id} could not be reconciled: {failure}",
+                    severity="warning",
+                    cause=venue_id,
+                )
+            else:
+                self._desk.alerts.close_alert("reconcile_failed", cause=venue_id)
+        if is_complete:
+            self.last_done_at = self._desk.clock.now()
+
+    async def start(self) -> None:
+        """Reconcile before anything is done, and refuse positions that nobody has claimed.
+
+        Raises:
+            UnadoptedPositions: the journal is new and the account is not flat.
+            DataError, VenueUnavailable: a venue could not be read.
+        """
+        async with self._desk.lock:
+            for venue_id in self._desk.venues:
+                account = await self._gatherer.read_account(venue_id)
+                self._refuse_unadopted(account)
+                await self.reconcile(venue_id, account)
+            self.last_done_at = self._desk.clock.now()
+
+    def _refuse_unadopted(self, account: AccountState) -> None:
+        books = self._desk.journal.books
+        if books.last_look_at is not None:
+            return
+        unknown = [
+            position
+            for position in self._ours(account)
+            if (account.venue, position.symbol) not in books.ledgers
+        ]
+        if unknown:
+            listed = ", ".join(f"{p.symbol} ({p.contracts} contracts)" for p in unknown)
+            first = unknown[0].symbol
+            raise UnadoptedPositions(
+                f"{account.venue} has positions that this journal knows nothing of: {listed}."
+                f" Take one over with 'trimtab adopt {first}', or reserve it for yourself with"
+                f" TRIMTAB_FOREIGN={first}:ignore"
+            )
+
+    async def reconcile(self, venue_id: VenueId, account: AccountState | None = None) -> None:
+        """Bring one venue and the journal together. The caller holds the desk."""
+        account = account or await self._gatherer.read_account(venue_id)
+        await self._settle_orders(account)
+        await self._find_strangers(account)
+        await self._compare_positions(account)
+
+    def _ours(self, account: AccountState) -> list[FuturesPosition]:
+        return [p for p in account.positions if p.symbol not in self._desk.policy.foreign_symbols]
+
+    async def _settle_orders(self, account: AccountState) -> None:
+        """Learn what every order that is not final has become."""
+        listed = {order.client_order_id: order for order in account.open_orders}
+        for order in self._desk.journal.books.working_orders():
+            if order.intent.venue != account.venue:
+                continue
+            seen = listed.get(order.intent.client_order_id)
+            if seen is None:
+                await self._execution.look_up(order)
+            elif _is_news(order, seen):
+                await self._execution.learn(order, seen)
+            if _is_left_over(order):
+                await self._execution.cancel(order, "left over from a look that has ended")
+
+    async def _find_strangers(self, account: AccountState) -> None:
+        books = self._desk.journal.books
+        for order in account.open_orders:
+            mark = order.client_order_id
+            if mark is None or mark in books.orders or not carries_marker(mark):
+                continue
+            self._desk.alerts.raise_alert(
+                "second_writer",
+                f"Order {mark} on {order.symbol} carries our mark, but this journal never intended it."
+                " Is a second Trimtab running on this account, or was an old journal restored?",
+                severity="critical",
+                cause=account.venue,
+            )
+            if books.trading_state is not TradingState.HALTED:
+                await self._desk.journal.record(
+                    TradingStateSet(
+                        at=self._desk.clock.now(),
+                        state=TradingState.HALTED,
+                        caller="bot",
+                        why=f"order {mark} of another writer under our mark",
+                    )
+                )
+            return
+        self._desk.alerts.close_alert("second_writer", cause=account.venue)
+
+    async def _compare_positions(self, account: AccountState) -> None:
+        """Lock what does not add up, unlock what does."""
+        books = self._desk.journal.books
+        held = {position.symbol: position.contracts for position in self._ours(account)}
+        booked = {
+            symbol: books.ledgers[v, symbol].contracts for v, symbol in books.ledgers if v == account.venue
+        }
+        for symbol in held.keys() | booked.keys():
+            at_venue, in_books = held.get(symbol, ZERO), booked.get(symbol, ZERO)
+            if at_venue == in_books:
+                await self._unlock(account.venue, symbol)
+            else:
+                await self._lock(
+                    account.venue,
+                    symbol,
+                    f"the venue holds {at_venue} contracts, our trades add up to {in_books}",
+                )
+
+    async def _lock(self, venue_id: VenueId, symbol: Symbol, why: str) -> None:
+        now = self._desk.clock.now()
+        locks = self._desk.journal.books.locks
+        if (venue_id, symbol) not in locks:
+            await self._desk.journal.record(SymbolLocked(at=now, venue=venue_id, symbol=symbol, why=why))
+            log.warning("A symbol was locked", code="symbol_locked", venue=venue_id, symbol=symbol, why=why)
+        since, _ = locks[venue_id, symbol]
+        if now - since >= _LOCK_ALERT_AFTER:
+            self._desk.alerts.raise_alert(
+                "symbol_locked",
+                f"{symbol} has not added up for {now - since}: {why}. It may only be reduced."
+                f" If the position is meant to be ours: trimtab adopt {symbol}; if it is yours:"
+                f" TRIMTAB_FOREIGN={symbol}:ignore",
+                severity="critical",
+                cause=f"{venue_id}/{symbol}",
+            )
+
+    async def _unlock(self, venue_id: VenueId, symbol: Symbol) -> None:
+        if (venue_id, symbol) in self._desk.journal.books.locks:
+            now = self._desk.clock.now()
+            await self._desk.journal.record(SymbolUnlocked(at=now, venue=venue_id, symbol=symbol))
+            self._desk.alerts.close_alert("symbol_locked", cause=f"{venue_id}/{symbol}")
+            log.info("A symbol adds up again", code="symbol_unlocked", venue=venue_id, symbol=symbol)
+
+
+def _is_news(order: Order, seen: VenueOrder) -> bool:
+    return order.state in (OrderState.INTENDED, OrderState.UNKNOWN) or (
+        seen.filled_contracts != order.filled_contracts or order.venue_order_id is None
+    )
+
+
+def _is_left_over(order: Order) -> bool:
+    """Return True for a working order that is not protection: between looks nothing else should work."""
+    return order.intent.purpose is not Purpose.STOP and order.state in (
+        OrderState.OPEN,
+        OrderState.PARTIALLY_FILLED,
+    )

@@ -1,0 +1,90 @@
+"""What changes seldom? Contract terms and daily price histories, read when they are due and kept.
+
+Terms are read again every hour of market time and whenever a symbol turns up that is not known: ticks, lots and margin tiers
+do change while a bot runs. Histories are read once per UTC day.
+"""
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from bot.decisions.volatility import daily_sigma
+from bot.domain.books import Leg
+from bot.domain.errors import IncompleteData, VenueError
+from bot.domain.ids import Asset, Symbol, VenueId
+from bot.domain.instruments import Instrument
+from bot.domain.market import PriceHistory
+from bot.engine.desk import Desk
+
+_TERMS_KEPT = timedelta(hours=1)
+_HISTORY_DAYS = 90
+
+
+class Reference:
+    """Slow data, kept."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._instruments: dict[Leg, Instrument] = {}
+        self._read_at: dict[VenueId, datetime] = {}
+        self._histories: dict[Asset, PriceHistory] = {}
+        self._sigmas: dict[Asset, Decimal | None] = {}
+
+    async def refresh_terms(self, venue_id: VenueId, symbols: tuple[Symbol, ...] = ()) -> None:
+        """Read contract terms when they are old, or when one of ``symbols`` is not known."""
+        now = self._desk.clock.now()
+        read_at = self._read_at.get(venue_id)
+        is_known = all((venue_id, symbol) in self._instruments for symbol in symbols)
+        if is_known and read_at is not None and now - read_at < _TERMS_KEPT:
+            return
+        for instrument in await self._desk.read(self._desk.venues[venue_id].fetch_instruments()):
+            # Contracts that vanish from the listing are kept: a position in one may still be open.
+            self._instruments[venue_id, instrument.symbol] = instrument
+        self._read_at[venue_id] = now
+
+    async def refresh_histories(self) -> None:
+        """Read the daily closes when a UTC day has ended since they were read.
+
+        A venue that does not answer leaves the old ones in place; decisions see how old they are.
+        """
+        now = self._desk.clock.now()
+        for asset in self._desk.policy.assets:
+            kept = self._histories.get(asset)
+            if kept is not None and kept.as_of.date() == now.date():
+                continue
+            history = await self._fetch_history(asset)
+            if history is not None:
+                self._histories[asset] = history
+                self._sigmas[asset] = daily_sigma(history, now)
+
+    async def _fetch_history(self, asset: Asset) -> PriceHistory | None:
+        for venue in self._desk.venues.values():
+            try:
+                return await self._desk.read(venue.fetch_history(asset, _HISTORY_DAYS))
+            except VenueError:
+                continue
+        return None
+
+    def instrument(self, venue_id: VenueId, symbol: Symbol) -> Instrument:
+        """Return a contract's terms.
+
+        Raises:
+            IncompleteData: the venue has never listed it.
+        """
+        try:
+            return self._instruments[venue_id, symbol]
+        except KeyError:
+            raise IncompleteData(f"{venue_id} has never listed {symbol}") from None
+
+    def instruments_of(self, venue_id: VenueId) -> list[Instrument]:
+        """Return every known contract of a venue."""
+        return [instrument for (venue, _), instrument in self._instruments.items() if venue == venue_id]
+
+    @property
+    def histories(self) -> dict[Asset, PriceHistory]:
+        """Daily closes per asset, as far as they could be read."""
+        return dict(self._histories)
+
+    @property
+    def daily_sigmas(self) -> dict[Asset, Decimal | None]:
+        """Daily σ per asset; None or absent where the history is too short."""
+        return dict(self._sigmas)

@@ -1,0 +1,132 @@
+"""When is a look due? Says when, never does it.
+
+APScheduler watches the calendar and sets a signal; a supervised task takes the look. Missed runs coalesce into one, and
+however many causes come together, one look answers them all.
+"""
+
+import asyncio
+from datetime import datetime, timedelta
+
+import structlog
+from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MISSED, JobExecutionEvent
+from apscheduler.job import Job
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.cron import CronTrigger
+
+from bot.domain.policy import CadencePolicy
+from bot.ports import Clock
+
+log = structlog.get_logger()
+
+#: Wall and monotonic time may drift apart by this much between two checks before the calendar is planned again.
+_STEP = timedelta(seconds=2)
+#: The crontab numbers days from Sunday; APScheduler from Monday. Names leave no doubt.
+_DAY_NAMES = ("sun", "mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+class LookSignal:
+    """Causes for a look that have come up and were not answered yet."""
+
+    def __init__(self) -> None:
+        self._due = asyncio.Event()
+        self._trigger = ""
+
+    def set(self, trigger: str) -> None:
+        """Say that a look is due; the first cause of several names it."""
+        self._trigger = self._trigger or trigger
+        self._due.set()
+
+    async def wait(self) -> str:
+        """Wait until a look is due and return its cause; from here on it counts as answered."""
+        await self._due.wait()
+        trigger, self._trigger = self._trigger, ""
+        self._due.clear()
+        return trigger
+
+
+def cron_trigger(cadence: CadencePolicy) -> CronTrigger:
+    """Turn the crontab text into a trigger, with days of the week as cron numbers them."""
+    minute, hour, day, month, weekday = cadence.cron.split()
+    named = "".join(
+        _DAY_NAMES[int(c)] if c.isdigit() and not _is_step(weekday, i) else c for i, c in enumerate(weekday)
+    )
+    return CronTrigger(
+        minute=minute, hour=hour, day=day, month=month, day_of_week=named, timezone=cadence.timezone
+    )
+
+
+def _is_step(text: str, place: int) -> bool:
+    return place > 0 and text[place - 1] == "/"
+
+
+class LookSchedule:
+    """The calendar of looks."""
+
+    def __init__(
+        self, scheduler: AsyncIOScheduler, cadence: CadencePolicy, clock: Clock, signal: LookSignal
+    ) -> None:
+        self._scheduler = scheduler
+        self._cadence = cadence
+        self._clock = clock
+        self._signal = signal
+        self._job: Job | None = None
+        self._wall_ahead: timedelta | None = None
+
+    def start(self) -> None:
+        """Begin to watch the calendar."""
+        self._job = self._scheduler.add_job(
+            self._fire,
+            cron_trigger(self._cadence),
+            id="look",
+            coalesce=True,
+            max_instances=1,
+            misfire_grace_time=int(self._cadence.misfire_grace.total_seconds()),
+        )
+        self._scheduler.add_listener(_tell_trouble, EVENT_JOB_MISSED | EVENT_JOB_ERROR)
+        self._scheduler.start()
+
+    def stop(self) -> None:
+        """Fire no more."""
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=False)
+
+    async def _fire(self) -> None:
+        self._signal.set("calendar")
+
+    @property
+    def next_look_at(self) -> datetime | None:
+        """When the calendar is due next."""
+        return None if self._job is None else self._job.next_run_time
+
+    def interval(self, now: datetime) -> timedelta:
+        """Return the time between the next two looks of the calendar."""
+        trigger = cron_trigger(self._cadence)
+        first = trigger.get_next_fire_time(None, now)
+        second = (
+            None if first is None else trigger.get_next_fire_time(first, first + timedelta(microseconds=1))
+        )
+        if first is None or second is None:
+            return timedelta.max
+        return second - first
+
+    def check_clock(self) -> None:
+        """Notice a step of the wall clock and plan the calendar again."""
+        ahead = timedelta(seconds=self._clock.now().timestamp() - self._clock.monotonic())
+        before, self._wall_ahead = self._wall_ahead, ahead
+        if before is not None and abs(ahead - before) > _STEP:
+            log.warning(
+                "The wall clock was stepped", code="clock_stepped", seconds=(ahead - before).total_seconds()
+            )
+            if self._job is not None:
+                self._job.reschedule(cron_trigger(self._cadence))
+
+
+def _tell_trouble(event: JobExecutionEvent) -> None:
+    if event.code == EVENT_JOB_MISSED:
+        log.warning(
+            "A look of the calendar came too late and was dropped",
+            code="look_missed",
+            scheduled=event.scheduled_run_time.isoformat(),
+        )
+    else:
+        log.error("The calendar failed", code="calendar_failed", reason=repr(event.exception))

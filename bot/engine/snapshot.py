@@ -1,0 +1,137 @@
+"""What do we know right now? Gathers all inputs of a decision, or refuses.
+
+A snapshot is complete or it is not there: a venue that cannot be read, an index that is missing, a quote that is stale
+make it impossible, and the look is skipped and said so. Nothing is filled in.
+"""
+
+import structlog
+
+from bot.domain.books import Leg
+from bot.domain.errors import IncompleteData, StaleData, VenueError
+from bot.domain.ids import Currency, VenueId
+from bot.domain.instruments import Instrument
+from bot.domain.market import CurrencyRate, FundingRate, Quote
+from bot.domain.portfolio import AccountState
+from bot.domain.snapshot import Snapshot
+from bot.engine.bookkeeping import Bookkeeping
+from bot.engine.desk import Desk
+from bot.engine.reference import Reference
+
+log = structlog.get_logger()
+
+
+class SnapshotGatherer:
+    """Reads everything a look needs."""
+
+    def __init__(self, desk: Desk, reference: Reference, bookkeeping: Bookkeeping) -> None:
+        self._desk = desk
+        self._reference = reference
+        self._bookkeeping = bookkeeping
+
+    async def gather(self) -> Snapshot:
+        """Return all inputs of one decision.
+
+        Raises:
+            DataError: an input is missing, stale or cannot be understood.
+            VenueUnavailable: a venue did not answer.
+        """
+        desk = self._desk
+        accounts = {venue_id: await self.read_account(venue_id) for venue_id in desk.venues}
+        await self._reference.refresh_histories()
+        instruments: dict[Leg, Instrument] = {}
+        quotes: dict[Leg, Quote] = {}
+        funding_rates: dict[Leg, FundingRate] = {}
+        for venue_id, account in accounts.items():
+            await self._bookkeeping.book_funding(venue_id)
+            here = self._instruments_in_play(account)
+            instruments.update(here)
+            quotes.update(await self.read_quotes(venue_id, here))
+            funding_rates.update(await self._read_funding_rates(venue_id, here))
+        return Snapshot(
+            at=desk.clock.now(),
+            accounts=accounts,
+            instruments=instruments,
+            quotes=quotes,
+            funding_rates=funding_rates,
+            currency_rates=await self._read_currency_rates(accounts),
+            histories=self._reference.histories,
+            external_holdings=desk.holdings.read(desk.clock.now()),
+            books=desk.journal.books,
+        )
+
+    async def read_account(self, venue_id: VenueId) -> AccountState:
+        """Return the account of a venue together with all of its trades booked, so that the two agree.
+
+        Raises:
+            StaleData: the venue's answer is old.
+            VenueUnavailable: the venue did not answer.
+        """
+        desk = self._desk
+        account = await desk.read(desk.venues[venue_id].fetch_account())
+        await self._reference.refresh_terms(venue_id, tuple(p.symbol for p in account.positions))
+        if await self._bookkeeping.book_trades(venue_id):
+            # Something traded about now: read again, so that position and ledger are of one moment.
+            account = await desk.read(desk.venues[venue_id].fetch_account())
+        age = desk.clock.now() - account.as_of
+        if age > desk.policy.limits.max_account_age:
+            raise StaleData(f"the account of {venue_id} is {age} old")
+        return account
+
+    async def read_quotes(self, venue_id: VenueId, instruments: dict[Leg, Instrument]) -> dict[Leg, Quote]:
+        """Return one quote per contract.
+
+        Raises:
+            IncompleteData: the venue left one out.
+        """
+        symbols = [symbol for _, symbol in instruments]
+        if not symbols:
+            return {}
+        quotes = {
+            (venue_id, quote.symbol): quote
+            for quote in await self._desk.read(self._desk.venues[venue_id].fetch_quotes(symbols))
+        }
+        missing = [symbol for symbol in symbols if (venue_id, symbol) not in quotes]
+        if missing:
+            raise IncompleteData(f"{venue_id} gave no quote for {', '.join(missing)}")
+        return quotes
+
+    def _instruments_in_play(self, account: AccountState) -> dict[Leg, Instrument]:
+        policy = self._desk.policy
+        held = {position.symbol for position in account.positions}
+        return {
+            (account.venue, instrument.symbol): instrument
+            for instrument in self._reference.instruments_of(account.venue)
+            if instrument.symbol in held
+            or (
+                instrument.asset in policy.targets
+                and instrument.is_perpetual
+                and instrument.kind in policy.kinds_for(instrument.asset)
+                and instrument.symbol not in policy.foreign_symbols
+            )
+        }
+
+    async def _read_funding_rates(
+        self, venue_id: VenueId, instruments: dict[Leg, Instrument]
+    ) -> dict[Leg, FundingRate]:
+        symbols = [symbol for (_, symbol), terms in instruments.items() if terms.is_perpetual]
+        try:
+            rates = await self._desk.read(self._desk.venues[venue_id].fetch_funding_rates(symbols))
+        except VenueError as failure:
+            log.warning(
+                "Funding rates are unknown", code="funding_unknown", venue=venue_id, reason=str(failure)
+            )
+            return {}
+        return {(venue_id, rate.symbol): rate for rate in rates}
+
+    async def _read_currency_rates(
+        self, accounts: dict[VenueId, AccountState]
+    ) -> dict[Currency, CurrencyRate]:
+        cash = self._desk.policy.cash_currencies
+        rates: dict[Currency, CurrencyRate] = {}
+        for venue_id, account in accounts.items():
+            held = {line.currency for line in account.balances} | {line.currency for line in account.margins}
+            wanted = [currency for currency in cash if currency in held and currency not in rates]
+            if wanted:
+                found = await self._desk.read(self._desk.venues[venue_id].fetch_currency_rates(wanted))
+                rates.update({rate.currency: rate for rate in found})
+        return rates

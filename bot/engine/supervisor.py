@@ -1,0 +1,208 @@
+"""What runs, and in what order does it stop? The only place where tasks start.
+
+Work runs in supervised loops: a loop that dies takes the bot down in good order, and the container starts it again.
+Stopping: no new looks → finish the current one by a deadline → cancel the loops → cancel working hedge orders → close the
+journal last. Resting stops stay at the venue.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+
+import structlog
+
+from bot.domain.errors import InvariantViolated, JournalError
+from bot.domain.events import BotStarted, BotStopped, TradingStateSet
+from bot.domain.orders import Purpose
+from bot.domain.policy import TradingState
+from bot.engine.desk import Desk
+from bot.engine.execution import Execution
+from bot.engine.protection import Protection
+from bot.engine.rebalance import Rebalance
+from bot.engine.reconcile import Reconcile
+from bot.engine.scheduler import LookSchedule, LookSignal
+from bot.engine.watchers.prices import PriceWatcher
+
+log = structlog.get_logger()
+
+Check = Callable[[datetime], Awaitable[None]]
+
+#: A skipped look is tried again after this long.
+_RETRY_LOOK = timedelta(minutes=5)
+#: Wall seconds that the current work may take to finish when the bot stops.
+_STOP_SECONDS = 5.0
+#: A loop that has not come round for this many of its intervals (or a minute) is stuck.
+_STUCK_INTERVALS = 5
+_STUCK_AT_LEAST = timedelta(minutes=2)
+
+
+class Supervisor:
+    """Starts, watches and stops the work."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        *,
+        rebalance: Rebalance,
+        protection: Protection,
+        reconcile: Reconcile,
+        prices: PriceWatcher,
+        execution: Execution,
+        schedule: LookSchedule,
+        signal: LookSignal,
+        version: str,
+        mode: str,
+    ) -> None:
+        self._desk = desk
+        self._rebalance = rebalance
+        self._protection = protection
+        self._reconcile = reconcile
+        self._prices = prices
+        self._execution = execution
+        self._schedule = schedule
+        self._signal = signal
+        self._version = version
+        self._mode = mode
+        self._stopping = asyncio.Event()
+        #: Monotonic second at which each loop last came round, and its interval.
+        self._beats: dict[str, tuple[float, timedelta]] = {}
+        self.started_at = desk.clock.now()
+        self.is_started = False
+
+    def stop(self) -> None:
+        """Ask for an orderly end."""
+        self._stopping.set()
+
+    async def start(self) -> None:
+        """Reconcile, protect, and only then begin to look. Starting is recovering: there is no other path.
+
+        Raises:
+            UnadoptedPositions: positions that nobody has claimed.
+            VenueUnavailable: a venue did not answer.
+        """
+        for venue in self._desk.venues.values():
+            await venue.start()
+        now = self._desk.clock.now()
+        await self._desk.journal.record(BotStarted(at=now, version=self._version, mode=self._mode))
+        await self._reconcile.start()
+        await self._protection.check(self._desk.clock.now())
+        self.is_started = True
+
+    async def run(self) -> None:
+        """Run until asked to stop, or until something breaks.
+
+        Raises:
+            InvariantViolated, JournalError: the bot halted itself.
+        """
+        watch = self._desk.policy.watch
+        try:
+            async with asyncio.TaskGroup() as group:
+                loops = [
+                    self._loop("protection", self._protection.check, watch.protection),
+                    self._loop("reconcile", self._reconcile.check, watch.reconcile),
+                    self._loop("prices", self._watch_prices, watch.prices),
+                ]
+                tasks = [group.create_task(loop) for loop in loops]
+                looks = group.create_task(self._take_looks(), name="looks")
+                self._schedule.start()
+                self._signal.set("start")
+                await self._stopping.wait()
+                self._schedule.stop()
+                await self._finish(looks)
+                for task in tasks:
+                    task.cancel()
+        except* (InvariantViolated, JournalError) as failures:
+            await self._halt_durably(failures.exceptions[0])
+            raise failures.exceptions[0] from failures
+        finally:
+            self._schedule.stop()
+
+    async def close(self, reason: str) -> None:
+        """Cancel working hedge orders, leave the stops, and close venues and journal."""
+        try:
+            async with asyncio.timeout(_STOP_SECONDS):
+                await self.cancel_hedge_orders(reason)
+                await self._desk.journal.record(BotStopped(at=self._desk.clock.now(), reason=reason))
+        except (TimeoutError, JournalError) as failure:
+            log.error("The end was not orderly", code="stop_unclean", reason=str(failure))
+        for venue in self._desk.venues.values():
+            await venue.stop()
+        await self._desk.journal.close()
+
+    async def cancel_hedge_orders(self, reason: str) -> int:
+        """Cancel everything that works and is not protection; return how many were asked for."""
+        async with self._desk.lock:
+            orders = [
+                order
+                for order in self._desk.journal.books.working_orders()
+                if order.intent.purpose is Purpose.HEDGE
+            ]
+            for order in orders:
+                await self._execution.cancel(order, reason)
+        return len(orders)
+
+    async def _finish(self, looks: "asyncio.Task[None]") -> None:
+        """Let the current look end by the deadline; then abandon it. What it leaves is an unknown order at worst."""
+        try:
+            async with asyncio.timeout(_STOP_SECONDS), self._desk.lock:
+                looks.cancel()
+        except TimeoutError:
+            log.warning("The current look was abandoned", code="look_abandoned")
+            looks.cancel()
+
+    async def _loop(self, name: str, check: Check, interval: timedelta) -> None:
+        clock = self._desk.clock
+        while True:
+            self._beats[name] = (clock.monotonic(), interval)
+            await check(clock.now())
+            await clock.sleep(interval)
+
+    async def _watch_prices(self, now: datetime) -> None:
+        self._schedule.check_clock()
+        await self._prices.check(now)
+
+    async def _take_looks(self) -> None:
+        while True:
+            if await self._rebalance.look(await self._signal.wait()) is None:
+                await self._desk.clock.sleep(_RETRY_LOOK)
+                self._signal.set("retry")
+
+    async def _halt_durably(self, failure: BaseException) -> None:
+        log.critical("The bot halts itself", code="halted_by_failure", reason=str(failure))
+        try:
+            await self._desk.journal.record(
+                TradingStateSet(
+                    at=self._desk.clock.now(), state=TradingState.HALTED, caller="bot", why=str(failure)
+                )
+            )
+        except JournalError:
+            log.critical("The halt could not be journalled", code="halt_not_journalled")
+
+    def health(self) -> tuple[bool, str]:
+        """Return whether every loop still comes round, and looks are being taken."""
+        now = self._desk.clock.monotonic()
+        for name, (beat, interval) in self._beats.items():
+            bound = max(_STUCK_AT_LEAST, interval * _STUCK_INTERVALS)
+            if timedelta(seconds=now - beat) > bound:
+                return False, f"stuck: {name}"
+        return (True, "ok") if not self.is_overdue() else (False, "overdue")
+
+    def is_overdue(self) -> bool:
+        """Return True when nothing has been decided for longer than two intervals."""
+        now = self._desk.clock.now()
+        since = self._rebalance.decided_at or self.started_at
+        return now - since > 2 * self._schedule.interval(since)
+
+    def readiness(self) -> tuple[bool, str]:
+        """Return whether the last look is recent, the books are reconciled, and every leg is protected."""
+        if not self.is_started or self._rebalance.decided_at is None:
+            return False, "starting"
+        if self.is_overdue():
+            return False, "overdue"
+        done_at = self._reconcile.last_done_at
+        bound = max(_STUCK_AT_LEAST, self._desk.policy.watch.reconcile * _STUCK_INTERVALS)
+        if done_at is None or self._desk.clock.now() - done_at > bound:
+            return False, "unreconciled"
+        if self._desk.journal.books.unprotected:
+            return False, "unprotected"
+        return True, "ready"

@@ -1,0 +1,1 @@
+"""Supervised loops that watch one thing each: all logic is in ``check(now)``."""

@@ -1,0 +1,63 @@
+"""Has an asset moved so much since the last look that the calendar should not be waited for?"""
+
+from datetime import datetime
+from decimal import Decimal
+from statistics import median
+
+import structlog
+
+from bot.decisions.cadence import large_moves
+from bot.domain.errors import DataError, VenueError
+from bot.domain.ids import Asset
+from bot.engine.desk import Desk
+from bot.engine.reference import Reference
+from bot.engine.scheduler import LookSignal
+
+log = structlog.get_logger()
+
+
+class PriceWatcher:
+    """Sets the look signal on large moves."""
+
+    def __init__(self, desk: Desk, reference: Reference, signal: LookSignal) -> None:
+        self._desk = desk
+        self._reference = reference
+        self._signal = signal
+
+    async def check(self, now: datetime) -> None:
+        """Compare index prices with those of the last look."""
+        books = self._desk.journal.books
+        move_sigmas = self._desk.policy.cadence.move_sigmas
+        if move_sigmas is None or books.last_look_at is None:
+            return
+        try:
+            prices = await self._index_prices()
+        except (DataError, VenueError) as failure:
+            log.warning("Prices could not be read", code="prices_unknown", reason=str(failure))
+            return
+        moved = large_moves(
+            books.last_look_index_prices,
+            prices,
+            daily_sigmas=self._reference.daily_sigmas,
+            elapsed=now - books.last_look_at,
+            move_sigmas=move_sigmas,
+        )
+        if moved:
+            log.info("A large move makes a look due", code="large_move", assets=list(moved))
+            self._signal.set("move")
+
+    async def _index_prices(self) -> dict[Asset, Decimal]:
+        found: dict[Asset, list[Decimal]] = {}
+        policy = self._desk.policy
+        for venue_id, venue in self._desk.venues.items():
+            await self._reference.refresh_terms(venue_id)
+            assets = {
+                instrument.symbol: instrument.asset
+                for instrument in self._reference.instruments_of(venue_id)
+                if instrument.asset in policy.targets
+                and instrument.is_perpetual
+                and instrument.kind in policy.kinds_for(instrument.asset)
+            }
+            for quote in await self._desk.read(venue.fetch_quotes(list(assets))):
+                found.setdefault(assets[quote.symbol], []).append(quote.index_price)
+        return {asset: median(prices) for asset, prices in found.items()}
