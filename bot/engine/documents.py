@@ -5,9 +5,10 @@ added, never renamed.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 from bot.domain.books import Books, Leg
 from bot.domain.instruments import Instrument
@@ -28,6 +29,8 @@ from bot.domain.units import decimal_text, edge_text
 
 PLAN_SCHEMA = "trimtab.plan/1"
 STATUS_SCHEMA = "trimtab.status/1"
+CHECK_SCHEMA = "trimtab.check/1"
+COMMAND_SCHEMA = "trimtab.command/1"
 
 #: Orders are worked in this style.
 _STYLE = "ioc"
@@ -35,6 +38,52 @@ _STYLE = "ioc"
 _TRIGGER_SOURCE = "mark"
 #: An intent without an outcome is as unknown as a lost reply.
 _UNPROVED = frozenset({OrderState.INTENDED, OrderState.UNKNOWN})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that ``check`` looked at."""
+
+    level: Literal["ok", "warn", "fail"]
+    #: What was looked at, in a word or two.
+    subject: str
+    sentence: str
+    #: What to do about it; empty when nothing need be done.
+    mend: str = ""
+    #: What ``check`` exits with when this is the first that fails.
+    exit_code: int = 3
+
+
+def check_document(findings: Iterable[Finding]) -> dict[str, Any]:
+    """Return ``trimtab.check/1``."""
+    entries = [
+        {
+            "level": finding.level,
+            "subject": finding.subject,
+            "sentence": finding.sentence,
+            "mend": finding.mend,
+        }
+        for finding in findings
+    ]
+    return {
+        "schema": CHECK_SCHEMA,
+        "is_fine": all(entry["level"] != "fail" for entry in entries),
+        "findings": entries,
+    }
+
+
+def command_document(
+    command: str, sentence: str, *, at: datetime, trading_state: TradingState, **added: Any
+) -> dict[str, Any]:
+    """Return ``trimtab.command/1``: what an owner's command has done, in one sentence. ``added`` are plain JSON values."""
+    return {
+        "schema": COMMAND_SCHEMA,
+        "at": time_text(at),
+        "command": command,
+        "sentence": sentence,
+        "trading_state": trading_state.value,
+        **added,
+    }
 
 
 def time_text(moment: datetime) -> str:

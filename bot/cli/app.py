@@ -1,0 +1,94 @@
+"""Which commands are there, and how does each of them end?"""
+
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from bot.cli import daemon, history, journal, look, steer
+from bot.cli.exits import ExitCode, exit_code_of
+from bot.domain.errors import BotError
+
+app = typer.Typer(
+    name="trimtab",
+    help=(
+        "Keep a portfolio's net exposure at its target weights by trading futures. Spot coins are never sold.\n\n"
+        "Configuration comes from environment variables that start with TRIMTAB_ and from a file .env; "
+        "'trimtab config' shows what is in force, 'trimtab check' what is wrong with it.\n\n"
+        "Exit codes: 0 fine, 2 bad configuration or usage, 3 refused for safety, 4 venue or daemon unreachable."
+    ),
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+
+app.command("run")(daemon.run)
+app.command("plan")(look.plan)
+app.command("check")(look.check)
+app.command("config")(look.config)
+app.command("status")(steer.status)
+app.command("halt")(steer.halt)
+app.command("resume")(steer.resume)
+app.command("settle")(steer.settle)
+app.command("adopt")(steer.adopt)
+app.command("confirm-flow")(steer.confirm_flow)
+app.command("backtest")(history.backtest)
+app.add_typer(journal.app, name="journal")
+
+
+def _show_version(is_asked: bool) -> None:
+    if is_asked:
+        from bot import __version__
+
+        typer.echo(f"trimtab {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: bool = typer.Option(
+        False, "--version", callback=_show_version, is_eager=True, help="Say which version."
+    ),
+) -> None:
+    """Take the options that stand before a command."""
+
+
+def run_command_line(arguments: Sequence[str]) -> int:
+    """Run one command and return the exit code. What a user can cause ends in a sentence, never in a traceback."""
+    try:
+        app(list(arguments), prog_name="trimtab", standalone_mode=True)
+    except SystemExit as end:
+        return (
+            end.code if isinstance(end.code, int) else ExitCode.FINE if end.code is None else ExitCode.BROKEN
+        )
+    except BotError as failure:
+        _complain(str(failure))
+        return exit_code_of(failure)
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # The reader of our output went away, as 'head' does.
+        sys.stdout = None  # nothing is left to flush at exit
+        return ExitCode.FINE
+    except Exception:  # noqa: BLE001 - the last place that can still strike out secrets
+        _complain_of_bug()
+        return ExitCode.BROKEN
+    return ExitCode.FINE
+
+
+def _complain(text: str) -> None:
+    from bot.adapters.logs import redact
+
+    for line in redact(text).splitlines() or ["failed without a reason"]:
+        typer.echo(f"trimtab: {line}", err=True)
+
+
+def _complain_of_bug() -> None:
+    import traceback
+
+    from bot.adapters.logs import redact
+
+    typer.echo(redact(traceback.format_exc()), err=True, nl=False)
+    typer.echo("trimtab: this is a bug of Trimtab; the lines above say where", err=True)

@@ -1,0 +1,17 @@
+"""``run``: the daemon."""
+
+import typer
+
+
+def run() -> None:
+    """Run the daemon: look, hedge, protect, until it is told to stop.
+
+    Without any configuration it trades on the embedded exchange with play money. The first lines of the log say where
+    the page and the token are. Ctrl-C or SIGTERM ends it in good order: working hedge orders are cancelled, stops stay.
+    """
+    import asyncio
+
+    from bot.bootstrap import run_daemon
+    from bot.cli.context import open_settings
+
+    raise typer.Exit(asyncio.run(run_daemon(open_settings())))

@@ -1,0 +1,139 @@
+"""``status``, ``halt``, ``resume``, ``settle``, ``adopt``, ``confirm-flow``: look at and steer a running daemon."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import typer
+
+from bot.cli.exits import ExitCode
+
+_JSON = typer.Option(False, "--json", help="Write one JSON document to stdout.")
+
+
+def status(json: bool = _JSON) -> None:
+    """Show what the running daemon holds and does.
+
+    Weights against targets, positions with their stops, margin, what is refused or waits, open alerts, trading state.
+    """
+    document = _ask("status")
+    if json:
+        _show_json(document)
+        return
+    from bot.cli.output import open_console
+    from bot.cli.tables import show_status
+
+    show_status(open_console(), document)
+
+
+def halt(
+    why: str = typer.Option("", "--why", help="A few words for the journal."),
+    json: bool = _JSON,
+) -> None:
+    """Stop rebalancing. Working hedge orders are cancelled; stops stay and are kept in order.
+
+    Outlives restarts; 'trimtab resume' ends it.
+    """
+    _show_answer(_tell("halt", {"why": why} if why else {}), is_json=json)
+
+
+def resume(
+    yes: bool = typer.Option(False, "--yes", "-y", help="Do not ask."),
+    json: bool = _JSON,
+) -> None:
+    """Go back to normal. Shows what that clears and what would be traded, and asks first."""
+    if json and not yes:
+        raise typer.BadParameter("with --json nothing is asked, so add --yes", param_hint="--json")
+    if not yes:
+        _show_what_resuming_means()
+        if not _is_confirmed("Resume?"):
+            typer.echo("Nothing was changed.", err=True)
+            raise typer.Exit(ExitCode.REFUSED)
+    _show_answer(_tell("resume", {}), is_json=json)
+
+
+def settle(
+    amount: str = typer.Argument(
+        help="US dollars, for example 125.50; below zero: put money back.", metavar="AMOUNT"
+    ),
+    json: bool = _JSON,
+) -> None:
+    """Book money that was moved between hedge profit and holdings.
+
+    A positive AMOUNT is profit that was taken out: it no longer counts in the portfolio's value.
+    """
+    from bot.domain.errors import BadPayload
+    from bot.domain.units import decimal_text, to_decimal
+
+    try:
+        exact = decimal_text(to_decimal(amount))
+    except BadPayload as err:
+        raise typer.BadParameter("give a number, for example 125.50", param_hint="AMOUNT") from err
+    _show_answer(_tell("settle", {"amount_quote": exact}), is_json=json)
+
+
+def adopt(
+    symbol: str = typer.Argument(help="The contract, as 'trimtab status' writes it.", metavar="SYMBOL"),
+    venue: str = typer.Option("", "--venue", help="Needed when several venues list the symbol."),
+    json: bool = _JSON,
+) -> None:
+    """Make an existing position ours, at its mark. It is then hedged with and protected like any other."""
+    body = {"symbol": symbol, "venue": venue} if venue else {"symbol": symbol}
+    _show_answer(_tell("adopt", body), is_json=json)
+
+
+def confirm_flow(
+    asset: str = typer.Argument("", help="One asset; all of them when left out.", metavar="[ASSET]"),
+    json: bool = _JSON,
+) -> None:
+    """Accept the present holdings as meant, after a deposit or withdrawal that the bot asked about."""
+    _show_answer(_tell("confirm-flow", {"asset": asset} if asset else {}), is_json=json)
+
+
+def _ask(path: str) -> dict[str, Any]:
+    import asyncio
+
+    from bot.cli.client import DaemonClient
+    from bot.cli.context import open_settings
+
+    return asyncio.run(DaemonClient.of(open_settings()).ask(path))
+
+
+def _tell(path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    import asyncio
+
+    from bot.cli.client import DaemonClient
+    from bot.cli.context import open_settings
+
+    return asyncio.run(DaemonClient.of(open_settings()).tell(path, body))
+
+
+def _show_json(document: Mapping[str, Any]) -> None:
+    from bot.cli.output import show_json
+
+    show_json(document)
+
+
+def _show_answer(document: Mapping[str, Any], *, is_json: bool) -> None:
+    if is_json:
+        _show_json(document)
+    else:
+        typer.echo(document.get("sentence") or "Done.")
+
+
+def _show_what_resuming_means() -> None:
+    from bot.cli.output import open_console
+    from bot.cli.tables import show_clearing, show_plan
+
+    console = open_console()
+    now = _ask("status")
+    show_plan(console, _ask("plan"))
+    show_clearing(console, now)
+
+
+def _is_confirmed(question: str) -> bool:
+    try:
+        return typer.confirm(question, default=False, err=True)
+    except typer.Abort:
+        # Nobody is there to answer.
+        typer.echo("", err=True)
+        return False

@@ -1,0 +1,355 @@
+"""How do plan, status and findings look at 100 columns? Documents in, tables out; what scripts read is the JSON."""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from bot.engine.documents import Finding
+
+Row = Mapping[str, Any]
+
+_STATE_STYLES = {"normal": "green", "reduce_only": "yellow", "halted": "bold red"}
+_LEVEL_STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red"}
+_NOTHING = "–"
+
+
+def percent(text: str | None, *, signed: bool = False) -> str:
+    """Write a fraction as a percentage with two places."""
+    return _NOTHING if text is None else f"{Decimal(text) * 100:{'+' if signed else ''}.2f} %"
+
+
+def money(text: str | None, *, signed: bool = False) -> str:
+    """Write US dollars with two places."""
+    return _NOTHING if text is None else f"{Decimal(text):{'+' if signed else ''},.2f}"
+
+
+def figure(text: str | None) -> str:
+    """Write a price or an amount with at most eight significant digits."""
+    if text is None:
+        return _NOTHING
+    number = Decimal(text)
+    places = max(0, min(8, 7 - number.adjusted())) if number else 0
+    written = f"{number:,.{places}f}"
+    return written.rstrip("0").rstrip(".") if "." in written else written
+
+
+def clock_time(text: str | None) -> str:
+    """Write a moment without its fractions."""
+    return _NOTHING if text is None else f"{text[:19].replace('T', ' ')} UTC"
+
+
+def _table(title: str, *columns: tuple[str, str]) -> Table:
+    table = Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        expand=False,
+    )
+    for heading, kind in columns:
+        table.add_column(
+            heading,
+            justify="right" if kind == "number" else "left",
+            no_wrap=kind in {"number", "word"},
+            overflow="fold",
+        )
+    return table
+
+
+def show_plan(console: "Console", plan: Row) -> None:
+    """Show what one look would do."""
+    _show_head(console, plan, "Plan", plan["at"])
+    _show_assets(console, plan["assets"])
+    _show_orders(console, "Protective reductions", plan.get("reductions", ()))
+    _show_orders(console, "Orders", plan["orders"], empty="No orders.")
+    _show_stops(console, plan["stops"])
+    _show_margin(console, plan["margin"])
+    _show_refusals(console, plan["refusals"])
+    _show_notes(console, plan)
+
+
+def show_status(console: "Console", status: Row) -> None:
+    """Show what the daemon holds and does."""
+    _show_head(console, status, "Status", status["at"])
+    console.print(
+        f"Last look {clock_time(status['last_look_at'])} · next {clock_time(status['next_look_at'])} · "
+        f"{'ready' if status['is_ready'] else 'not ready'}: {status['readiness']}"
+    )
+    _show_alerts(console, status["alerts"])
+    _show_assets(console, status["assets"])
+    _show_positions(console, status["positions"])
+    _show_working(console, status["working_orders"])
+    _show_margin(console, status["margin"])
+    _show_waiting(console, status)
+    _show_refusals(console, status["refusals"])
+    _show_notes(console, status)
+
+
+def show_clearing(console: "Console", status: Row) -> None:
+    """Show what a return to normal puts aside, and what it does not."""
+    why = status["trading_state_why"]
+    console.print(
+        Text.assemble(
+            "Resuming ends: ",
+            _state(status["trading_state"]),
+            f" ({why})" if why else "",
+            ". Orders above may follow.",
+        )
+    )
+    for ceiling in status["ceilings"]:
+        console.print(f"It keeps the ceiling on {ceiling['asset']}: {ceiling['why']}")
+
+
+def show_findings(console: "Console", findings: "Sequence[Finding]") -> None:
+    """Show what was checked."""
+    table = _table("Check", ("", "word"), ("Subject", "word"), ("Finding", "text"))
+    for finding in findings:
+        said = f"{finding.sentence}\n→ {finding.mend}" if finding.mend else finding.sentence
+        table.add_row(Text(finding.level, style=_LEVEL_STYLES[finding.level]), finding.subject, said)
+    console.print(table)
+
+
+def show_backtest(console: "Console", result: Row) -> None:
+    """Show a backtest's figures, one a line, as the document names them."""
+    table = _table("Backtest", ("Figure", "word"), ("Value", "text"))
+    for key, value in _flat(result):
+        table.add_row(key, value)
+    console.print(table)
+
+
+def _flat(document: Row, prefix: str = "") -> list[tuple[str, str]]:
+    lines: list[tuple[str, str]] = []
+    for key, value in document.items():
+        if isinstance(value, Mapping):
+            lines += _flat(value, f"{prefix}{key}.")
+        elif isinstance(value, list):
+            lines.append((f"{prefix}{key}", "\n".join(str(entry) for entry in value) or _NOTHING))
+        else:
+            lines.append((f"{prefix}{key}", str(value)))
+    return lines
+
+
+def _state(state: str) -> tuple[str, str]:
+    return state.replace("_", " "), _STATE_STYLES.get(state, "")
+
+
+def _show_head(console: "Console", document: Row, word: str, at: str) -> None:
+    console.print(
+        Text.assemble(
+            (f"{word} ", "bold"),
+            f"{clock_time(at)} · {document['mode']} · scope {document['scope']} · ",
+            _state(document["trading_state"]),
+        )
+    )
+    short = document["capacity_short_quote"]
+    line = Text(f"Portfolio value {money(document['portfolio_value_quote'])} USD")
+    if short is not None and Decimal(short) > 0:
+        line.append(f" · needs {money(short)} USD more collateral to hold the targets", style="yellow")
+    console.print(line)
+
+
+def _show_assets(console: "Console", assets: Sequence[Row]) -> None:
+    if not assets:
+        console.print("No look has been taken yet.")
+        return
+    table = _table(
+        "Assets",
+        ("Asset", "word"),
+        ("Index", "number"),
+        ("Weight", "number"),
+        ("Target", "number"),
+        ("Gap", "number"),
+        ("Band ±", "number"),
+        ("Need USD", "number"),
+        ("Action, or why not", "text"),
+    )
+    for row in assets:
+        table.add_row(
+            row["asset"],
+            figure(row["index_price"]),
+            percent(row["weight"]),
+            percent(row["target_weight"]),
+            Text(percent(row["gap"], signed=True), style="yellow" if row["is_outside_band"] else ""),
+            percent(row["band"]),
+            money(row["hedge_need_quote"], signed=True),
+            row["reason"],
+        )
+    console.print(table)
+
+
+def _show_orders(console: "Console", title: str, orders: Sequence[Row], empty: str = "") -> None:
+    if not orders:
+        if empty:
+            console.print(empty)
+        return
+    table = _table(
+        title,
+        ("Side", "word"),
+        ("Symbol", "word"),
+        ("Contracts", "number"),
+        ("Notional USD", "number"),
+        ("Limit", "number"),
+        ("Cost bp", "number"),
+        ("Why", "text"),
+    )
+    for row in orders:
+        table.add_row(
+            row["side"] + (" (reduce)" if row["reduce_only"] else ""),
+            row["symbol"],
+            figure(row["amount_contracts"]),
+            money(row["notional_quote"]),
+            figure(row["limit_price"]),
+            figure(row["expected_cost_bps"]),
+            row.get("why") or row["reason"],
+        )
+    console.print(table)
+
+
+def _show_stops(console: "Console", stops: Sequence[Row]) -> None:
+    if not stops:
+        return
+    table = _table(
+        "Stops of the present positions",
+        ("Side", "word"),
+        ("Symbol", "word"),
+        ("Contracts", "number"),
+        ("Trigger (mark)", "number"),
+        ("Mark", "number"),
+        ("Liquidation", "number"),
+    )
+    for row in stops:
+        table.add_row(
+            row["side"],
+            row["symbol"],
+            figure(row["amount_contracts"]),
+            figure(row["trigger_price"]),
+            figure(row.get("mark_price")),
+            figure(row["liquidation_price"]),
+        )
+    console.print(table)
+
+
+def _show_margin(console: "Console", margins: Sequence[Row]) -> None:
+    if not margins:
+        return
+    table = _table(
+        "Margin",
+        ("Venue", "word"),
+        ("Wallet", "word"),
+        ("Balance", "number"),
+        ("Maintenance", "number"),
+        ("Usage", "number"),
+        ("Leverage after", "number"),
+        ("Left after stress", "number"),
+    )
+    for row in margins:
+        leverage = row["leverage_after"]
+        table.add_row(
+            row["venue"],
+            row["wallet"].replace("_", " "),
+            f"{money(row['margin_balance'])} {row['currency']}",
+            money(row["maintenance_margin"]),
+            percent(row["usage_frac"]),
+            _NOTHING if leverage is None else f"{Decimal(leverage):.2f}",
+            money(row["stress_surplus"]),
+        )
+    console.print(table)
+
+
+def _show_positions(console: "Console", positions: Sequence[Row]) -> None:
+    if not positions:
+        console.print("No positions.")
+        return
+    table = _table(
+        "Positions",
+        ("Symbol", "word"),
+        ("Side", "word"),
+        ("Contracts", "number"),
+        ("Notional USD", "number"),
+        ("Mark", "number"),
+        ("Liquidation", "number"),
+        ("Stop (mark)", "text"),
+    )
+    for row in positions:
+        triggers = ", ".join(figure(stop["trigger_price"]) for stop in row["stops"])
+        stop = Text(triggers or "none")
+        if not row["is_protected"]:
+            stop.append(" UNPROTECTED", style="bold red")
+        table.add_row(
+            row["symbol"],
+            row["side"],
+            figure(row["amount_contracts"]),
+            money(row["notional_quote"]),
+            figure(row["mark_price"]),
+            figure(row["liquidation_price"]),
+            stop,
+        )
+    console.print(table)
+
+
+def _show_working(console: "Console", orders: Sequence[Row]) -> None:
+    hedges = [order for order in orders if order["purpose"] != "stop"]
+    if not hedges:
+        return
+    table = _table(
+        "Working orders",
+        ("Order", "word"),
+        ("Symbol", "word"),
+        ("Side", "word"),
+        ("Contracts", "number"),
+        ("Filled", "number"),
+        ("State", "text"),
+    )
+    for row in hedges:
+        amounts = figure(row["amount_contracts"]), figure(row["filled_contracts"])
+        table.add_row(row["client_order_id"], row["symbol"], row["side"], *amounts, row["state"])
+    console.print(table)
+
+
+def _show_waiting(console: "Console", status: Row) -> None:
+    for ceiling in status["ceilings"]:
+        until = f" until {clock_time(ceiling['release_at'])}" if ceiling["release_at"] else ""
+        console.print(
+            f"Ceiling on {ceiling['asset']}: {figure(ceiling['max_delta_base'])} coins{until}; {ceiling['why']}"
+        )
+    for flow in status["flows"]:
+        console.print(
+            f"Holdings of {flow['asset']} went from {figure(flow['from_base'])} to {figure(flow['to_base'])}: increases "
+            f"wait; 'trimtab confirm-flow {flow['asset']}' says that it was meant"
+        )
+    for lock in status["locks"]:
+        console.print(f"{lock['symbol']} is locked since {clock_time(lock['since'])}: {lock['why']}")
+
+
+def _show_alerts(console: "Console", alerts: Sequence[Row]) -> None:
+    for alert in alerts:
+        style = "bold red" if alert["severity"] == "critical" else "yellow"
+        console.print(
+            Text.assemble(
+                (alert["severity"], style), f" {alert['sentence']} (since {clock_time(alert['since'])})"
+            )
+        )
+
+
+def _show_refusals(console: "Console", refusals: Sequence[Row]) -> None:
+    if not refusals:
+        return
+    table = _table("Not done", ("Asset", "word"), ("Rule", "word"), ("Reason", "text"))
+    for row in refusals:
+        table.add_row(row["asset"], row["rule"].replace("_", " "), row["reason"])
+    console.print(table)
+
+
+def _show_notes(console: "Console", document: Row) -> None:
+    for warning in document.get("warnings", ()):
+        console.print(Text.assemble(("warning ", "yellow"), warning))
+    if document.get("ignored"):
+        console.print(f"Outside the portfolio: {', '.join(document['ignored'])}")
