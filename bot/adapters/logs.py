@@ -43,9 +43,20 @@ def register_secrets(secrets: Iterable[str]) -> None:
     known = set(_spellings)
     for secret in secrets:
         if len(secret) >= _SHORTEST_SECRET:
-            in_json = json.dumps(secret)[1:-1]
-            known |= {secret, in_json, json.dumps(in_json)[1:-1], repr(secret)[1:-1], quote(secret, safe="")}
+            known |= _spelled(secret)
     _spellings[:] = sorted(known, key=len, reverse=True)
+
+
+def _spelled(secret: str) -> set[str]:
+    """Return the secret as it stands in text, in ``repr``, in an address, in JSON and in JSON within JSON."""
+    spellings = {secret, repr(secret)[1:-1], quote(secret), quote(secret, safe="")}
+    for _ in range(2):
+        spellings |= {
+            json.dumps(spelling, ensure_ascii=is_ascii)[1:-1]
+            for spelling in spellings
+            for is_ascii in (True, False)
+        }
+    return spellings
 
 
 def forget_secrets() -> None:
