@@ -19,14 +19,17 @@ def backtest(
     Same decisions, orders, stops and margin as 'run', on the embedded exchange. Shows the result against doing nothing
     and against rebalancing in spot.
     """
+    from bot.cli.dates import moment_of
+
+    first, last = moment_of(start, "--from"), moment_of(end, "--to")
+    if first >= last:
+        raise typer.BadParameter("must be after --from", param_hint="--to")
+
     from bot.backtest.run import run_backtest
     from bot.cli.context import open_settings
-    from bot.cli.dates import moment_of
     from bot.cli.output import open_console, show_json
 
-    document = run_backtest(
-        open_settings(), data=data, start=moment_of(start, "--from"), end=moment_of(end, "--to"), out=out
-    )
+    document = run_backtest(open_settings(), data=data, start=first, end=last, out=out)
     if json:
         show_json(document)
         return

@@ -33,7 +33,10 @@ def halt(
 
     Outlives restarts; 'trimtab resume' ends it.
     """
-    _show_answer(_tell("halt", {"why": why} if why else {}), is_json=json)
+    answer = _tell("halt", {"why": why} if why else {})
+    _show_answer(
+        answer, f"Halted. Working hedge orders cancelled: {answer.get('cancelled_orders', 0)}. Stops stay.", is_json=json
+    )
 
 
 def resume(
@@ -48,7 +51,7 @@ def resume(
         if not _is_confirmed("Resume?"):
             typer.echo("Nothing was changed.", err=True)
             raise typer.Exit(ExitCode.REFUSED)
-    _show_answer(_tell("resume", {}), is_json=json)
+    _show_answer(_tell("resume", {}), "Back to normal; a look is on its way.", is_json=json)
 
 
 def settle(
@@ -68,7 +71,8 @@ def settle(
         exact = decimal_text(to_decimal(amount))
     except BadPayload as err:
         raise typer.BadParameter("give a number, for example 125.50", param_hint="AMOUNT") from err
-    _show_answer(_tell("settle", {"amount_quote": exact}), is_json=json)
+    answer = _tell("settle", {"amount_quote": exact})
+    _show_answer(answer, f"Settled. In all so far: {answer.get('settled_profit_quote')} USD.", is_json=json)
 
 
 def adopt(
@@ -76,9 +80,33 @@ def adopt(
     venue: str = typer.Option("", "--venue", help="Needed when several venues list the symbol."),
     json: bool = _JSON,
 ) -> None:
-    """Make an existing position ours, at its mark. It is then hedged with and protected like any other."""
-    body = {"symbol": symbol, "venue": venue} if venue else {"symbol": symbol}
-    _show_answer(_tell("adopt", body), is_json=json)
+    """Make an existing position ours, at its mark. It is then hedged with and protected like any other.
+
+    Works without a running daemon too, because the daemon does not start beside positions that nobody has explained.
+    """
+    import asyncio
+
+    answer = asyncio.run(_adopt(symbol, venue or None))
+    _show_answer(
+        answer,
+        f"Adopted {symbol}: {answer.get('contracts')} contracts at a mark of {answer.get('mark_price')}.",
+        is_json=json,
+    )
+
+
+async def _adopt(symbol: str, venue: str | None) -> dict[str, Any]:
+    from bot.cli.client import DaemonClient
+    from bot.cli.context import open_settings, quiet_logs
+    from bot.cli.exits import DaemonUnreachable
+
+    settings = open_settings()
+    try:
+        return await DaemonClient.of(settings).tell("adopt", {"symbol": symbol, "venue": venue})
+    except DaemonUnreachable:
+        from bot.bootstrap import adopt_once
+
+        quiet_logs(settings)
+        return await adopt_once(settings, venue=venue, symbol=symbol)
 
 
 def confirm_flow(
@@ -86,7 +114,9 @@ def confirm_flow(
     json: bool = _JSON,
 ) -> None:
     """Accept the present holdings as meant, after a deposit or withdrawal that the bot asked about."""
-    _show_answer(_tell("confirm-flow", {"asset": asset} if asset else {}), is_json=json)
+    answer = _tell("confirm-flow", {"asset": asset} if asset else {})
+    held = ", ".join(f"{name} {amount}" for name, amount in answer.get("holdings_base", {}).items())
+    _show_answer(answer, f"Accepted as meant: {held or 'no holdings'}.", is_json=json)
 
 
 def _ask(path: str) -> dict[str, Any]:
@@ -113,11 +143,11 @@ def _show_json(document: Mapping[str, Any]) -> None:
     show_json(document)
 
 
-def _show_answer(document: Mapping[str, Any], *, is_json: bool) -> None:
+def _show_answer(document: Mapping[str, Any], sentence: str, *, is_json: bool) -> None:
     if is_json:
         _show_json(document)
     else:
-        typer.echo(document.get("sentence") or "Done.")
+        typer.echo(sentence)
 
 
 def _show_what_resuming_means() -> None:

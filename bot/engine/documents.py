@@ -30,7 +30,6 @@ from bot.domain.units import decimal_text, edge_text
 PLAN_SCHEMA = "trimtab.plan/1"
 STATUS_SCHEMA = "trimtab.status/1"
 CHECK_SCHEMA = "trimtab.check/1"
-COMMAND_SCHEMA = "trimtab.command/1"
 
 #: Orders are worked in this style.
 _STYLE = "ioc"
@@ -69,20 +68,6 @@ def check_document(findings: Iterable[Finding]) -> dict[str, Any]:
         "schema": CHECK_SCHEMA,
         "is_fine": all(entry["level"] != "fail" for entry in entries),
         "findings": entries,
-    }
-
-
-def command_document(
-    command: str, sentence: str, *, at: datetime, trading_state: TradingState, **added: Any
-) -> dict[str, Any]:
-    """Return ``trimtab.command/1``: what an owner's command has done, in one sentence. ``added`` are plain JSON values."""
-    return {
-        "schema": COMMAND_SCHEMA,
-        "at": time_text(at),
-        "command": command,
-        "sentence": sentence,
-        "trading_state": trading_state.value,
-        **added,
     }
 
 

@@ -1,0 +1,306 @@
+"""Every command: what it asks, what it shows, what it exits with."""
+
+import json
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.adapters.web.folder import create_token, write_address
+from bot.adapters.web.server import WebServer
+from bot.domain import errors
+from bot.engine.documents import Finding
+from tests.adapters.web.fakes import FakeControl, plan_document, status_document
+from tests.cli.conftest import Trimtab
+
+Bootstrap = Callable[..., None]
+COMMANDS = (
+    "run plan check config status halt resume backtest settle adopt confirm-flow journal".split()
+)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_teaches(trimtab: Trimtab, command: str) -> None:
+    ended = trimtab(command, "--help")
+    assert ended.code == 0
+    assert len(ended.out.splitlines()) >= 6
+
+
+def test_help_names_every_command(trimtab: Trimtab) -> None:
+    out = trimtab("--help").out
+    assert [command for command in COMMANDS if f"  {command} " not in out] == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("nothing",),
+        ("plan", "--nothing"),
+        ("settle",),
+        ("settle", "much"),
+        ("settle", "NaN"),
+        ("adopt",),
+        ("backtest",),
+        ("backtest", "--data", "x", "--from", "soon", "--to", "2021-01-01"),
+        ("resume", "--json"),
+        ("journal", "nothing"),
+    ],
+)
+def test_wrong_usage_exits_2_with_a_sentence(trimtab: Trimtab, words: tuple[str, ...]) -> None:
+    ended = trimtab(*words)
+    assert ended.code == 2
+    assert "Traceback" not in ended.err
+    assert ended.out == ""
+    assert ended.err
+
+
+def test_plan_asks_the_running_daemon(trimtab: Trimtab, daemon: WebServer, control: FakeControl) -> None:
+    ended = trimtab("plan", "--json")
+    assert (ended.code, json.loads(ended.out)) == (0, plan_document())
+    assert control.asked == [("plan",)]
+
+
+def test_plan_looks_itself_where_no_daemon_runs(trimtab: Trimtab, bootstrap: Bootstrap) -> None:
+    async def look_once(settings: Any) -> dict[str, Any]:
+        return plan_document()
+
+    bootstrap(look_once=look_once)
+    assert json.loads(trimtab("plan", "--json").out) == plan_document()
+
+
+def test_plan_looks_itself_where_the_daemon_has_died(
+    trimtab: Trimtab, bootstrap: Bootstrap, folder: Path
+) -> None:
+    async def look_once(settings: Any) -> dict[str, Any]:
+        return plan_document()
+
+    create_token(folder)
+    write_address(folder, "127.0.0.1", 1)
+    bootstrap(look_once=look_once)
+    assert trimtab("plan", "--json").code == 0
+
+
+def test_a_daemon_that_cannot_decide_is_not_passed_over(
+    trimtab: Trimtab, daemon: WebServer, control: FakeControl
+) -> None:
+    control.fail_with(errors.VenueUnavailable("the venue is down"))
+    ended = trimtab("plan")
+    assert ended.code == 4
+    assert ended.err == "trimtab: the daemon refused: the venue is down\n"
+
+
+def test_the_plan_is_readable_at_100_columns(trimtab: Trimtab, daemon: WebServer) -> None:
+    out = trimtab("plan").out
+    assert max(map(len, out.splitlines())) <= 100
+    for piece in (
+        "Portfolio value 10,000.00 USD",
+        "48.20 %",
+        "+9.10 %",
+        "inside its band",
+        "ETH/USDT:USDT",
+        "909.75",
+        "62,500",
+        "capacity",
+        "USDT is at 0.985",
+        "Outside the portfolio: DOGE",
+    ):
+        assert piece in out
+
+
+def test_the_status_is_readable_at_100_columns(trimtab: Trimtab, daemon: WebServer) -> None:
+    out = trimtab("status").out
+    assert max(map(len, out.splitlines())) <= 100
+    for piece in ("normal", "1,240.50 USD more", "UNPROTECTED", "62,500", "318,000", "0.71 %", "ready"):
+        assert piece in out
+
+
+def test_status_before_the_first_look_shows_what_is_known(
+    trimtab: Trimtab, daemon: WebServer, control: FakeControl
+) -> None:
+    control.document |= {
+        "last_look_at": None,
+        "portfolio_value_quote": None,
+        "capacity_short_quote": None,
+        **{key: [] for key in ("assets", "margin", "refusals", "positions", "alerts")},
+    }
+    ended = trimtab("status")
+    assert ended.code == 0
+    assert "No look has been taken yet." in ended.out
+
+
+def test_status_shows_everything_that_waits(trimtab: Trimtab, daemon: WebServer, control: FakeControl) -> None:
+    since = "2026-03-02T01:00:00Z"
+    control.document |= {
+        "ceilings": [
+            {"asset": "BTC", "cause": "stop_out", "max_delta_base": "0.1", "release_at": since, "why": "a stop fired"}
+        ],
+        "flows": [{"asset": "ETH", "from_base": "1", "to_base": "3", "since": since}],
+        "locks": [{"venue": "paper", "symbol": "SOL/USDT:USDT", "since": since, "why": "5 contracts too many"}],
+        "working_orders": [
+            {
+                "client_order_id": "TT7KQ1",
+                "symbol": "BTC/USDT:USDT",
+                "side": "buy",
+                "purpose": "hedge",
+                "amount_contracts": "1",
+                "filled_contracts": "0",
+                "state": "unknown",
+            }
+        ],
+    }
+    out = trimtab("status").out
+    for piece in ("a stop fired", "trimtab confirm-flow ETH", "5 contracts too many", "TT7KQ1"):
+        assert piece in out
+
+
+def test_status_as_json_is_one_document(trimtab: Trimtab, daemon: WebServer) -> None:
+    assert json.loads(trimtab("status", "--json").out) == status_document()
+
+
+@pytest.mark.parametrize(
+    ("words", "asked", "said"),
+    [
+        (("halt",), ("halt", "cli 127.0.0.1", "the owner asked"), "Halted. Working hedge orders cancelled: 2."),
+        (("halt", "--why", "tax"), ("halt", "cli 127.0.0.1", "tax"), "Halted."),
+        (("resume", "--yes"), ("resume", "cli 127.0.0.1"), "Back to normal"),
+        (("settle", "125.50"), ("settle", "cli 127.0.0.1", Decimal("125.5")), "In all so far: 125.5 USD"),
+        (("settle", "--", "-3"), ("settle", "cli 127.0.0.1", Decimal(-3)), "Settled."),
+        (("adopt", "X"), ("adopt", "cli 127.0.0.1", None, "X"), "Adopted X: -3 contracts"),
+        (("adopt", "X", "--venue", "paper"), ("adopt", "cli 127.0.0.1", "paper", "X"), "Adopted X"),
+        (("confirm-flow",), ("confirm-flow", "cli 127.0.0.1", None), "Accepted as meant: BTC 0.12."),
+        (("confirm-flow", "BTC"), ("confirm-flow", "cli 127.0.0.1", "BTC"), "Accepted"),
+    ],
+)
+def test_a_command_reaches_the_daemon(
+    trimtab: Trimtab, daemon: WebServer, control: FakeControl, words: tuple[str, ...], asked: tuple, said: str
+) -> None:
+    ended = trimtab(*words)
+    assert ended.code == 0
+    assert control.asked == [asked]
+    assert said in ended.out
+
+
+def test_resume_shows_the_plan_and_does_nothing_unless_confirmed(
+    trimtab: Trimtab, daemon: WebServer, control: FakeControl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    control.document |= {"trading_state": "halted", "trading_state_why": "tax"}
+    monkeypatch.setattr("typer.confirm", lambda *_, **__: False)
+    ended = trimtab("resume")
+    assert ended.code == 3
+    assert "Resuming ends: halted (tax)" in ended.out
+    assert "ETH/USDT:USDT" in ended.out
+    assert control.asked == [("status",), ("plan",)]
+    monkeypatch.setattr("typer.confirm", lambda *_, **__: True)
+    assert trimtab("resume").code == 0
+    assert control.asked[-1] == ("resume", "cli 127.0.0.1")
+
+
+@pytest.mark.parametrize("words", [("status",), ("halt",), ("resume", "--yes"), ("settle", "1"), ("confirm-flow",)])
+def test_without_a_daemon_steering_exits_4(trimtab: Trimtab, words: tuple[str, ...]) -> None:
+    ended = trimtab(*words)
+    assert ended.code == 4
+    assert "start one with 'trimtab run'" in ended.err
+
+
+def test_a_stranger_on_the_port_is_not_the_daemon(trimtab: Trimtab, daemon: WebServer, folder: Path) -> None:
+    (folder / "token").write_text("another-token\n")
+    ended = trimtab("status")
+    assert ended.code == 2
+    assert "Authorization" in ended.err
+    assert "another-token" not in ended.err
+
+
+def test_adopt_works_without_a_daemon(trimtab: Trimtab, bootstrap: Bootstrap) -> None:
+    async def adopt_once(settings: Any, *, venue: str | None, symbol: str) -> dict[str, Any]:
+        return {"symbol": symbol, "contracts": "5", "mark_price": "1"}
+
+    bootstrap(adopt_once=adopt_once)
+    assert "Adopted X: 5 contracts at a mark of 1." in trimtab("adopt", "X").out
+
+
+@pytest.mark.parametrize(
+    ("failure", "code"),
+    [
+        (errors.ConfigError("TRIMTAB_BAND=-1: must be above 0\nTRIMTAB_X: unknown"), 2),
+        (errors.JournalTooNew(), 3),
+        (errors.DataFolderInUse(), 3),
+        (errors.IncompleteData("no index for ETH"), 3),
+        (errors.VenueUnavailable("timed out"), 4),
+    ],
+)
+def test_a_foreseen_failure_is_a_sentence_and_a_code(
+    trimtab: Trimtab, bootstrap: Bootstrap, failure: errors.BotError, code: int
+) -> None:
+    async def run_daemon(settings: Any) -> int:
+        raise failure
+
+    bootstrap(run_daemon=run_daemon)
+    ended = trimtab("run")
+    assert ended.code == code
+    assert ended.err.splitlines() == [f"trimtab: {line}" for line in str(failure).splitlines()]
+    assert ended.out == ""
+
+
+def test_a_bug_exits_1_without_secrets(trimtab: Trimtab, bootstrap: Bootstrap) -> None:
+    from bot.adapters.logs import register_secrets
+
+    register_secrets(["canary-4711"])
+
+    async def run_daemon(settings: Any) -> int:
+        raise RuntimeError("broken by canary-4711")
+
+    bootstrap(run_daemon=run_daemon)
+    ended = trimtab("run")
+    assert ended.code == 1
+    assert "broken by ***" in ended.err
+    assert "canary-4711" not in ended.err
+
+
+@pytest.mark.parametrize("code", [0, 3])
+def test_run_ends_with_the_code_of_the_daemon(trimtab: Trimtab, bootstrap: Bootstrap, code: int) -> None:
+    async def run_daemon(settings: Any) -> int:
+        return code
+
+    bootstrap(run_daemon=run_daemon)
+    assert trimtab("run").code == code
+
+
+def test_ctrl_c_is_130(trimtab: Trimtab, bootstrap: Bootstrap) -> None:
+    async def look_once(settings: Any) -> dict[str, Any]:
+        raise KeyboardInterrupt
+
+    bootstrap(look_once=look_once)
+    assert trimtab("plan").code == 130
+
+
+def test_check_exits_with_what_fails_first(trimtab: Trimtab, bootstrap: Bootstrap) -> None:
+    findings = [
+        Finding(level="ok", subject="configuration", sentence="complete"),
+        Finding(level="warn", subject="clock", sentence="300 ms off", mend="run a time service"),
+    ]
+
+    async def check(settings: Any) -> list[Finding]:
+        return findings
+
+    bootstrap(check=check)
+    ended = trimtab("check")
+    assert ended.code == 0
+    assert "→ run a time service" in ended.out
+    findings.append(Finding(level="fail", subject="venue", sentence="no answer", mend="wait", exit_code=4))
+    ended = trimtab("check", "--json")
+    assert ended.code == 4
+    document = json.loads(ended.out)
+    assert document["is_fine"] is False
+    assert document["findings"][2] == {
+        "level": "fail",
+        "subject": "venue",
+        "sentence": "no answer",
+        "mend": "wait",
+    }
+
+
+def test_version(trimtab: Trimtab) -> None:
+    ended = trimtab("--version")
+    assert (ended.code, ended.out.split()[0]) == (0, "trimtab")
