@@ -35,10 +35,19 @@ def _walk(prefix: str, model: BaseModel, joint: str) -> list[tuple[str, str]]:
 
 def _text(value: Any) -> str:
     match value:
-        case None:
-            return ""
         case SecretStr():
             return MASK
+        case Mapping():
+            return ",".join(f"{_text(key)}={_text(inner)}" for key, inner in value.items())
+        case list() | tuple() | set() | frozenset():
+            return ",".join(_text(inner) for inner in value)
+    return _scalar_text(value)
+
+
+def _scalar_text(value: Any) -> str:
+    match value:
+        case None:
+            return ""
         case bool():
             return "true" if value else "false"
         case Enum():
@@ -47,8 +56,4 @@ def _text(value: Any) -> str:
             return decimal_text(value)
         case timedelta():
             return f"{value.total_seconds():g}s"
-        case Mapping():
-            return ",".join(f"{_text(key)}={_text(inner)}" for key, inner in value.items())
-        case list() | tuple() | set() | frozenset():
-            return ",".join(_text(inner) for inner in value)
     return str(value)
