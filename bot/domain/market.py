@@ -49,9 +49,12 @@ class CurrencyRate:
     as_of: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PriceHistory:
-    """Daily closes of one asset's index, oldest first, of days that had ended by ``as_of``."""
+    """Daily closes of one asset's index, oldest first, of days that had ended by ``as_of``.
+
+    Compared by identity: what is derived from one is remembered as long as it is kept.
+    """
 
     asset: Asset
     #: UTC days, one close each; days without data are left out, so times must be compared, not counted.

@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from bot.domain.events import (
+from bot.domain.events import CeilingSet, Fact
     CeilingReleased,
     CeilingSet,
     CorrectionEnded,
@@ -165,6 +165,17 @@ class Valuation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WalletQuestion:
+    """A futures wallet that holds more or less than trades, fees and funding explain."""
+
+    venue: VenueId
+    wallet: WalletKind
+    currency: Currency
+    #: + when there is more than explained.
+    difference: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     """One look's answer: everything to do, in order, and everything not done, with reasons."""
 
@@ -182,7 +193,8 @@ class Decision:
     margins: tuple[MarginLine, ...] = ()
     #: Cash that is missing to carry the whole plan under the stress rule.
     capacity_short_quote: Decimal = Decimal(0)
-    corrections: tuple[CorrectionStarted | CorrectionEnded, ...] = ()
-    ceilings_released: tuple[CeilingReleased, ...] = ()
+    #: Facts to journal before anything is sent: flows, wallet anchors, corrections, ended ceilings.
+    facts: tuple[Fact, ...] = ()
+    questions: tuple[WalletQuestion, ...] = ()
     #: Sentences that want the owner's eye: depegs, old declared holdings, aliases without a price.
     warnings: tuple[str, ...] = field(default=())

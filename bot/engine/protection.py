@@ -9,6 +9,7 @@ Rules of this file:
   ``decisions.unprotected`` is climbed.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -20,7 +21,7 @@ from bot.decisions.unprotected import Rung, rung_after
 from bot.domain.books import Leg
 from bot.domain.errors import DataError, VenueError
 from bot.domain.events import CeilingSet, LegProtected, LegUnprotected
-from bot.domain.ids import CycleId, VenueId
+from bot.domain.ids import Asset, CycleId, VenueId
 from bot.domain.instruments import Instrument
 from bot.domain.market import Quote
 from bot.domain.orders import (
@@ -63,6 +64,8 @@ class Protection:
         self._gatherer = gatherer
         self._execution = execution
         self._reference = reference
+        #: Price of each asset at the last look, from which the distance of a stop is measured.
+        self.anchors: Mapping[Asset, Decimal] = desk.journal.books.last_look_index_prices
 
     async def check(self, now: datetime) -> None:
         """Protect every venue; one that cannot be read does not keep the others waiting."""
@@ -107,6 +110,7 @@ class Protection:
             instruments=instruments,
             quotes=quotes,
             daily_sigmas=self._reference.daily_sigmas,
+            anchors=self.anchors,
             policy=policy,
             now=self._desk.clock.now(),
         )

@@ -9,11 +9,10 @@ import structlog
 from structlog.contextvars import bound_contextvars
 
 from bot.decisions.cycle import decide
-from bot.decisions.flows import WalletQuestion, judge_flows, judge_wallets
 from bot.domain.errors import DataError, VenueError
-from bot.domain.events import Fact, LookTaken
+from bot.domain.events import LookTaken
 from bot.domain.ids import CycleId, VenueId
-from bot.domain.plan import Decision
+from bot.domain.plan import Decision, WalletQuestion
 from bot.domain.portfolio import AccountState
 from bot.domain.snapshot import Snapshot
 from bot.domain.units import edge_text
@@ -57,7 +56,7 @@ class Rebalance:
             cycle_id = CycleId(f"{books.epoch}-{books.sequence}")
             with bound_contextvars(cycle_id=cycle_id):
                 try:
-                    snapshot = await self._prepare()
+                    snapshot = await self._gatherer.gather()
                     decision = self._decide(snapshot)
                 except (DataError, VenueError) as failure:
                     await self._skip(cycle_id, trigger, failure)
@@ -76,17 +75,13 @@ class Rebalance:
             snapshot = await self._gatherer.gather()
             return self._decide(snapshot), snapshot
 
-    async def _prepare(self) -> Snapshot:
-        snapshot = await self._gatherer.gather()
-        facts: list[Fact] = list(judge_flows(snapshot, self._desk.policy))
-        for answer in judge_wallets(snapshot, self._desk.policy):
-            if isinstance(answer, WalletQuestion):
-                self._ask(answer)
-            else:
-                facts.append(answer)
-        if facts:
-            await self._desk.journal.record(*facts)
-        for asset, flow in snapshot.books.flows.items():
+    def _tell_flows(self, decision: Decision) -> None:
+        flows = self._desk.journal.books.flows
+        for asset in self._desk.policy.assets:
+            flow = flows.get(asset)
+            if flow is None:
+                self._desk.alerts.close_alert("owner_flow", cause=asset)
+                continue
             self._desk.alerts.raise_alert(
                 "owner_flow",
                 f"Holdings of {asset} went from {flow.from_base} to {flow.to_base} without a trade of ours;"
@@ -94,10 +89,8 @@ class Rebalance:
                 severity="warning",
                 cause=asset,
             )
-        for asset in self._desk.policy.assets:
-            if asset not in snapshot.books.flows:
-                self._desk.alerts.close_alert("owner_flow", cause=asset)
-        return snapshot
+        for question in decision.questions:
+            self._ask(question)
 
     def _ask(self, question: WalletQuestion) -> None:
         self._desk.alerts.raise_alert(
@@ -130,9 +123,10 @@ class Rebalance:
     async def _act(self, decision: Decision, snapshot: Snapshot, cycle_id: CycleId, trigger: str) -> None:
         self._log(decision, trigger)
         self._warn(decision)
-        before = [*decision.ceilings_released, *decision.corrections]
-        if before:
-            await self._desk.journal.record(*before)
+        if decision.facts:
+            await self._desk.journal.record(*decision.facts)
+        self._tell_flows(decision)
+        self._protection.anchors = {line.asset: line.index_price for line in decision.lines}
         # Protection first: it also carries out the reductions that it asks for.
         await self._protection.protect_all(decision.at)
         await self._trade(decision, snapshot, cycle_id)

@@ -16,7 +16,6 @@ from bot.domain.orders import Order, OrderState, Purpose, VenueOrder
 from bot.domain.policy import TradingState
 from bot.domain.portfolio import AccountState, FuturesPosition
 from bot.domain.units import ZERO
-from bot.engine.bookkeeping import Bookkeeping
 from bot.engine.desk import Desk
 from bot.engine.execution import Execution
 from bot.engine.snapshot import SnapshotGatherer
@@ -34,13 +33,10 @@ class UnadoptedPositions(BotError):
 class Reconcile:
     """Compares orders, trades, positions and stops with the journal."""
 
-    def __init__(
-        self, desk: Desk, gatherer: SnapshotGatherer, execution: Execution, bookkeeping: Bookkeeping
-    ) -> None:
+    def __init__(self, desk: Desk, gatherer: SnapshotGatherer, execution: Execution) -> None:
         self._desk = desk
         self._gatherer = gatherer
         self._execution = execution
-        self._bookkeeping = bookkeeping
         self.last_done_at: datetime | None = None
 
     async def check(self, now: datetime) -> None:

@@ -79,6 +79,22 @@ class Reference:
         """Return every known contract of a venue."""
         return [instrument for (venue, _), instrument in self._instruments.items() if venue == venue_id]
 
+    def is_candidate(self, instrument: Instrument) -> bool:
+        """Return True for a perpetual that may hold a hedge, or that at least gives its asset an index."""
+        policy = self._desk.policy
+        asset = instrument.asset
+        if (
+            asset not in policy.assets
+            or not instrument.is_perpetual
+            or instrument.symbol in policy.foreign_symbols
+        ):
+            return False
+        kinds = policy.kinds_for(asset)
+        return instrument.kind in kinds or not any(
+            other.asset == asset and other.is_perpetual and other.kind in kinds
+            for other in self._instruments.values()
+        )
+
     @property
     def histories(self) -> dict[Asset, PriceHistory]:
         """Daily closes per asset, as far as they could be read."""

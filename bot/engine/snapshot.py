@@ -27,6 +27,9 @@ class SnapshotGatherer:
         self._desk = desk
         self._reference = reference
         self._bookkeeping = bookkeeping
+        #: What was read last, for ``status``.
+        self.newest_accounts: dict[VenueId, AccountState] = {}
+        self.newest_quotes: dict[Leg, Quote] = {}
 
     async def gather(self) -> Snapshot:
         """Return all inputs of one decision.
@@ -75,6 +78,7 @@ class SnapshotGatherer:
         age = desk.clock.now() - account.as_of
         if age > desk.policy.limits.max_account_age:
             raise StaleData(f"the account of {venue_id} is {age} old")
+        self.newest_accounts[venue_id] = account
         return account
 
     async def read_quotes(self, venue_id: VenueId, instruments: dict[Leg, Instrument]) -> dict[Leg, Quote]:
@@ -93,21 +97,18 @@ class SnapshotGatherer:
         missing = [symbol for symbol in symbols if (venue_id, symbol) not in quotes]
         if missing:
             raise IncompleteData(f"{venue_id} gave no quote for {', '.join(missing)}")
+        self.newest_quotes.update(quotes)
         return quotes
 
     def _instruments_in_play(self, account: AccountState) -> dict[Leg, Instrument]:
-        policy = self._desk.policy
-        held = {position.symbol for position in account.positions}
+        """Return the contracts that a look is about: those that may be opened, and those held or ever traded."""
+        known = self._reference.instruments_of(account.venue)
+        kept = {position.symbol for position in account.positions}
+        kept |= {symbol for venue, symbol in self._desk.journal.books.ledgers if venue == account.venue}
         return {
             (account.venue, instrument.symbol): instrument
-            for instrument in self._reference.instruments_of(account.venue)
-            if instrument.symbol in held
-            or (
-                instrument.asset in policy.targets
-                and instrument.is_perpetual
-                and instrument.kind in policy.kinds_for(instrument.asset)
-                and instrument.symbol not in policy.foreign_symbols
-            )
+            for instrument in known
+            if instrument.symbol in kept or self._reference.is_candidate(instrument)
         }
 
     async def _read_funding_rates(

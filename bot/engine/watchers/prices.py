@@ -48,15 +48,12 @@ class PriceWatcher:
 
     async def _index_prices(self) -> dict[Asset, Decimal]:
         found: dict[Asset, list[Decimal]] = {}
-        policy = self._desk.policy
         for venue_id, venue in self._desk.venues.items():
             await self._reference.refresh_terms(venue_id)
             assets = {
                 instrument.symbol: instrument.asset
                 for instrument in self._reference.instruments_of(venue_id)
-                if instrument.asset in policy.targets
-                and instrument.is_perpetual
-                and instrument.kind in policy.kinds_for(instrument.asset)
+                if self._reference.is_candidate(instrument)
             }
             for quote in await self._desk.read(venue.fetch_quotes(list(assets))):
                 found.setdefault(assets[quote.symbol], []).append(quote.index_price)

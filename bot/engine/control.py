@@ -1,0 +1,202 @@
+"""What can an owner ask of a running bot? Implements the ``Control`` port.
+
+Every command that changes something is journalled with its caller, before it takes effect.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import structlog
+
+from bot.decisions.flows import accept_flows, anchor_wallets
+from bot.domain.errors import ConfigError, IncompleteData
+from bot.domain.events import CommandGiven, Fact, HedgeProfitSettled, PositionAdopted, TradingStateSet
+from bot.domain.ids import Asset, Symbol, VenueId
+from bot.domain.policy import TradingState
+from bot.domain.units import decimal_text
+from bot.engine.desk import Desk
+from bot.engine.documents import plan_document, status_document
+from bot.engine.rebalance import Rebalance
+from bot.engine.reference import Reference
+from bot.engine.scheduler import LookSchedule, LookSignal
+from bot.engine.snapshot import SnapshotGatherer
+from bot.engine.supervisor import Supervisor
+
+log = structlog.get_logger()
+
+
+class BotControl:
+    """The owner's hand on a running bot."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        *,
+        gatherer: SnapshotGatherer,
+        reference: Reference,
+        rebalance: Rebalance,
+        supervisor: Supervisor,
+        schedule: LookSchedule,
+        signal: LookSignal,
+        version: str,
+        mode: str,
+    ) -> None:
+        self._desk = desk
+        self._gatherer = gatherer
+        self._reference = reference
+        self._rebalance = rebalance
+        self._supervisor = supervisor
+        self._schedule = schedule
+        self._signal = signal
+        self._version = version
+        self._mode = mode
+
+    def health(self) -> tuple[bool, str]:
+        """Return whether the process is alive and its tasks run, and one word."""
+        return self._supervisor.health()
+
+    def readiness(self) -> tuple[bool, str]:
+        """Return whether the last look is recent, the books are reconciled and every leg is protected."""
+        return self._supervisor.readiness()
+
+    def status(self) -> dict[str, Any]:
+        """Return ``trimtab.status/1`` from what was read last; asks no venue."""
+        desk = self._desk
+        books = desk.journal.books
+        legs = {
+            (venue_id, position.symbol)
+            for venue_id, account in self._gatherer.newest_accounts.items()
+            for position in account.positions
+        }
+        return status_document(
+            at=desk.clock.now(),
+            version=self._version,
+            mode=self._mode,
+            scope=desk.policy.scope,
+            started_at=self._supervisor.started_at,
+            trading_state=books.trading_state,
+            trading_state_why=books.trading_state_why,
+            readiness=self.readiness(),
+            books=books,
+            alerts=desk.alerts.open_alerts,
+            next_look_at=self._schedule.next_look_at,
+            decision=self._rebalance.last_decision,
+            accounts=self._gatherer.newest_accounts.values(),
+            instruments={leg: self._reference.instrument(*leg) for leg in legs},
+            quotes=self._gatherer.newest_quotes,
+        )
+
+    async def plan(self) -> dict[str, Any]:
+        """Take a look, send nothing, and return ``trimtab.plan/1``."""
+        decision, _ = await self._rebalance.preview()
+        policy = self._desk.policy
+        return plan_document(
+            decision, mode=self._mode, scope=policy.scope, foreign_symbols=policy.foreign_symbols
+        )
+
+    async def halt(self, caller: str, *, why: str) -> dict[str, Any]:
+        """Stop rebalancing: cancel working hedge orders, keep stops."""
+        async with self._desk.lock:
+            await self._set_state(TradingState.HALTED, caller, why, "halt")
+        cancelled = await self._supervisor.cancel_hedge_orders("halted")
+        return {"schema": "trimtab.command/1", "trading_state": "halted", "cancelled_orders": cancelled}
+
+    async def resume(self, caller: str) -> dict[str, Any]:
+        """Return to ``normal``, and look at once."""
+        async with self._desk.lock:
+            await self._set_state(TradingState.NORMAL, caller, "", "resume")
+        self._signal.set("command")
+        return {"schema": "trimtab.command/1", "trading_state": "normal"}
+
+    async def _set_state(self, state: TradingState, caller: str, why: str, command: str) -> None:
+        await self._record(
+            command,
+            caller,
+            why,
+            [TradingStateSet(at=self._desk.clock.now(), state=state, caller=caller, why=why)],
+        )
+
+    async def settle(self, caller: str, amount_quote: Decimal) -> dict[str, Any]:
+        """Book money moved between hedge profit and holdings."""
+        now = self._desk.clock.now()
+        async with self._desk.lock:
+            fact = HedgeProfitSettled(at=now, amount_quote=amount_quote, caller=caller)
+            # The money has left the futures wallet, or come into it: the difference that this made is explained.
+            anchors = anchor_wallets(await self._gatherer.gather(), self._desk.policy, why="settled")
+            await self._record("settle", caller, decimal_text(amount_quote), [fact, *anchors])
+        return {
+            "schema": "trimtab.command/1",
+            "settled_profit_quote": decimal_text(self._desk.journal.books.settled_profit_quote),
+        }
+
+    async def adopt(self, caller: str, venue: VenueId | None, symbol: Symbol) -> dict[str, Any]:
+        """Make an existing position ours, at its mark.
+
+        Raises:
+            ConfigError: no such position, or it is reserved for the owner.
+        """
+        async with self._desk.lock:
+            return await adopt_position(self._desk, self._gatherer, caller, venue, symbol)
+
+    async def confirm_flow(self, caller: str, asset: Asset | None) -> dict[str, Any]:
+        """Accept the present holdings of one asset or of all, and what the futures wallets hold."""
+        if asset is not None and asset not in self._desk.policy.assets:
+            raise ConfigError(f"{asset} is not one of the targets: {', '.join(self._desk.policy.assets)}")
+        async with self._desk.lock:
+            snapshot = await self._gatherer.gather()
+            facts: list[Fact] = list(accept_flows(snapshot, self._desk.policy, asset))
+            facts.extend(anchor_wallets(snapshot, self._desk.policy, why="confirmed"))
+            await self._record("confirm-flow", caller, asset or "", facts)
+        self._signal.set("command")
+        held = self._desk.journal.books.accepted_holdings
+        return {
+            "schema": "trimtab.command/1",
+            "holdings_base": {name: decimal_text(amount) for name, amount in held.items()},
+        }
+
+    async def _record(self, command: str, caller: str, arguments: str, facts: Sequence[Fact]) -> None:
+        now = self._desk.clock.now()
+        await self._desk.journal.record(
+            CommandGiven(at=now, command=command, caller=caller, arguments=arguments), *facts
+        )
+        log.info("A command was given", code="command", command=command, caller=caller, arguments=arguments)
+
+
+async def adopt_position(
+    desk: Desk, gatherer: SnapshotGatherer, caller: str, venue: VenueId | None, symbol: Symbol
+) -> dict[str, Any]:
+    """Make an existing position ours, at its mark. The caller holds the desk.
+
+    Raises:
+        ConfigError: no such position, or it is reserved for the owner.
+    """
+    if symbol in desk.policy.foreign_symbols:
+        raise ConfigError(f"{symbol} is reserved by TRIMTAB_FOREIGN; take it out of there first")
+    for venue_id in desk.venues if venue is None else [venue]:
+        account = await gatherer.read_account(venue_id)
+        position = next((p for p in account.positions if p.symbol == symbol), None)
+        if position is None:
+            continue
+        (quote,) = await desk.read(desk.venues[venue_id].fetch_quotes([symbol]))
+        now: datetime = desk.clock.now()
+        await desk.journal.record(
+            CommandGiven(at=now, command="adopt", caller=caller, arguments=symbol),
+            PositionAdopted(
+                at=now,
+                venue=venue_id,
+                symbol=symbol,
+                contracts=position.contracts,
+                mark_price=quote.mark_price,
+            ),
+        )
+        log.info("A position was adopted", code="adopted", venue=venue_id, symbol=symbol)
+        return {
+            "schema": "trimtab.command/1",
+            "venue": venue_id,
+            "symbol": symbol,
+            "contracts": decimal_text(position.contracts),
+            "mark_price": decimal_text(quote.mark_price),
+        }
+    raise IncompleteData(f"there is no open position in {symbol}")
