@@ -81,7 +81,7 @@ def show_status(console: "Console", status: Row) -> None:
     _show_head(console, status, "Status", status["at"])
     console.print(
         f"Last look {clock_time(status['last_look_at'])} · next {clock_time(status['next_look_at'])} · "
-        f"{'ready' if status['is_ready'] else 'not ready'}: {status['readiness']}"
+        f"{status['readiness']}"
     )
     _show_alerts(console, status["alerts"])
     _show_assets(console, status["assets"])

@@ -1,6 +1,6 @@
 """Who may ask what?
 
-Rules of this file: everything is refused that is not plainly allowed; a check that compares with the token takes the
+Rules of this file: whatever is not named as public wants the token, also a path that does not exist; a check that compares with the token takes the
 same time whatever is sent; nothing that was sent is repeated in an answer or a log line, except the path.
 
 ``/healthz`` and ``/readyz`` answer anyone, under any name: probes of a container platform ask by address.
@@ -52,7 +52,13 @@ class Guard:
     """The checks that stand before every handler."""
 
     def __init__(
-        self, *, token: str, host: str, allowed_hosts: frozenset[str], redact: Callable[[str], str]
+        self,
+        *,
+        token: str,
+        host: str,
+        allowed_hosts: frozenset[str],
+        public_paths: frozenset[str],
+        redact: Callable[[str], str],
     ) -> None:
         if not token:
             raise ValueError("an empty token would let everybody in")
@@ -60,6 +66,7 @@ class Guard:
         self._token_digest = hashlib.sha256(token.encode()).digest()
         own = {host.lower()} - _WILDCARDS
         self._hosts = LOOPBACK_NAMES | own | {name.lower() for name in allowed_hosts}
+        self._public_paths = public_paths
         self._redact = redact
         self._silent_until = 0.0
 
@@ -101,7 +108,7 @@ class Guard:
         self._check_query(request)
         if request.method not in {hdrs.METH_GET, hdrs.METH_HEAD}:
             self._check_origin(request)
-        if request.path == "/metrics" or request.path.startswith("/api/"):
+        if request.path not in self._public_paths:
             self._check_token(request)
 
     def _check_host(self, request: web.Request) -> None:

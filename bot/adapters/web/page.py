@@ -13,6 +13,8 @@ _FILES = {
     "/static/icon.svg": ("icon.svg", "image/svg+xml"),
 }
 
+PAGE_PATHS = frozenset(_FILES)
+
 
 class Page:
     """The page's files, read when first asked for."""

@@ -7,7 +7,7 @@ from aiohttp import web
 from bot.adapters.web.api import Api
 from bot.adapters.web.bodies import MAX_BODY_BYTES
 from bot.adapters.web.guard import Guard
-from bot.adapters.web.page import Page
+from bot.adapters.web.page import PAGE_PATHS, Page
 from bot.domain.errors import ConfigError
 from bot.ports import Control
 
@@ -40,7 +40,13 @@ class WebServer:
         self._port = port
         self._metrics = metrics
         self._api = Api(control)
-        self._guard = Guard(token=token, host=host, allowed_hosts=frozenset(allowed_hosts), redact=redact)
+        self._guard = Guard(
+            token=token,
+            host=host,
+            allowed_hosts=frozenset(allowed_hosts),
+            public_paths=PAGE_PATHS,
+            redact=redact,
+        )
         self._runner: web.AppRunner | None = None
 
     @property

@@ -13,7 +13,14 @@ from tests.adapters.web.fakes import FakeControl
 pytestmark = pytest.mark.asyncio
 
 COMMANDS = ["halt", "resume", "settle", "adopt", "confirm-flow"]
-GUARDED = ["/metrics", "/api/v1/status", "/api/v1/plan", "/api/v1/nothing"]
+GUARDED = [
+    "/metrics",
+    "/api/v1/status",
+    "/api/v1/plan",
+    "/api/v1/nothing",
+    "/%61pi/v1/status",
+    "/static/none.js",
+]
 
 
 @pytest.mark.parametrize("path", GUARDED)
@@ -136,7 +143,7 @@ async def test_the_page_is_static_and_holds_no_data(client: TestClient, control:
 
 @pytest.mark.parametrize("path", ["/static/", "/static/../server.py", "/static/%2e%2e/server.py", "/static/none.js"])
 async def test_nothing_else_is_served(client: TestClient, path: str) -> None:
-    assert (await client.get(path)).status == 404
+    assert (await client.get(path, headers=BEARER)).status == 404
 
 
 async def test_the_page_has_nothing_inline_and_writes_no_markup() -> None:
@@ -149,4 +156,4 @@ async def test_the_page_has_nothing_inline_and_writes_no_markup() -> None:
 
 async def test_an_empty_token_is_never_served_with() -> None:
     with pytest.raises(ValueError, match="everybody"):
-        Guard(token="", host="127.0.0.1", allowed_hosts=frozenset(), redact=str)
+        Guard(token="", host="127.0.0.1", allowed_hosts=frozenset(), public_paths=frozenset(), redact=str)
