@@ -6,11 +6,6 @@ from decimal import Decimal
 from enum import StrEnum
 
 from bot.domain.events import CeilingSet, Fact
-    CeilingReleased,
-    CeilingSet,
-    CorrectionEnded,
-    CorrectionStarted,
-)
 from bot.domain.ids import Asset, Currency, Symbol, VenueId
 from bot.domain.instruments import Instrument
 from bot.domain.orders import Side

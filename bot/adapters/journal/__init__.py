@@ -1,0 +1,1 @@
+"""The journal on a database: facts in, books out."""

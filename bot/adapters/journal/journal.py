@@ -1,0 +1,319 @@
+"""How do facts become durable? One transaction per ``record``, committed before it returns.
+
+Rules of this file:
+
+- Nothing is folded into the books before the commit; nothing is committed that the books would refuse, because the fold is
+  tried on a copy of what it touches first (orders are the only facts that can be refused).
+- A method that raises has committed nothing.
+- The database is called on the loop: a commit takes a fraction of a millisecond, and there is nothing to do meanwhile that
+  would be safe.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import create_engine, event
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import StaticPool
+
+from bot.adapters.journal import codec
+from bot.adapters.journal.tables import SCHEMA_VERSION, metadata
+from bot.domain.books import Books, apply
+from bot.domain.errors import InvariantViolated, JournalError, JournalTooNew
+from bot.domain.events import CancelRequested, Fact, JournalOpened, LookTaken, OrderChanged, OrderIntended, TradeFilled
+from bot.domain.ids import ALPHABET, EPOCH_LENGTH, MARKER, client_order_id, decode_base32
+from bot.domain.orders import OrderDraft, OrderIntent, next_state
+
+#: Facts between two checkpoints.
+_CHECKPOINT_EVERY = 2000
+
+_INSERT = (
+    "INSERT INTO facts (seq, at, kind, client_order_id, cycle_id, dedup_key, payload) VALUES (?, ?, ?, ?, ?, ?, ?)"
+)
+_SELECT_KEY = "SELECT 1 FROM facts WHERE dedup_key = ?"
+_SELECT_AFTER = "SELECT seq, kind, payload FROM facts WHERE seq > ? ORDER BY seq"
+_SELECT_CHECKPOINT = "SELECT seq, books FROM checkpoint WHERE id = 1"
+_UPSERT_CHECKPOINT = (
+    "INSERT INTO checkpoint (id, seq, books) VALUES (1, ?, ?)"
+    " ON CONFLICT (id) DO UPDATE SET seq = excluded.seq, books = excluded.books"
+)
+
+#: Told the name of each point between the statements of a transaction; for crash tests.
+OnPoint = Callable[[str], None]
+
+
+def _silent(point: str) -> None:
+    """Report nothing."""
+
+
+class SqlJournal:
+    """The ``Journal`` port on SQLite."""
+
+    def __init__(self, engine: Engine, books: Books, connection: Connection, on_point: OnPoint = _silent) -> None:
+        self._engine = engine
+        self._connection = connection
+        self._books = books
+        self.on_point = on_point
+
+    @property
+    def books(self) -> Books:
+        """What all committed facts add up to. Not to be written."""
+        return self._books
+
+    async def record(self, *facts: Fact) -> tuple[Fact, ...]:
+        """Commit facts in one transaction and return the ones that were new.
+
+        Raises:
+            JournalError: nothing was committed.
+            InvariantViolated: a fact contradicts the books; nothing was committed.
+        """
+        return self._commit(facts)
+
+    async def record_intents(self, drafts: Sequence[OrderDraft], at: datetime) -> tuple[OrderIntent, ...]:
+        """Give each draft its id and commit all of them before any is sent.
+
+        Raises:
+            JournalError: nothing was committed.
+        """
+        intents = [
+            _intent_of(draft, self._books.epoch, self._books.sequence + place, at)
+            for place, draft in enumerate(drafts, start=1)
+        ]
+        self._commit([OrderIntended(at=at, intent=intent) for intent in intents])
+        return tuple(intents)
+
+    def _commit(self, facts: Sequence[Fact]) -> tuple[Fact, ...]:
+        new: list[Fact] = []
+        try:
+            self.on_point("journal: before the transaction")
+            self._connection.exec_driver_sql("BEGIN IMMEDIATE")
+            try:
+                for fact in self._unbooked(facts):
+                    self._insert(self._books.sequence + len(new) + 1, fact)
+                    new.append(fact)
+                    self.on_point("journal: between two statements")
+                _try_out(self._books, new)
+                self._save_checkpoint(len(new))
+                self.on_point("journal: before the commit")
+                self._connection.exec_driver_sql("COMMIT")
+            except BaseException:
+                self._connection.exec_driver_sql("ROLLBACK")
+                raise
+        except SQLAlchemyError as err:
+            raise JournalError(f"the journal cannot be written: {_cause(err)}") from err
+        self.on_point("journal: after the commit")
+        for fact in new:
+            apply(self._books, fact)
+            self._books.sequence += 1
+        return tuple(new)
+
+    def _unbooked(self, facts: Sequence[Fact]) -> Iterator[Fact]:
+        """Yield the facts whose key is not there yet."""
+        for fact in facts:
+            key = fact.dedup_key
+            if key is None or self._connection.exec_driver_sql(_SELECT_KEY, (key,)).first() is None:
+                yield fact
+
+    def _insert(self, sequence: int, fact: Fact) -> None:
+        row = (
+            sequence,
+            fact.at.isoformat(),
+            type(fact).__name__,
+            _order_id_of(fact),
+            _cycle_id_of(fact),
+            fact.dedup_key,
+            codec.encode_fact(fact),
+        )
+        self._connection.exec_driver_sql(_INSERT, row)
+
+    def _save_checkpoint(self, added: int) -> None:
+        """Save the books as they were before this transaction, now and then."""
+        sequence = self._books.sequence
+        if sequence and sequence // _CHECKPOINT_EVERY != (sequence + added) // _CHECKPOINT_EVERY:
+            self._connection.exec_driver_sql(
+                _UPSERT_CHECKPOINT, (sequence, codec.encode_books(self._books))
+            )
+
+    def facts(
+        self, *, after: int = 0, client_order_id: str | None = None, kind: str | None = None
+    ) -> Iterator[tuple[int, Fact]]:
+        """Yield recorded facts with their numbers, oldest first, as far as they fit what is asked for."""
+        clauses, values = ["seq > ?"], [after]
+        for column, value in (("client_order_id", client_order_id), ("kind", kind)):
+            if value is not None:
+                clauses.append(f"{column} = ?")
+                values.append(value)  # type: ignore[arg-type]  # columns of text beside one of integers
+        query = f"SELECT seq, kind, payload FROM facts WHERE {' AND '.join(clauses)} ORDER BY seq"  # noqa: S608 - names are ours
+        for sequence, name, payload in self._connection.exec_driver_sql(query, tuple(values)):
+            yield sequence, codec.decode_fact(name, payload)
+
+    @property
+    def connection(self) -> Connection:
+        """The open connection, for backup and for crash tests."""
+        return self._connection
+
+    async def close(self) -> None:
+        """Release the file."""
+        self._connection.close()
+        self._engine.dispose()
+
+    def reopened(self, on_point: OnPoint = _silent) -> "SqlJournal":
+        """Return the journal as the next process would find it: an open transaction is lost, the books are read anew."""
+        if self._connection.connection.driver_connection.in_transaction:  # type: ignore[union-attr]  # it is open
+            self._connection.exec_driver_sql("ROLLBACK")
+        return SqlJournal(self._engine, read_books(self._connection), self._connection, on_point)
+
+
+def _intent_of(draft: OrderDraft, epoch: str, sequence: int, at: datetime) -> OrderIntent:
+    if draft.continues is None:
+        key = client_order_id(epoch, sequence)
+    else:
+        tail = draft.continues[EPOCH_LENGTH:]
+        key = client_order_id(epoch, decode_base32(tail[:-2]), decode_base32(tail[-2:]) + 1)
+    values = {name: getattr(draft, name) for name in OrderDraft.__dataclass_fields__}
+    return OrderIntent(**values, client_order_id=key, intended_at=at)
+
+
+def _order_id_of(fact: Fact) -> str | None:
+    match fact:
+        case OrderIntended():
+            return fact.intent.client_order_id
+        case OrderChanged() | CancelRequested():
+            return fact.client_order_id
+        case TradeFilled():
+            return fact.fill.client_order_id
+    return None
+
+
+def _cycle_id_of(fact: Fact) -> str | None:
+    match fact:
+        case OrderIntended():
+            return fact.intent.cycle_id
+        case LookTaken():
+            return fact.cycle_id
+    return None
+
+
+def _try_out(books: Books, facts: Sequence[Fact]) -> None:
+    """Raise for what the books would refuse, without touching them.
+
+    Raises:
+        InvariantViolated: as ``books.apply`` would.
+    """
+    states = {}
+    for fact in facts:
+        if isinstance(fact, OrderIntended):
+            key = fact.intent.client_order_id
+            if key in books.orders or key in states:
+                raise InvariantViolated(f"order {key} was intended twice")
+            states[key] = None
+        elif isinstance(fact, OrderChanged):
+            order = books.orders.get(fact.client_order_id)
+            if order is None and fact.client_order_id not in states:
+                raise InvariantViolated(f"order {fact.client_order_id} changed without an intent")
+            if order is not None:
+                before = states.get(fact.client_order_id) or order.state
+                states[fact.client_order_id] = next_state(before, fact.event)
+
+
+def read_books(connection: Connection) -> Books:
+    """Fold the books from the last checkpoint and the facts after it.
+
+    Raises:
+        JournalError: a fact cannot be read, or one is missing.
+    """
+    try:
+        row = connection.exec_driver_sql(_SELECT_CHECKPOINT).first()
+        books = codec.decode_books(row[1]) if row is not None else Books()
+        rows = connection.exec_driver_sql(_SELECT_AFTER, (books.sequence,)).all()
+    except SQLAlchemyError as err:
+        raise JournalError(f"the journal cannot be read: {_cause(err)}") from err
+    for sequence, kind, payload in rows:
+        if sequence != books.sequence + 1:
+            raise JournalError(f"fact {books.sequence + 1} is missing from the journal")
+        apply(books, codec.decode_fact(kind, payload))
+        books.sequence = sequence
+    return books
+
+
+def open_journal(
+    path: Path | None, *, now: datetime, epoch_tail: Callable[[], str], read_only: bool = False
+) -> SqlJournal:
+    """Open the journal of a data folder, or one in memory; create it where there is none.
+
+    ``epoch_tail`` gives the three random base-32 characters of a new epoch.
+
+    Raises:
+        JournalTooNew: it was written by a newer version.
+        JournalError: it cannot be opened.
+    """
+    engine = _engine(path, read_only=read_only)
+    try:
+        connection = engine.connect()
+        version = int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
+        if version > SCHEMA_VERSION:
+            raise JournalTooNew(
+                f"{path} is of format {version}; this version of Trimtab knows format {SCHEMA_VERSION}."
+                " Use the newer version again, or restore an older backup into another folder"
+            )
+        if version == 0 and not read_only:
+            _create(connection)
+        elif version < SCHEMA_VERSION and path is not None:
+            from bot.adapters.journal.migrate import migrate
+
+            connection.close()
+            migrate(path, version)
+            connection = engine.connect()
+        journal = SqlJournal(engine, read_books(connection), connection)
+    except SQLAlchemyError as err:
+        raise JournalError(f"{path} cannot be opened as a journal: {_cause(err)}") from err
+    if not journal.books.epoch and not read_only:
+        opened = JournalOpened(at=now, epoch=MARKER + epoch_tail(), reason="created")
+        journal._commit([opened])
+    return journal
+
+
+def _create(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    metadata.create_all(connection)
+    connection.exec_driver_sql(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    connection.exec_driver_sql("COMMIT")
+
+
+def random_epoch_tail() -> str:
+    """Return the random part of an epoch."""
+    import secrets
+
+    return "".join(secrets.choice(ALPHABET) for _ in range(EPOCH_LENGTH - len(MARKER)))
+
+
+def _engine(path: Path | None, *, read_only: bool) -> Engine:
+    if path is None:
+        url = "sqlite://"
+    elif read_only:
+        url = f"sqlite:///file:{path}?mode=ro&uri=true"
+    else:
+        url = f"sqlite:///{path}"
+    engine = create_engine(
+        url,
+        poolclass=StaticPool,
+        connect_args={"check_same_thread": False, "timeout": 5.0},
+        isolation_level="AUTOCOMMIT",
+    )
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _record: Any) -> None:
+        # Transactions are begun and ended by us, in so many words.
+        connection.isolation_level = None
+        if path is not None and not read_only:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+
+    return engine
+
+
+def _cause(err: BaseException) -> str:
+    return str(err.__cause__ or err).splitlines()[0]
