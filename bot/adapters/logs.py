@@ -8,6 +8,8 @@ Rules of this file: time comes from the injected clock; every registered secret 
 whatever field, message or traceback it hid in; tracebacks show no locals, in either format.
 """
 
+# ruff: noqa: ARG001, ARG002 - structlog calls every processor with a logger and a method name
+
 import json
 import logging
 import sys

@@ -35,7 +35,9 @@ def halt(
     """
     answer = _tell("halt", {"why": why} if why else {})
     _show_answer(
-        answer, f"Halted. Working hedge orders cancelled: {answer.get('cancelled_orders', 0)}. Stops stay.", is_json=json
+        answer,
+        f"Halted. Working hedge orders cancelled: {answer.get('cancelled_orders', 0)}. Stops stay.",
+        is_json=json,
     )
 
 

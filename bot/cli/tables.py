@@ -17,7 +17,7 @@ Row = Mapping[str, Any]
 
 _STATE_STYLES = {"normal": "green", "reduce_only": "yellow", "halted": "bold red"}
 _LEVEL_STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red"}
-_NOTHING = "–"
+_NOTHING = "–"  # noqa: RUF001 - a dash, as in print
 
 
 def percent(text: str | None, *, signed: bool = False) -> str:
@@ -322,8 +322,8 @@ def _show_waiting(console: "Console", status: Row) -> None:
         )
     for flow in status["flows"]:
         console.print(
-            f"Holdings of {flow['asset']} went from {figure(flow['from_base'])} to {figure(flow['to_base'])}: increases "
-            f"wait; 'trimtab confirm-flow {flow['asset']}' says that it was meant"
+            f"Holdings of {flow['asset']} went from {figure(flow['from_base'])} to {figure(flow['to_base'])}: "
+            f"increases wait; 'trimtab confirm-flow {flow['asset']}' says that it was meant"
         )
     for lock in status["locks"]:
         console.print(f"{lock['symbol']} is locked since {clock_time(lock['since'])}: {lock['why']}")

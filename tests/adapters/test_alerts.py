@@ -112,7 +112,11 @@ def test_fields_cannot_replace_what_the_line_is() -> None:
     alerts = LogAlerts(ManualClock())
     with capture_logs() as lines:
         raise_one(alerts, event="x", code="y", alert=False, level="z", size="1")
-    assert (lines[0]["event"], lines[0]["code"], lines[0]["alert"]) == ("More is needed", "capacity_short", True)
+    assert (lines[0]["event"], lines[0]["code"], lines[0]["alert"]) == (
+        "More is needed",
+        "capacity_short",
+        True,
+    )
     assert lines[0]["size"] == "1"
 
 

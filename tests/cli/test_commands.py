@@ -16,9 +16,20 @@ from tests.adapters.web.fakes import FakeControl, plan_document, status_document
 from tests.cli.conftest import Trimtab
 
 Bootstrap = Callable[..., None]
-COMMANDS = (
-    "run plan check config status halt resume backtest settle adopt confirm-flow journal".split()
-)
+COMMANDS = [
+    "run",
+    "plan",
+    "check",
+    "config",
+    "status",
+    "halt",
+    "resume",
+    "backtest",
+    "settle",
+    "adopt",
+    "confirm-flow",
+    "journal",
+]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -130,14 +141,24 @@ def test_status_before_the_first_look_shows_what_is_known(
     assert "No look has been taken yet." in ended.out
 
 
-def test_status_shows_everything_that_waits(trimtab: Trimtab, daemon: WebServer, control: FakeControl) -> None:
+def test_status_shows_everything_that_waits(
+    trimtab: Trimtab, daemon: WebServer, control: FakeControl
+) -> None:
     since = "2026-03-02T01:00:00Z"
     control.document |= {
         "ceilings": [
-            {"asset": "BTC", "cause": "stop_out", "max_delta_base": "0.1", "release_at": since, "why": "a stop fired"}
+            {
+                "asset": "BTC",
+                "cause": "stop_out",
+                "max_delta_base": "0.1",
+                "release_at": since,
+                "why": "a stop fired",
+            }
         ],
         "flows": [{"asset": "ETH", "from_base": "1", "to_base": "3", "since": since}],
-        "locks": [{"venue": "paper", "symbol": "SOL/USDT:USDT", "since": since, "why": "5 contracts too many"}],
+        "locks": [
+            {"venue": "paper", "symbol": "SOL/USDT:USDT", "since": since, "why": "5 contracts too many"}
+        ],
         "working_orders": [
             {
                 "client_order_id": "TT7KQ1",
@@ -162,7 +183,11 @@ def test_status_as_json_is_one_document(trimtab: Trimtab, daemon: WebServer) -> 
 @pytest.mark.parametrize(
     ("words", "asked", "said"),
     [
-        (("halt",), ("halt", "cli 127.0.0.1", "the owner asked"), "Halted. Working hedge orders cancelled: 2."),
+        (
+            ("halt",),
+            ("halt", "cli 127.0.0.1", "the owner asked"),
+            "Halted. Working hedge orders cancelled: 2.",
+        ),
         (("halt", "--why", "tax"), ("halt", "cli 127.0.0.1", "tax"), "Halted."),
         (("resume", "--yes"), ("resume", "cli 127.0.0.1"), "Back to normal"),
         (("settle", "125.50"), ("settle", "cli 127.0.0.1", Decimal("125.5")), "In all so far: 125.5 USD"),
@@ -197,7 +222,9 @@ def test_resume_shows_the_plan_and_does_nothing_unless_confirmed(
     assert control.asked[-1] == ("resume", "cli 127.0.0.1")
 
 
-@pytest.mark.parametrize("words", [("status",), ("halt",), ("resume", "--yes"), ("settle", "1"), ("confirm-flow",)])
+@pytest.mark.parametrize(
+    "words", [("status",), ("halt",), ("resume", "--yes"), ("settle", "1"), ("confirm-flow",)]
+)
 def test_without_a_daemon_steering_exits_4(trimtab: Trimtab, words: tuple[str, ...]) -> None:
     ended = trimtab(*words)
     assert ended.code == 4

@@ -10,8 +10,12 @@ HEAVY = ("aiohttp", "alembic", "apscheduler", "ccxt", "numpy", "rich", "sqlalche
 
 
 def modules_after(code: str) -> set[str]:
-    ended = subprocess.run(  # noqa: S603 - our own interpreter
-        [sys.executable, "-c", f"import sys, json\n{code}\nsys.stderr.write(json.dumps(sorted(sys.modules)))"],
+    ended = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            f"import sys, json\n{code}\nsys.stderr.write(json.dumps(sorted(sys.modules)))",
+        ],
         capture_output=True,
         text=True,
         check=True,

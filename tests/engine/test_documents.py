@@ -109,7 +109,12 @@ DECISION = Decision(
         ProtectiveReduction(
             leg=LEG,
             ceiling=CeilingSet(
-                at=AT, asset=BTC, cause="stop_floor", max_delta_base=D("0.5"), release_at=None, why="too close"
+                at=AT,
+                asset=BTC,
+                cause="stop_floor",
+                max_delta_base=D("0.5"),
+                release_at=None,
+                why="too close",
             ),
         ),
     ),
@@ -363,7 +368,9 @@ def test_a_position_is_shown_with_its_stops() -> None:
         (venue_order(symbol=Symbol("other")),),
     ],
 )
-def test_a_position_without_a_stop_of_its_size_is_not_called_protected(orders: tuple[VenueOrder, ...]) -> None:
+def test_a_position_without_a_stop_of_its_size_is_not_called_protected(
+    orders: tuple[VenueOrder, ...],
+) -> None:
     (position,) = status(accounts=[account(*orders)])["positions"]
     assert position["is_protected"] is False
 

@@ -1,5 +1,7 @@
 """Which request becomes which word of the ``Control`` port? One short handler each."""
 
+# ruff: noqa: ARG002 - aiohttp hands every handler its request
+
 from aiohttp import web
 
 from bot.adapters.web.bodies import needed_number_of, needed_text_of, read_body, text_of

@@ -1,7 +1,8 @@
 """Who may ask what?
 
-Rules of this file: whatever is not named as public wants the token, also a path that does not exist; a check that compares with the token takes the
-same time whatever is sent; nothing that was sent is repeated in an answer or a log line, except the path.
+Rules of this file: whatever is not named as public wants the token, also a path that does not exist; a check that
+compares with the token takes the same time whatever is sent; nothing that was sent is repeated in an answer or a log
+line, except the path.
 
 ``/healthz`` and ``/readyz`` answer anyone, under any name: probes of a container platform ask by address.
 """
@@ -97,7 +98,7 @@ class Guard:
         except BotError as failure:
             status, code = refusal_of(failure)
             return error_reply(status, code, self._redact(str(failure)))
-        except Exception:  # noqa: BLE001 - the caller must not see it, the log must
+        except Exception:  # the caller must not see it, the log must
             log.exception("A request failed", code="http_failed", path=request.path)
             return error_reply(500, "internal_error", "something failed inside; the log says what")
 

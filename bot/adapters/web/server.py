@@ -89,7 +89,7 @@ class WebServer:
             runner, self._runner = self._runner, None
             await runner.cleanup()
 
-    async def _serve_metrics(self, request: web.Request) -> web.Response:
+    async def _serve_metrics(self, request: web.Request) -> web.Response:  # noqa: ARG002 - aiohttp hands it over
         if self._metrics is None:
             raise web.HTTPNotFound
         body, content_type = self._metrics()

@@ -21,8 +21,6 @@ def control() -> FakeControl:
 
 @pytest_asyncio.fixture
 async def client(control: FakeControl) -> AsyncIterator[TestClient]:
-    server = WebServer(
-        control, "127.0.0.1", 0, TOKEN, ["bot.example"], metrics=Metrics(control).render
-    )
+    server = WebServer(control, "127.0.0.1", 0, TOKEN, ["bot.example"], metrics=Metrics(control).render)
     async with TestClient(TestServer(server.build_app())) as running:
         yield running

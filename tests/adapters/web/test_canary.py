@@ -16,7 +16,7 @@ from bot.domain.errors import BotError, VenueUnavailable
 from tests.adapters.web.conftest import BEARER, TOKEN
 from tests.adapters.web.fakes import FakeControl
 
-API_SECRET = "canary-api-secret-0815"  # noqa: S105 - made up
+API_SECRET = "canary-api-secret-0815"
 
 
 @pytest.fixture
@@ -49,7 +49,13 @@ async def test_no_secret_leaves(log: io.StringIO, failure: Exception) -> None:
     server = WebServer(control, "127.0.0.1", 0, TOKEN, redact=redact)
     seen = []
     async with TestClient(TestServer(server.build_app())) as client:
-        for path in ("/api/v1/plan", "/api/v1/status", f"/api/v1/status?token={TOKEN}", f"/api/v1/{TOKEN}", "/"):
+        for path in (
+            "/api/v1/plan",
+            "/api/v1/status",
+            f"/api/v1/status?token={TOKEN}",
+            f"/api/v1/{TOKEN}",
+            "/",
+        ):
             reply = await client.get(path, headers=BEARER)
             seen.append(await reply.text() + str(reply.headers))
         for path in ("/api/v1/halt", "/api/v1/settle", f"/api/v1/{API_SECRET}"):
