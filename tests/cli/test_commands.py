@@ -1,9 +1,12 @@
 """Every command: what it asks, what it shows, what it exits with."""
 
 import json
+import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -55,6 +58,7 @@ def test_help_names_every_command(trimtab: Trimtab) -> None:
         ("adopt",),
         ("backtest",),
         ("backtest", "--data", "x", "--from", "soon", "--to", "2021-01-01"),
+        ("backtest", "--data", "x", "--from", "2021-01-02", "--to", "2021-01-02"),
         ("resume", "--json"),
         ("journal", "nothing"),
     ],
@@ -199,7 +203,12 @@ def test_status_as_json_is_one_document(trimtab: Trimtab, daemon: WebServer) -> 
     ],
 )
 def test_a_command_reaches_the_daemon(
-    trimtab: Trimtab, daemon: WebServer, control: FakeControl, words: tuple[str, ...], asked: tuple, said: str
+    trimtab: Trimtab,
+    daemon: WebServer,
+    control: FakeControl,
+    words: tuple[str, ...],
+    asked: tuple[Any, ...],
+    said: str,
 ) -> None:
     ended = trimtab(*words)
     assert ended.code == 0
@@ -331,3 +340,44 @@ def test_check_exits_with_what_fails_first(trimtab: Trimtab, bootstrap: Bootstra
 def test_version(trimtab: Trimtab) -> None:
     ended = trimtab("--version")
     assert (ended.code, ended.out.split()[0]) == (0, "trimtab")
+
+
+def test_backtest_hands_over_what_was_asked(
+    trimtab: Trimtab, monkeypatch: pytest.MonkeyPatch, folder: Path
+) -> None:
+    asked: dict[str, Any] = {}
+
+    def run_backtest(settings: Any, **words: Any) -> dict[str, Any]:
+        asked.update(words)
+        return {"schema": "trimtab.backtest/1", "looks": 24, "orders": {"filled": 3}, "derived_spans": []}
+
+    module = ModuleType("bot.backtest.run")
+    module.__dict__["run_backtest"] = run_backtest
+    monkeypatch.setitem(sys.modules, "bot.backtest.run", module)
+    words = ("backtest", "--data", str(folder), "--from", "2021-01-01", "--to", "2021-01-02")
+    assert json.loads(trimtab(*words, "--json").out)["looks"] == 24
+    assert asked == {
+        "data": folder,
+        "start": datetime(2021, 1, 1, tzinfo=UTC),
+        "end": datetime(2021, 1, 2, tzinfo=UTC),
+        "out": None,
+    }
+    assert "orders.filled" in trimtab(*words).out
+
+
+def test_the_journal_is_cared_for(trimtab: Trimtab, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    done: list[tuple[Any, ...]] = []
+    module = ModuleType("bot.adapters.journal.care")
+    module.__dict__.update(
+        backup_journal=lambda *words: done.append(("backup", *words)),
+        verify_journal=lambda *words: f"verified {words[1]}",
+        restore_journal=lambda *words: done.append(("restore", *words)),
+    )
+    monkeypatch.setitem(sys.modules, "bot.adapters.journal.care", module)
+    target = folder / "copy.db"
+    assert "was copied" in trimtab("journal", "backup", str(target)).out
+    assert "verified None" in trimtab("journal", "verify").out
+    monkeypatch.setattr("typer.confirm", lambda *_, **__: False)
+    assert trimtab("journal", "restore", str(target)).code == 3
+    assert trimtab("journal", "restore", "--yes", str(target)).code == 0
+    assert done == [("backup", folder, target), ("restore", folder, target)]

@@ -9,7 +9,15 @@ import pytest
 
 from bot.domain.books import Books, Ceiling, LegLedger, SuspectedFlow
 from bot.domain.events import CeilingSet
-from bot.domain.ids import Asset, ClientOrderId, Currency, CycleId, Symbol, VenueId, VenueOrderId
+from bot.domain.ids import (
+    Asset,
+    ClientOrderId,
+    Currency,
+    CycleId,
+    Symbol,
+    VenueId,
+    VenueOrderId,
+)
 from bot.domain.instruments import ContractKind, Instrument, MarginTier
 from bot.domain.market import Quote
 from bot.domain.orders import (

@@ -1,6 +1,7 @@
 """A running server with a fake bot behind it."""
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -11,6 +12,7 @@ from bot.adapters.web.server import WebServer
 from tests.adapters.web.fakes import FakeControl
 
 TOKEN = "canary-token-7f3a91c2"
+Client = TestClient[Any, Any]
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 
 
@@ -20,7 +22,7 @@ def control() -> FakeControl:
 
 
 @pytest_asyncio.fixture
-async def client(control: FakeControl) -> AsyncIterator[TestClient]:
+async def client(control: FakeControl) -> AsyncIterator[Client]:
     server = WebServer(control, "127.0.0.1", 0, TOKEN, ["bot.example"], metrics=Metrics(control).render)
     async with TestClient(TestServer(server.build_app())) as running:
         yield running

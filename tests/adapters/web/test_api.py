@@ -1,25 +1,25 @@
 """The API: what each path asks of the bot, and what it answers."""
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
-from aiohttp.test_utils import TestClient
 
 from bot.domain import errors
-from tests.adapters.web.conftest import BEARER, TOKEN
+from tests.adapters.web.conftest import BEARER, TOKEN, Client
 from tests.adapters.web.fakes import FakeControl, plan_document, status_document
 
 pytestmark = pytest.mark.asyncio
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
-async def test_probes_say_one_word_to_anyone(client: TestClient, path: str) -> None:
+async def test_probes_say_one_word_to_anyone(client: Client, path: str) -> None:
     reply = await client.get(path, headers={"Host": "10.0.0.17:8080"})
     assert reply.status == 200
     assert (await reply.text()).split() == ["alive" if path == "/healthz" else "ready"]
 
 
-async def test_probes_answer_503_when_it_is_not_so(client: TestClient, control: FakeControl) -> None:
+async def test_probes_answer_503_when_it_is_not_so(client: Client, control: FakeControl) -> None:
     control.healthy = (False, "dead")
     control.ready = (False, "late")
     assert (await client.get("/healthz")).status == 503
@@ -27,7 +27,7 @@ async def test_probes_answer_503_when_it_is_not_so(client: TestClient, control: 
     assert (reply.status, await reply.text()) == (503, "late\n")
 
 
-async def test_status_and_plan_are_the_documents_of_the_bot(client: TestClient) -> None:
+async def test_status_and_plan_are_the_documents_of_the_bot(client: Client) -> None:
     assert await (await client.get("/api/v1/status", headers=BEARER)).json() == status_document()
     assert await (await client.get("/api/v1/plan", headers=BEARER)).json() == plan_document()
 
@@ -47,7 +47,7 @@ async def test_status_and_plan_are_the_documents_of_the_bot(client: TestClient) 
     ],
 )
 async def test_a_command_reaches_the_bot_with_its_caller(
-    client: TestClient, control: FakeControl, path: str, body: dict, asked: tuple
+    client: Client, control: FakeControl, path: str, body: dict[str, Any], asked: tuple[Any, ...]
 ) -> None:
     reply = await client.post(f"/api/v1/{path}", json=body, headers=BEARER)
     assert reply.status == 200
@@ -55,13 +55,13 @@ async def test_a_command_reaches_the_bot_with_its_caller(
     assert control.asked == [asked]
 
 
-async def test_our_own_clients_are_named(client: TestClient, control: FakeControl) -> None:
+async def test_our_own_clients_are_named(client: Client, control: FakeControl) -> None:
     for name in ("cli", "page", "evil\tname"):
         await client.post("/api/v1/resume", json={}, headers={**BEARER, "X-Trimtab-Client": name})
     assert [asked[1] for asked in control.asked] == ["cli 127.0.0.1", "page 127.0.0.1", "api 127.0.0.1"]
 
 
-async def test_an_empty_body_counts_as_an_empty_object(client: TestClient) -> None:
+async def test_an_empty_body_counts_as_an_empty_object(client: Client) -> None:
     reply = await client.post(
         "/api/v1/halt", data=b"", headers={**BEARER, "Content-Type": "application/json"}
     )
@@ -93,7 +93,7 @@ async def test_an_empty_body_counts_as_an_empty_object(client: TestClient) -> No
     ],
 )
 async def test_a_bad_body_is_one_clear_error(
-    client: TestClient, control: FakeControl, path: str, raw: bytes, status: int, code: str
+    client: Client, control: FakeControl, path: str, raw: bytes, status: int, code: str
 ) -> None:
     reply = await client.post(
         f"/api/v1/{path}", data=raw, headers={**BEARER, "Content-Type": "application/json"}
@@ -119,7 +119,7 @@ async def test_a_bad_body_is_one_clear_error(
     ],
 )
 async def test_a_failure_of_the_bot_has_a_code_and_its_sentence(
-    client: TestClient, control: FakeControl, failure: errors.BotError, status: int, code: str
+    client: Client, control: FakeControl, failure: errors.BotError, status: int, code: str
 ) -> None:
     control.fail_with(failure)
     reply = await client.get("/api/v1/plan", headers=BEARER)
@@ -127,14 +127,14 @@ async def test_a_failure_of_the_bot_has_a_code_and_its_sentence(
     assert await reply.json() == {"schema": "trimtab.error/1", "code": code, "message": str(failure)}
 
 
-async def test_a_bug_is_not_explained_to_the_caller(client: TestClient, control: FakeControl) -> None:
+async def test_a_bug_is_not_explained_to_the_caller(client: Client, control: FakeControl) -> None:
     control.fail_with(RuntimeError(f"inner workings with {TOKEN}"))
     reply = await client.get("/api/v1/plan", headers=BEARER)
     assert reply.status == 500
     assert "inner workings" not in await reply.text()
 
 
-async def test_unknown_paths_and_methods_are_json_too(client: TestClient) -> None:
+async def test_unknown_paths_and_methods_are_json_too(client: Client) -> None:
     missing = await client.get("/api/v1/nothing", headers=BEARER)
     assert (missing.status, (await missing.json())["code"]) == (404, "no_such_path")
     wrong = await client.get("/api/v1/halt", headers=BEARER)
@@ -142,7 +142,7 @@ async def test_unknown_paths_and_methods_are_json_too(client: TestClient) -> Non
     assert wrong.headers["Allow"] == "POST"
 
 
-async def test_metrics_are_prometheus_text(client: TestClient, control: FakeControl) -> None:
+async def test_metrics_are_prometheus_text(client: Client, control: FakeControl) -> None:
     reply = await client.get("/metrics", headers=BEARER)
     text = await reply.text()
     assert reply.headers["Content-Type"].startswith("text/plain")
@@ -163,7 +163,7 @@ async def test_metrics_are_prometheus_text(client: TestClient, control: FakeCont
         assert line in text.splitlines()
 
 
-async def test_what_is_not_known_has_no_sample(client: TestClient, control: FakeControl) -> None:
+async def test_what_is_not_known_has_no_sample(client: Client, control: FakeControl) -> None:
     control.document |= {"portfolio_value_quote": None, "last_look_at": None, "assets": []}
     control.document["margin"][0]["usage_frac"] = None
     text = await (await client.get("/metrics", headers=BEARER)).text()

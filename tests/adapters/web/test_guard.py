@@ -4,10 +4,9 @@ import re
 from pathlib import Path
 
 import pytest
-from aiohttp.test_utils import TestClient
 
 from bot.adapters.web.guard import Guard
-from tests.adapters.web.conftest import BEARER, TOKEN
+from tests.adapters.web.conftest import BEARER, TOKEN, Client
 from tests.adapters.web.fakes import FakeControl
 
 pytestmark = pytest.mark.asyncio
@@ -39,7 +38,7 @@ GUARDED = [
     ],
 )
 async def test_without_the_token_nothing_is_said(
-    client: TestClient, control: FakeControl, path: str, authorization: str | None
+    client: Client, control: FakeControl, path: str, authorization: str | None
 ) -> None:
     headers = {} if authorization is None else {"Authorization": authorization}
     reply = await client.get(path, headers=headers)
@@ -50,9 +49,7 @@ async def test_without_the_token_nothing_is_said(
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-async def test_without_the_token_nothing_is_done(
-    client: TestClient, control: FakeControl, command: str
-) -> None:
+async def test_without_the_token_nothing_is_done(client: Client, control: FakeControl, command: str) -> None:
     assert (await client.post(f"/api/v1/{command}", json={})).status == 401
     assert control.asked == []
 
@@ -61,7 +58,7 @@ async def test_without_the_token_nothing_is_done(
     "query", ["?token=x", "?TOKEN=x", "?access_token=x", f"?x={TOKEN}", f"?{TOKEN}", "?api_key=x"]
 )
 @pytest.mark.parametrize("path", ["/", "/api/v1/status"])
-async def test_a_token_in_the_address_is_refused(client: TestClient, path: str, query: str) -> None:
+async def test_a_token_in_the_address_is_refused(client: Client, path: str, query: str) -> None:
     reply = await client.get(path + query, headers=BEARER)
     assert (reply.status, (await reply.json())["code"]) == (400, "token_in_query")
     assert TOKEN not in await reply.text()
@@ -71,14 +68,14 @@ async def test_a_token_in_the_address_is_refused(client: TestClient, path: str, 
     "host", ["evil.example", "127.0.0.1.evil.example", "", "127.0.0.1@evil", "a b", "[::2]:80"]
 )
 @pytest.mark.parametrize("path", ["/", "/api/v1/status", "/static/page.js"])
-async def test_a_foreign_name_is_not_served(client: TestClient, path: str, host: str) -> None:
+async def test_a_foreign_name_is_not_served(client: Client, path: str, host: str) -> None:
     reply = await client.get(path, headers={**BEARER, "Host": host})
     assert reply.status == 403
     assert (await reply.json())["code"] == "host_not_allowed"
 
 
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST:99", "127.0.0.1:8080", "[::1]:8080", "bot.example"])
-async def test_own_names_are_served_on_any_port(client: TestClient, host: str) -> None:
+async def test_own_names_are_served_on_any_port(client: Client, host: str) -> None:
     assert (await client.get("/api/v1/status", headers={**BEARER, "Host": host})).status == 200
 
 
@@ -94,14 +91,14 @@ async def test_own_names_are_served_on_any_port(client: TestClient, host: str) -
     ],
 )
 async def test_a_command_from_a_foreign_page_is_refused(
-    client: TestClient, control: FakeControl, headers: dict[str, str]
+    client: Client, control: FakeControl, headers: dict[str, str]
 ) -> None:
     reply = await client.post("/api/v1/halt", json={}, headers={**BEARER, **headers})
     assert (reply.status, (await reply.json())["code"]) == (403, "foreign_origin")
     assert control.asked == []
 
 
-async def test_a_command_from_our_own_page_is_taken(client: TestClient) -> None:
+async def test_a_command_from_our_own_page_is_taken(client: Client) -> None:
     origin = f"http://127.0.0.1:{client.port}"
     reply = await client.post(
         "/api/v1/halt", json={}, headers={**BEARER, "Origin": origin, "Sec-Fetch-Site": "same-origin"}
@@ -110,14 +107,14 @@ async def test_a_command_from_our_own_page_is_taken(client: TestClient) -> None:
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "application/jsonx", ""])
-async def test_a_command_is_taken_as_json_only(client: TestClient, control: FakeControl, kind: str) -> None:
+async def test_a_command_is_taken_as_json_only(client: Client, control: FakeControl, kind: str) -> None:
     reply = await client.post("/api/v1/halt", data=b"{}", headers={**BEARER, "Content-Type": kind})
     assert (reply.status, (await reply.json())["code"]) == (415, "json_needed")
     assert control.asked == []
 
 
 @pytest.mark.parametrize("path", ["/", "/api/v1/status", "/healthz", "/nothing"])
-async def test_every_answer_is_dressed(client: TestClient, path: str) -> None:
+async def test_every_answer_is_dressed(client: Client, path: str) -> None:
     reply = await client.get(path, headers={"Origin": "https://evil.example"})
     policy = reply.headers["Content-Security-Policy"]
     assert "default-src 'none'" in policy
@@ -129,7 +126,7 @@ async def test_every_answer_is_dressed(client: TestClient, path: str) -> None:
     assert not [name for name in reply.headers if name.startswith("Access-Control-")]
 
 
-async def test_a_preflight_is_not_answered(client: TestClient) -> None:
+async def test_a_preflight_is_not_answered(client: Client) -> None:
     reply = await client.options(
         "/api/v1/halt", headers={"Origin": "https://evil.example", "Access-Control-Request-Method": "POST"}
     )
@@ -137,7 +134,7 @@ async def test_a_preflight_is_not_answered(client: TestClient) -> None:
     assert not [name for name in reply.headers if name.startswith("Access-Control-")]
 
 
-async def test_the_page_is_static_and_holds_no_data(client: TestClient, control: FakeControl) -> None:
+async def test_the_page_is_static_and_holds_no_data(client: Client, control: FakeControl) -> None:
     for path, kind in (
         ("/", "text/html"),
         ("/static/page.css", "text/css"),
@@ -156,7 +153,7 @@ async def test_the_page_is_static_and_holds_no_data(client: TestClient, control:
 @pytest.mark.parametrize(
     "path", ["/static/", "/static/../server.py", "/static/%2e%2e/server.py", "/static/none.js"]
 )
-async def test_nothing_else_is_served(client: TestClient, path: str) -> None:
+async def test_nothing_else_is_served(client: Client, path: str) -> None:
     assert (await client.get(path, headers=BEARER)).status == 404
 
 

@@ -7,7 +7,13 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from bot.adapters.web.folder import create_token, read_address, read_token, remove_address, write_address
+from bot.adapters.web.folder import (
+    create_token,
+    read_address,
+    read_token,
+    remove_address,
+    write_address,
+)
 from bot.adapters.web.server import WebServer
 from bot.domain.errors import ConfigError
 from tests.adapters.web.fakes import FakeControl
