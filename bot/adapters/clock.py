@@ -41,6 +41,25 @@ class SystemClock:
         await asyncio.sleep(duration.total_seconds())
 
 
+class FixedClock:
+    """Market time that stands still: for one look from outside."""
+
+    def __init__(self, at: datetime) -> None:
+        self._at = at
+
+    def now(self) -> datetime:
+        """Return the one moment there is."""
+        return self._at
+
+    def monotonic(self) -> float:
+        """Return zero."""
+        return 0.0
+
+    async def sleep(self, duration: timedelta) -> None:
+        """Let other tasks run; no time passes."""
+        await asyncio.sleep(0)
+
+
 class ScaledClock:
     """Market time that runs ``speed`` times as fast as the machine, from ``start``."""
 
@@ -157,7 +176,9 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
         if self._allows_io:
             super()._close_self_pipe()  # type: ignore[misc]  # not in typeshed
 
-    def call_soon_threadsafe(self, callback: Any, *args: Any, context: Any = None) -> asyncio.Handle:
+    def call_soon_threadsafe(  # type: ignore[override]  # the stub's variadic types say no more
+        self, callback: Any, *args: Any, context: Any = None
+    ) -> asyncio.Handle:
         """Schedule from the loop's own thread; refuse other threads."""
         if self._allows_io:
             return super().call_soon_threadsafe(callback, *args, context=context)
@@ -165,7 +186,9 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
             raise InvariantViolated("another thread called into simulated time")
         return self.call_soon(callback, *args, context=context)
 
-    def run_in_executor(self, executor: Any, func: Any, *args: Any) -> Any:
+    def run_in_executor(  # type: ignore[override]  # the stub's variadic types say no more
+        self, executor: Any, func: Any, *args: Any
+    ) -> Any:
         """Refuse: what a thread does has no place in simulated time."""
         if self._allows_io:
             return super().run_in_executor(executor, func, *args)
@@ -191,7 +214,7 @@ class _SchedulerDatetime(datetime):
         return datetime.now(tz) if clock is None else clock.now().astimezone(tz)
 
 
-class ClockedScheduler(AsyncIOScheduler):
+class ClockedScheduler(AsyncIOScheduler):  # type: ignore[misc]  # apscheduler has no types
     """APScheduler on the injected clock."""
 
     def __init__(self, clock: Clock, **options: Any) -> None:

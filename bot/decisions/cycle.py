@@ -10,6 +10,7 @@ from bot.decisions.exposure import Exposures, measure_exposure
 from bot.decisions.flows import judge_flows, judge_wallets
 from bot.decisions.lines import asset_line, changed_corrections, resized, unhedgeable
 from bot.decisions.margin import (
+    Changes,
     Wallet,
     WalletKey,
     capacity_frac,
@@ -160,8 +161,8 @@ def _wallets(
     return before, after
 
 
-def _changes(snapshot: Snapshot, legs: tuple[HedgeLeg, ...]):  # type: ignore[no-untyped-def]
-    changes = {}
+def _changes(snapshot: Snapshot, legs: tuple[HedgeLeg, ...]) -> Changes:
+    changes: Changes = {}
     for leg in legs:
         key = (leg.instrument.venue, leg.instrument.symbol)
         earlier = changes[key][1] if key in changes else ZERO

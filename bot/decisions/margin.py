@@ -14,13 +14,15 @@ from functools import lru_cache
 
 from bot.decisions.volatility import extreme_days
 from bot.domain.books import Leg
-from bot.domain.ids import Asset, Currency, VenueId
+from bot.domain.ids import Asset, Currency, Symbol, VenueId
 from bot.domain.instruments import Instrument
 from bot.domain.market import PriceHistory, Quote
 from bot.domain.policy import RiskLimits
 from bot.domain.portfolio import AccountState, FuturesPosition, MarginAccount, WalletKind
 from bot.domain.units import ONE, ZERO, sign
 
+#: Contracts to be added: leg → (instrument, signed contracts, mark price).
+Changes = dict[Leg, tuple[Instrument, Decimal, Decimal]]
 #: A wallet in the sense of this file.
 WalletKey = tuple[VenueId, Currency]
 
@@ -154,7 +156,7 @@ def stress_surplus(wallet: Wallet, histories: Mapping[Asset, PriceHistory], limi
     return worst
 
 
-def _surplus_after(wallet: Wallet, moves: Mapping[str, Decimal], limits: RiskLimits) -> Decimal:
+def _surplus_after(wallet: Wallet, moves: Mapping[Symbol, Decimal], limits: RiskLimits) -> Decimal:
     left = wallet.margin_balance
     needed = ZERO
     for holding in wallet.holdings:

@@ -101,8 +101,8 @@ class LookSchedule:
     def interval(self, now: datetime) -> timedelta:
         """Return the time between the next two looks of the calendar."""
         trigger = cron_trigger(self._cadence)
-        first = trigger.get_next_fire_time(None, now)
-        second = (
+        first: datetime | None = trigger.get_next_fire_time(None, now)
+        second: datetime | None = (
             None if first is None else trigger.get_next_fire_time(first, first + timedelta(microseconds=1))
         )
         if first is None or second is None:

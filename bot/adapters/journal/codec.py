@@ -11,7 +11,6 @@ from dataclasses import MISSING, fields, is_dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum
-from functools import cache
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from bot.domain import events
@@ -27,14 +26,21 @@ def _same(value: Any) -> Any:
     return value
 
 
-@cache
+_known: dict[Any, tuple[Encode, Decode]] = {}
+
+
 def _encoder(hint: Any) -> Encode:
-    return _codec(hint)[0]
+    return _coder(hint)[0]
 
 
-@cache
 def _decoder(hint: Any) -> Decode:
-    return _codec(hint)[1]
+    return _coder(hint)[1]
+
+
+def _coder(hint: Any) -> tuple[Encode, Decode]:
+    if hint not in _known:
+        _known[hint] = _codec(hint)
+    return _known[hint]
 
 
 def _codec(hint: Any) -> tuple[Encode, Decode]:

@@ -25,7 +25,7 @@ from bot.domain.books import Books, apply
 from bot.domain.errors import InvariantViolated, JournalError, JournalTooNew
 from bot.domain.events import CancelRequested, Fact, JournalOpened, LookTaken, OrderChanged, OrderIntended, TradeFilled
 from bot.domain.ids import ALPHABET, EPOCH_LENGTH, MARKER, client_order_id, decode_base32
-from bot.domain.orders import OrderDraft, OrderIntent, next_state
+from bot.domain.orders import OrderDraft, OrderIntent, OrderState, next_state
 
 #: Facts between two checkpoints.
 _CHECKPOINT_EVERY = 2000
@@ -203,20 +203,19 @@ def _try_out(books: Books, facts: Sequence[Fact]) -> None:
     Raises:
         InvariantViolated: as ``books.apply`` would.
     """
-    states = {}
+    states: dict[str, OrderState] = {}
     for fact in facts:
         if isinstance(fact, OrderIntended):
             key = fact.intent.client_order_id
             if key in books.orders or key in states:
                 raise InvariantViolated(f"order {key} was intended twice")
-            states[key] = None
+            states[key] = OrderState.INTENDED
         elif isinstance(fact, OrderChanged):
             order = books.orders.get(fact.client_order_id)
-            if order is None and fact.client_order_id not in states:
+            before = states.get(fact.client_order_id) or (order.state if order is not None else None)
+            if before is None:
                 raise InvariantViolated(f"order {fact.client_order_id} changed without an intent")
-            if order is not None:
-                before = states.get(fact.client_order_id) or order.state
-                states[fact.client_order_id] = next_state(before, fact.event)
+            states[fact.client_order_id] = next_state(before, fact.event)
 
 
 def read_books(connection: Connection) -> Books:
