@@ -70,7 +70,7 @@ class SqlJournal:
             JournalError: nothing was committed.
             InvariantViolated: a fact contradicts the books; nothing was committed.
         """
-        return self._commit(facts)
+        return self.commit(*facts)
 
     async def record_intents(self, drafts: Sequence[OrderDraft], at: datetime) -> tuple[OrderIntent, ...]:
         """Give each draft its id and commit all of them before any is sent.
@@ -82,10 +82,11 @@ class SqlJournal:
             _intent_of(draft, self._books.epoch, self._books.sequence + place, at)
             for place, draft in enumerate(drafts, start=1)
         ]
-        self._commit([OrderIntended(at=at, intent=intent) for intent in intents])
+        self.commit(*(OrderIntended(at=at, intent=intent) for intent in intents))
         return tuple(intents)
 
-    def _commit(self, facts: Sequence[Fact]) -> tuple[Fact, ...]:
+    def commit(self, *facts: Fact) -> tuple[Fact, ...]:
+        """Do what ``record`` does, for callers without a loop."""
         new: list[Fact] = []
         try:
             self.on_point("journal: before the transaction")
@@ -271,7 +272,7 @@ def open_journal(
         raise JournalError(f"{path} cannot be opened as a journal: {_cause(err)}") from err
     if not journal.books.epoch and not read_only:
         opened = JournalOpened(at=now, epoch=MARKER + epoch_tail(), reason="created")
-        journal._commit([opened])
+        journal.commit(opened)
     return journal
 
 

@@ -1,0 +1,1 @@
+"""The same engine on simulated time and the embedded exchange."""

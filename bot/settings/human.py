@@ -1,0 +1,131 @@
+"""How do people write numbers, durations and lists? Text in, values out; what cannot be read says how to write it."""
+
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from decimal import Decimal
+from typing import TypeVar
+
+from bot.domain.errors import BadPayload
+from bot.domain.units import to_decimal
+
+Value = TypeVar("Value")
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw])", re.IGNORECASE)
+_NAME = re.compile(r"[A-Z0-9][A-Z0-9.\-]{0,19}")
+
+
+def number(text: str) -> Decimal:
+    """Read a plain number.
+
+    Raises:
+        ValueError: with the mend.
+    """
+    try:
+        return to_decimal(text.strip().replace("_", ""))
+    except BadPayload:
+        raise ValueError("write a number, for example 2.5") from None
+
+
+def positive(text: str) -> Decimal:
+    """Read a number above zero."""
+    value = number(text)
+    if value <= 0:
+        raise ValueError("write a number above 0")
+    return value
+
+
+def not_negative(text: str) -> Decimal:
+    """Read a number, zero or above."""
+    value = number(text)
+    if value < 0:
+        raise ValueError("write 0 or more")
+    return value
+
+
+def fraction(text: str) -> Decimal:
+    """Read ``5%`` or ``0.05``. A plain number above 1 could be meant either way, and is refused."""
+    stripped = text.strip()
+    if stripped.endswith("%"):
+        try:
+            value = to_decimal(stripped[:-1].strip()) / 100
+        except BadPayload:
+            raise ValueError("write a percentage, for example 5%") from None
+    else:
+        try:
+            value = to_decimal(stripped)
+        except BadPayload:
+            raise ValueError("write a percentage, for example 5%") from None
+        if value > 1:
+            raise ValueError(f"write {stripped}% if you mean percent, or a fraction up to 1")
+    if value < 0:
+        raise ValueError("write 0% or more")
+    return value
+
+
+def fraction_or_off(text: str) -> Decimal | None:
+    """Read a fraction, or ``off``."""
+    return None if text.strip().lower() == "off" else fraction(text)
+
+
+def positive_or_off(text: str) -> Decimal | None:
+    """Read a number above zero, or ``off``."""
+    return None if text.strip().lower() == "off" else positive(text)
+
+
+def duration(text: str) -> timedelta:
+    """Read ``90s``, ``15m``, ``8h``, ``2d`` or ``1w``, also ``1h30m``."""
+    stripped = text.strip().replace(" ", "")
+    parts = _DURATION.findall(stripped)
+    if not parts or "".join(amount + unit for amount, unit in parts) != stripped:
+        raise ValueError("write a duration with its unit, for example 30s, 15m, 8h or 2d")
+    seconds = sum((Decimal(amount) * _UNITS[unit.lower()] for amount, unit in parts), Decimal(0))
+    if seconds <= 0:
+        raise ValueError("write a duration above 0")
+    return timedelta(microseconds=int(seconds * 1_000_000))
+
+
+def name(text: str) -> str:
+    """Read the name of a coin; it is upper case from here on."""
+    upper = text.strip().upper()
+    if not _NAME.fullmatch(upper):
+        raise ValueError(f"{text.strip()!r} is not the name of a coin")
+    return upper
+
+
+def pairs(text: str, read: Callable[[str], Value], example: str) -> dict[str, Value]:
+    """Read ``NAME=value,NAME=value``; no name twice."""
+    found: dict[str, Value] = {}
+    for part in text.split(","):
+        if not part.strip():
+            continue
+        left, equals, right = part.partition("=")
+        if not equals or not right.strip():
+            raise ValueError(f"write it like {example}")
+        key = name(left)
+        if key in found:
+            raise ValueError(f"{key} is named twice")
+        try:
+            found[key] = read(right)
+        except ValueError as err:
+            raise ValueError(f"{key}: {err}") from None
+    return found
+
+
+def weights(text: str) -> dict[str, Decimal]:
+    """Read target weights."""
+    found = pairs(text, fraction, "BTC=50%,ETH=30%,SOL=20%")
+    if not found:
+        raise ValueError("name at least one asset, for example BTC=60%,ETH=40%")
+    return found
+
+
+def amounts(text: str) -> dict[str, Decimal]:
+    """Read amounts of coins or cash."""
+    return pairs(text, not_negative, "BTC=0.12,ETH=1")
+
+
+def prices(text: str) -> dict[str, Decimal]:
+    """Read prices."""
+    return pairs(text, positive, "BTC=50000,ETH=2500")

@@ -1,0 +1,340 @@
+"""What can be configured? One frozen object; every field with its meaning, its unit and its default.
+
+The descriptions here are the documentation: ``.env.example`` and ``docs/configuration.md`` are written from them.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic_settings import NoDecode
+
+from bot.decisions.cadence import crontab_for
+from bot.domain.errors import BadPayload
+from bot.domain.ids import Asset, Currency, Symbol
+from bot.domain.instruments import ContractKind
+from bot.domain.policy import Destination, Scope, StopAnchor
+from bot.domain.portfolio import Alias
+from bot.settings import human
+
+
+def _read(parse: Any) -> BeforeValidator:
+    return BeforeValidator(lambda value: parse(value) if isinstance(value, str) else value)
+
+
+def _choice(kind: type[StrEnum]) -> BeforeValidator:
+    def parse(text: str) -> StrEnum:
+        try:
+            return kind(text.strip().lower())
+        except ValueError:
+            raise ValueError(f"write one of {', '.join(kind)}") from None
+
+    return _read(parse)
+
+
+def _crontab(text: str) -> str:
+    try:
+        return crontab_for(text)
+    except BadPayload as err:
+        raise ValueError(str(err).partition(" is neither ")[2].join(("write ", "")) or str(err)) from None
+
+
+def _timezone(text: str) -> str:
+    try:
+        ZoneInfo(text.strip())
+    except (OSError, ValueError, KeyError):
+        raise ValueError("write the name of a time zone, for example UTC or Europe/Berlin") from None
+    return text.strip()
+
+
+def _whole(text: str) -> int:
+    try:
+        return int(text.strip())
+    except ValueError:
+        raise ValueError("write a whole number") from None
+
+
+def _port(text: str) -> int:
+    port = _whole(text)
+    if not 0 <= port <= 65_535:
+        raise ValueError("write a port from 0 (any free one) to 65535")
+    return port
+
+
+def _leverage(text: str) -> Decimal:
+    value = human.positive(text)
+    if not 1 <= value <= 20:
+        raise ValueError("write a leverage from 1 to 20")
+    return value
+
+
+def _aliases(text: str) -> tuple[Alias, ...]:
+    """Read ``WBTC=BTC,STETH=ETH*1.04``."""
+
+    def read(right: str) -> tuple[str, Decimal]:
+        asset, star, ratio = right.partition("*")
+        return human.name(asset), human.positive(ratio) if star else Decimal(1)
+
+    found = human.pairs(text, read, "WBTC=BTC,STETH=ETH")
+    for coin, (asset, _) in found.items():
+        if asset in found or coin == asset:
+            raise ValueError(f"{coin} stands for {asset}, which stands for something else: name the coin itself")
+    return tuple(
+        Alias(coin=Currency(coin), asset=Asset(asset), ratio=ratio) for coin, (asset, ratio) in found.items()
+    )
+
+
+def _foreign(text: str) -> frozenset[Symbol]:
+    """Read ``BTC/USDT:USDT:ignore,…``."""
+    symbols = set()
+    for part in filter(None, (one.strip() for one in text.split(","))):
+        symbol, _, what = part.rpartition(":")
+        if what != "ignore" or "/" not in symbol:
+            raise ValueError("write it like BTC/USDT:USDT:ignore")
+        symbols.add(Symbol(symbol))
+    return frozenset(symbols)
+
+
+class Contracts(BaseModel):
+    """Kinds of contract that may hold hedges."""
+
+    model_config = ConfigDict(frozen=True)
+
+    general: tuple[ContractKind, ...] = (ContractKind.LINEAR,)
+    by_asset: Mapping[str, tuple[ContractKind, ...]] = {}
+
+    def __str__(self) -> str:
+        named = [f"{asset}:{kind}" for asset, kinds in self.by_asset.items() for kind in kinds]
+        return ",".join([*self.general, *named])
+
+
+def _contracts(text: str) -> Contracts:
+    """Read ``linear`` or ``linear,BTC:inverse``."""
+    general: list[ContractKind] = []
+    by_asset: dict[str, tuple[ContractKind, ...]] = {}
+    for part in filter(None, (one.strip() for one in text.split(","))):
+        asset, colon, kind_text = part.rpartition(":")
+        try:
+            kind = ContractKind(kind_text.lower())
+        except ValueError:
+            raise ValueError("write linear, inverse, or for one asset BTC:inverse") from None
+        if colon:
+            key = human.name(asset)
+            by_asset[key] = (*by_asset.get(key, ()), kind)
+        else:
+            general.append(kind)
+    return Contracts(general=tuple(general) or (ContractKind.LINEAR,), by_asset=by_asset)
+
+
+def _holdings(text: str) -> "PaperHoldings":
+    worth, at, word = text.strip().partition("@")
+    if at:
+        if word.strip().lower() != "target" or not worth.strip().upper().endswith("USD"):
+            raise ValueError("write 10000USD@target, or amounts like BTC=0.12,ETH=1")
+        return PaperHoldings(worth_usd=human.positive(worth.strip()[:-3]))
+    return PaperHoldings(amounts=human.amounts(text))
+
+
+class PaperHoldings(BaseModel):
+    """Coins to begin with: amounts, or a worth at the targets."""
+
+    model_config = ConfigDict(frozen=True)
+
+    worth_usd: Decimal = Decimal(10_000)
+    amounts: Mapping[str, Decimal] | None = None
+
+    def __str__(self) -> str:
+        if self.amounts is None:
+            return f"{self.worth_usd}USD@target"
+        return ",".join(f"{coin}={amount}" for coin, amount in self.amounts.items())
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise ValueError("write a date or time in UTC, for example 2021-01-01 or 2021-01-01T08:00:00Z") from None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+class Mode(StrEnum):
+    """Where orders go."""
+
+    #: The embedded exchange.
+    PAPER = "paper"
+    #: Real orders on real accounts.
+    LIVE = "live"
+    #: Real market and account data, no orders.
+    DRY_RUN = "dry-run"
+
+
+class MarketKind(StrEnum):
+    """Where the embedded exchange's prices come from."""
+
+    STATIC = "static"
+    MODEL = "model"
+    HISTORY = "history"
+
+
+class LogFormat(StrEnum):
+    """How log lines look."""
+
+    AUTO = "auto"
+    JSON = "json"
+    TEXT = "text"
+
+
+class LogLevel(StrEnum):
+    """Which log lines are written."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+Number = Annotated[Decimal, _read(human.positive)]
+Share = Annotated[Decimal, _read(human.fraction)]
+ShareOrOff = Annotated[Decimal | None, _read(human.fraction_or_off)]
+NumberOrOff = Annotated[Decimal | None, _read(human.positive_or_off)]
+Duration = Annotated[timedelta, _read(human.duration)]
+Whole = Annotated[int, _read(_whole)]
+Amounts = Annotated[Mapping[str, Decimal], NoDecode, _read(human.amounts)]
+
+
+class Block(BaseModel):
+    """A group of variables."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class CadenceSettings(Block):
+    """Looks between those of the calendar."""
+
+    move_sigmas: NumberOrOff = Field(Decimal(4), description="look early when an asset has moved this many σ; off allowed")
+    misfire_grace: Duration = Field(timedelta(minutes=30), description="a look that is later than this is dropped")
+
+
+class StopSettings(Block):
+    """Resting stops."""
+
+    anchor: Annotated[StopAnchor, _choice(StopAnchor)] = Field(
+        StopAnchor.LOOK, description="look: measured from the price at each look; entry: from the average entry"
+    )
+    min_distance: Share = Field(Decimal("0.25"), description="least distance from the anchor, share of the price")
+    daily_sigmas: Number = Field(Decimal(5), description="and at least this many daily standard deviations")
+    floor_sigmas: Number = Field(Decimal(3), description="a leg is made smaller rather than stopped closer than this")
+    liquidation_buffer: Share = Field(Decimal("0.20"), description="stop short of liquidation by this share of the way")
+    reanchor: Share = Field(Decimal("0.02"), description="a resting stop is moved when it is off by more than this")
+    deadline: Duration = Field(timedelta(seconds=30), description="unprotected for longer than this: alert, then act")
+    ceiling_duration: Duration = Field(timedelta(hours=24), description="how long a stop-out keeps the hedge from coming back")
+
+
+class RiskSettings(Block):
+    """The gate for what increases exposure."""
+
+    stress: Share = Field(Decimal("0.30"), description="adverse move that the collateral must survive")
+    stress_maintenance_multiple: Number = Field(
+        Decimal("1.5"), description="times maintenance margin that must be left after it"
+    )
+    max_order: Share = Field(Decimal("0.50"), description="largest single order, share of the portfolio")
+    max_turnover: Number = Field(Decimal(2), description="increasing trades per 24 hours, multiple of the portfolio")
+    max_increasing_orders_per_minute: Whole = Field(20, description="increasing orders a minute")
+    max_reducing_orders_per_minute: Whole = Field(60, description="reducing orders a minute")
+    max_mark_index: Share = Field(Decimal("0.03"), description="mark and index further apart than this: no increase")
+    max_last_mark: Share = Field(Decimal("0.03"), description="last and mark further apart than this: no increase")
+    max_index_spread: Share = Field(Decimal("0.02"), description="a venue's index off the median by more: no increase")
+    max_quote_age: Duration = Field(timedelta(seconds=60), description="an older price refuses increases")
+    max_account_age: Duration = Field(timedelta(seconds=60), description="an older account is not decided on")
+    max_depeg: Share = Field(Decimal("0.03"), description="cash this far off a dollar is not added to")
+    external_max_age: Duration = Field(
+        timedelta(days=30), description="declared holdings older than this alert; twice this: only reductions"
+    )
+
+
+class FundingSettings(Block):
+    """Funding."""
+
+    max_annual: Share = Field(Decimal("0.60"), description="annualised funding paid beyond this: no increase")
+
+
+class ExecutionSettings(Block):
+    """How orders are worked."""
+
+    max_slippage: Share = Field(Decimal("0.003"), description="limit of an increasing order, beyond the touch")
+    max_reduce_slippage: Share = Field(Decimal("0.01"), description="limit of a reducing order, beyond the touch")
+    max_rounds: Whole = Field(3, description="orders per leg and look")
+    validity: Duration = Field(timedelta(seconds=5), description="a venue discards an order that arrives later")
+    settle_delay: Duration = Field(timedelta(seconds=5), description="after that, how long a trace is waited for")
+    call_timeout: Duration = Field(timedelta(seconds=10), description="deadline of one network call")
+
+
+class WatchSettings(Block):
+    """How often the supervised loops wake."""
+
+    protection: Duration = Field(timedelta(seconds=30), description="stops")
+    reconcile: Duration = Field(timedelta(seconds=60), description="journal against venue")
+    prices: Duration = Field(timedelta(seconds=60), description="large moves")
+
+
+class HttpSettings(Block):
+    """The page and the API."""
+
+    host: str = Field("127.0.0.1", description="address to listen on")
+    port: Annotated[int, _read(_port)] = Field(8080, description="port to listen on; 0: any free one")
+    token: SecretStr | None = Field(None, description="bearer token; generated into the data folder when empty")
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode, _read(lambda text: tuple(filter(None, map(str.strip, text.split(",")))))] = Field(
+        (), description="further names that the page may be opened under, comma separated"
+    )
+
+
+class VenueSettings(Block):
+    """One account at one venue."""
+
+    api_key: SecretStr | None = Field(None, description="API key; trading permission, no withdrawal")
+    api_secret: SecretStr | None = Field(None, description="API secret")
+    testnet: bool = Field(False, description="use the venue's test network")
+
+
+class BitgetSettings(VenueSettings):
+    """Bitget asks for a passphrase besides."""
+
+    passphrase: SecretStr | None = Field(None, description="API passphrase")
+
+
+class VenuesSettings(Block):
+    """Accounts, for live and dry-run."""
+
+    binanceusdm: VenueSettings = VenueSettings()
+    binancecoinm: VenueSettings = VenueSettings()
+    bybit: VenueSettings = VenueSettings()
+    deribit: VenueSettings = VenueSettings()
+    bitget: BitgetSettings = BitgetSettings()
+
+
+class PaperSettings(Block):
+    """The embedded exchange."""
+
+    market: Annotated[MarketKind, _choice(MarketKind)] = Field(
+        MarketKind.MODEL, description="static: prices stand still; model: seeded random; history: recorded data"
+    )
+    prices: Annotated[Mapping[str, Decimal], NoDecode, _read(human.prices)] = Field(
+        {"BTC": Decimal(50_000), "ETH": Decimal(2_500), "SOL": Decimal(100)},
+        description="USD; where static stays and model begins",
+    )
+    seed: Whole = Field(7, description="model: everything random follows from it")
+    data: Path | None = Field(None, description="history: folder of market data files")
+    start: Annotated[datetime | None, _read(_moment)] = Field(None, description="history: where to begin; first common bar")
+    holdings: Annotated[PaperHoldings, NoDecode, _read(_holdings)] = Field(
+        PaperHoldings(), description="coins to begin with: BTC=0.12,ETH=1 or 10000USD@target"
+    )
+    collateral: Amounts = Field({"USDT": Decimal(6000)}, description="futures wallets to begin with")
+    spare: Amounts = Field({"USDT": Decimal(4000)}, description="cash in the spot wallet to begin with")
+    speed: Annotated[Decimal, _read(human.not_negative)] = Field(
+        Decimal(3600), description="seconds of market per second of wall; 0: as fast as it goes"
+    )
