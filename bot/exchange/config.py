@@ -1,0 +1,88 @@
+"""What is the embedded exchange set up with? One plain record; whoever builds it has checked the owner's text already."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from pathlib import Path
+
+from bot.domain.ids import Asset, Currency
+
+
+class MarketKind(StrEnum):
+    """Where prices come from."""
+
+    #: Prices do not move, except along a script or by ``Exchange.set_price``.
+    STATIC = "static"
+    #: Generated from a seed, without end and without files.
+    MODEL = "model"
+    #: Recorded bars of a market data directory.
+    HISTORY = "history"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExchangeConfig:
+    """The embedded exchange as the owner wants it."""
+
+    market: MarketKind = MarketKind.MODEL
+    assets: tuple[Asset, ...] = (Asset("BTC"), Asset("ETH"), Asset("SOL"))
+    #: Where market time begins. None: the first bar common to all assets (history), a fixed date (static, model).
+    start: datetime | None = None
+    #: Where the data is taken to end. None: with its last bar, or never.
+    end: datetime | None = None
+    #: Index price per asset: of the static market, and where the model starts.
+    prices: Mapping[Asset, Decimal] = field(
+        default_factory=lambda: {
+            Asset("BTC"): Decimal(50000),
+            Asset("ETH"): Decimal(2500),
+            Asset("SOL"): Decimal(100),
+        }
+    )
+    #: Static market: mark and last price of the contracts where they differ from the index.
+    contract_prices: Mapping[Asset, Decimal] = field(default_factory=dict)
+    #: Static market: (time, price) knots per asset, linear between them; before the first, the static price.
+    script: Mapping[Asset, tuple[tuple[datetime, Decimal], ...]] = field(default_factory=dict)
+    #: History: the market data directory.
+    data_dir: Path | None = None
+    #: Model: everything random follows from it.
+    seed: int = 1
+
+    #: Coins in the spot wallet. None: coins worth ``holdings_value_quote`` at ``holdings_weights`` and the first price.
+    holdings: Mapping[Asset, Decimal] | None = None
+    holdings_value_quote: Decimal = Decimal(10000)
+    #: Weight per asset; what is missing to 1 is not bought.
+    holdings_weights: Mapping[Asset, Decimal] = field(
+        default_factory=lambda: {
+            Asset("BTC"): Decimal("0.5"),
+            Asset("ETH"): Decimal("0.3"),
+            Asset("SOL"): Decimal("0.2"),
+        }
+    )
+    #: Deposited in the futures wallet of each currency; a coin goes to the wallet of inverse contracts.
+    collateral: Mapping[Currency, Decimal] = field(
+        default_factory=lambda: {Currency("USDT"): Decimal(6000)}
+    )
+    #: Deposited in the spot wallet besides the holdings.
+    spare: Mapping[Currency, Decimal] = field(default_factory=lambda: {Currency("USDT"): Decimal(4000)})
+    #: What one unit of a cash currency is worth in USD; absent means 1.
+    currency_rates: Mapping[Currency, Decimal] = field(default_factory=dict)
+
+    maker_fee_frac: Decimal = Decimal("0.0002")
+    taker_fee_frac: Decimal = Decimal("0.0005")
+    liquidation_fee_frac: Decimal = Decimal("0.0125")
+    #: The whole spread, not the half.
+    spread_bps: Decimal = Decimal(2)
+    #: Quote currency on offer at the touch; each level further out offers that much more than the one before.
+    depth_quote: Decimal = Decimal(100000)
+    #: Distance between levels.
+    level_step_bps: Decimal = Decimal(1)
+    #: How long the book takes to fill up again after it was taken from.
+    book_recovery: timedelta = timedelta(seconds=30)
+    #: Initial margin is notional ÷ this, or ÷ the most that the tier allows.
+    leverage: Decimal = Decimal(20)
+    max_open_orders: int = 200
+    #: Static market: rate per settlement. The other markets make their own.
+    funding_rate: Decimal = Decimal(0)
+    #: Static market and model.
+    funding_interval: timedelta = timedelta(hours=8)

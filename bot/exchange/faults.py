@@ -1,0 +1,112 @@
+"""What goes wrong between the account and the venue? Tests say it here, call by call.
+
+A fault looks at a call and returns what happens to it, or None to let it pass. Faults are asked in the order they were added; one
+that has happened as often as it was told to is forgotten.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+
+from bot.exchange.orders import OrderRequest
+
+
+class RequestLost(Exception):
+    """The request never arrived; the caller cannot know."""
+
+
+class ReplyLost(Exception):
+    """The request was executed; the caller cannot know."""
+
+
+class ReadFailed(Exception):
+    """A read was not answered."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refuse:
+    """The venue refuses, and says so."""
+
+    code: str
+    why: str = "refused by the venue"
+
+
+@dataclass(frozen=True, slots=True)
+class LoseRequest:
+    """The request is lost on its way."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoseReply:
+    """The request is executed, the reply is lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class DelayRequest:
+    """The caller hears nothing, and the request arrives later, if it is still valid then."""
+
+    by: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class FillOnly:
+    """No more than so many contracts are traded at once."""
+
+    contracts: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class FailRead:
+    """The read is not answered."""
+
+
+Effect = Refuse | LoseRequest | LoseReply | DelayRequest | FillOnly | FailRead
+
+#: (name of the call, the order request where there is one) → what happens to it.
+Fault = Callable[[str, OrderRequest | None], Effect | None]
+
+
+@dataclass(slots=True)
+class _Planned:
+    fault: Fault
+    times_left: int
+
+
+class Faults:
+    """The faults to come."""
+
+    def __init__(self) -> None:
+        self._planned: list[_Planned] = []
+
+    def add(self, fault: Fault, *, times: int = 1) -> None:
+        """Let a fault happen ``times`` times."""
+        self._planned.append(_Planned(fault, times))
+
+    def on(self, call: str, effect: Effect, *, times: int = 1, after: int = 0) -> None:
+        """Let ``effect`` happen to the next calls of that name, once ``after`` of them have passed."""
+        passed = 0
+
+        def fault(name: str, request: OrderRequest | None) -> Effect | None:  # noqa: ARG001 -- any request
+            nonlocal passed
+            if name != call:
+                return None
+            passed += 1
+            return effect if passed > after else None
+
+        self.add(fault, times=times)
+
+    def clear(self) -> None:
+        """Forget all faults to come."""
+        self._planned.clear()
+
+    def meet(self, call: str, request: OrderRequest | None = None) -> Effect | None:
+        """Return what happens to a call."""
+        for planned in self._planned:
+            effect = planned.fault(call, request)
+            if effect is not None:
+                planned.times_left -= 1
+                if planned.times_left == 0:
+                    self._planned.remove(planned)
+                return effect
+        return None

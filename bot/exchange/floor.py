@@ -1,0 +1,127 @@
+"""What do all parts of the exchange stand on? The present state of everything, and the one place that tells about changes."""
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from decimal import Decimal
+
+from bot.domain.ids import Asset, ClientOrderId, Symbol
+from bot.exchange.accounts import Accounts
+from bot.exchange.book import Book
+from bot.exchange.config import ExchangeConfig
+from bot.exchange.contracts import Contract, list_contracts
+from bot.exchange.feed import Feed
+from bot.exchange.margin import Margin
+from bot.exchange.market import Market
+from bot.exchange.moments import from_us
+from bot.exchange.orders import ExchangeOrder
+from bot.exchange.records import FundingPayment, Liquidation, Movement, Trade
+
+#: What observers are told about.
+Record = ExchangeOrder | Trade | Movement | FundingPayment | Liquidation
+#: (time, kind, record); kinds: ``order``, ``trade``, ``movement``, ``funding``, ``liquidation``.
+Observer = Callable[[datetime, str, Record], None]
+
+
+class Floor:
+    """The state that matching, margin, funding and liquidation share."""
+
+    def __init__(self, config: ExchangeConfig, market: Market) -> None:
+        self.config = config
+        self.market = market
+        self.feed = Feed(market, config.assets)
+        self.feed.begin(market.start_us, {})
+        self.contracts: dict[Symbol, Contract] = list_contracts(
+            {asset: self.feed.prices(asset, market.start_us)[0] for asset in config.assets}
+        )
+        self.accounts = Accounts()
+        self.margin = Margin(self.accounts, self.contracts, config.leverage)
+        self.book = Book(config)
+        self.orders: dict[int, ExchangeOrder] = {}
+        self.open_orders: dict[int, ExchangeOrder] = {}
+        self.trades: list[Trade] = []
+        self.funding: list[FundingPayment] = []
+        self.liquidations: list[Liquidation] = []
+        self.observers: list[Observer] = []
+        #: Counts every change of state; equal numbers mean that nothing happened in between.
+        self.version = 0
+        #: Numbers of the orders that were changed since the last commit.
+        self.changed_orders: set[int] = set()
+        self._by_client: dict[ClientOrderId, list[ExchangeOrder]] = {}
+        self._now_us = market.start_us
+        self._now = from_us(market.start_us)
+
+    @property
+    def now_us(self) -> int:
+        """The market time."""
+        return self._now_us
+
+    @now_us.setter
+    def now_us(self, moment_us: int) -> None:
+        if moment_us != self._now_us:
+            self._now_us = moment_us
+            self._now = from_us(moment_us)
+
+    @property
+    def now(self) -> datetime:
+        """The market time."""
+        return self._now
+
+    @property
+    def has_ended(self) -> bool:
+        """True when the data is at its end."""
+        return self.market.end_us is not None and self._now_us >= self.market.end_us
+
+    def index_of(self, asset: Asset) -> Decimal:
+        """Return the index price now."""
+        return self.feed.prices(asset, self._now_us)[0]
+
+    def mark_of(self, asset: Asset) -> Decimal:
+        """Return the mark price now."""
+        return self.feed.prices(asset, self._now_us)[1]
+
+    def last_of(self, asset: Asset) -> Decimal:
+        """Return the last price now."""
+        return self.feed.prices(asset, self._now_us)[2]
+
+    def leans(self) -> dict[Asset, int]:
+        """Return the sign of the account's futures per asset, in coins."""
+        coins: dict[Asset, Decimal] = {}
+        for symbol, position in self.accounts.positions.items():
+            contract = self.contracts[symbol]
+            amount = position.contracts * contract.size
+            if not contract.is_linear:
+                amount /= self.mark_of(contract.asset)
+            coins[contract.asset] = coins.get(contract.asset, Decimal(0)) + amount
+        return {asset: (amount > 0) - (amount < 0) for asset, amount in coins.items()}
+
+    def add_order(self, order: ExchangeOrder) -> None:
+        """Take an order in."""
+        self.orders[order.id] = order
+        if order.is_open:
+            self.open_orders[order.id] = order
+        if order.client_order_id is not None:
+            self._by_client.setdefault(order.client_order_id, []).append(order)
+
+    def order_changed(self, order: ExchangeOrder) -> None:
+        """Note that an order is not what it was, and tell."""
+        order.updated_at = self._now
+        if not order.is_open:
+            self.open_orders.pop(order.id, None)
+        self.changed_orders.add(order.id)
+        self.tell("order", order)
+
+    def orders_named(self, symbol: Symbol, client_order_id: ClientOrderId) -> Iterator[ExchangeOrder]:
+        """Yield the orders that carry an id, newest first."""
+        for order in reversed(self._by_client.get(client_order_id, ())):
+            if order.symbol == symbol:
+                yield order
+
+    def has_open_order_named(self, client_order_id: ClientOrderId) -> bool:
+        """Return whether an order with this id works or rests."""
+        return any(order.is_open for order in self._by_client.get(client_order_id, ()))
+
+    def tell(self, kind: str, record: Record) -> None:
+        """Count a change and tell those who watch."""
+        self.version += 1
+        for observer in self.observers:
+            observer(self._now, kind, record)
