@@ -1,0 +1,51 @@
+"""What does the owner declare as held elsewhere? From the settings, or from a watched file."""
+
+import csv
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bot.domain.errors import BadPayload, DataError
+from bot.domain.ids import Asset
+from bot.domain.portfolio import ExternalHolding
+from bot.domain.units import to_decimal
+
+_COLUMNS = ["asset", "amount", "as_of"]
+
+
+class DeclaredHoldings:
+    """Holdings out of the settings and, read anew at each look, a CSV file with ``asset, amount, as_of``."""
+
+    def __init__(self, fixed: tuple[ExternalHolding, ...] = (), file: Path | None = None) -> None:
+        self._fixed = fixed
+        self._file = file
+
+    def read(self, now: datetime) -> tuple[ExternalHolding, ...]:
+        """Return the declared holdings.
+
+        Raises:
+            DataError: the file cannot be read or understood; the message names file and row.
+        """
+        if self._file is None:
+            return self._fixed
+        try:
+            text = self._file.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as err:
+            raise DataError(f"{self._file} cannot be read: {err}") from err
+        rows = list(csv.reader(text.splitlines(), skipinitialspace=True))
+        if not rows or [name.strip().lower() for name in rows[0]] != _COLUMNS:
+            raise DataError(f"{self._file}: the first line must be: asset,amount,as_of")
+        return (*self._fixed, *(self._holding(row, place, now) for place, row in enumerate(rows[1:], 2) if row))
+
+    def _holding(self, row: list[str], place: int, now: datetime) -> ExternalHolding:
+        where = f"{self._file} row {place}"
+        if len(row) != len(_COLUMNS):
+            raise DataError(f"{where}: expected asset,amount,as_of")
+        try:
+            amount = to_decimal(row[1].strip())
+            as_of = datetime.fromisoformat(row[2].strip())
+        except (BadPayload, ValueError) as err:
+            raise DataError(f"{where}: {err}") from err
+        as_of = as_of.replace(tzinfo=UTC) if as_of.tzinfo is None else as_of.astimezone(UTC)
+        if amount < 0 or as_of > now:
+            raise DataError(f"{where}: an amount must not be negative, and as_of not in the future")
+        return ExternalHolding(asset=Asset(row[0].strip().upper()), amount_base=amount, as_of=as_of)

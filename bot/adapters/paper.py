@@ -1,0 +1,302 @@
+"""How does the bot reach the embedded exchange? Translates, and decides nothing.
+
+Every call first lets market time pass to the present of the clock: the exchange lives only while somebody looks.
+"""
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from bot.domain.errors import VenueOutcomeUnknown, VenueRefused, VenueUnavailable
+from bot.domain.events import FundingSettled
+from bot.domain.ids import Asset, ClientOrderId, Currency, Symbol, TradeId, VenueId, VenueOrderId
+from bot.domain.instruments import Instrument, MarginTier
+from bot.domain.market import CurrencyRate, FundingRate, PriceHistory, Quote
+from bot.domain.orders import Fill, OrderIntent, VenueOrder
+from bot.domain.portfolio import AccountState, FuturesPosition, MarginAccount, WalletBalance
+from bot.exchange.contracts import Contract
+from bot.exchange.exchange import Exchange
+from bot.exchange.faults import ReadFailed, ReplyLost, RequestLost
+from bot.exchange.orders import ExchangeOrder, OrderRequest, Refused
+from bot.exchange.records import BookTop, FundingPayment, Trade
+from bot.ports import Clock
+
+PAPER = VenueId("paper")
+#: The venue discards a request that arrives later than this after it was meant.
+_VALIDITY = timedelta(seconds=5)
+
+
+class PaperVenue:
+    """The ``Venue`` port on the embedded exchange."""
+
+    def __init__(self, exchange: Exchange, clock: Clock) -> None:
+        self._exchange = exchange
+        self._clock = clock
+
+    @property
+    def id(self) -> VenueId:
+        """Name the venue."""
+        return PAPER
+
+    async def start(self) -> None:
+        """Nothing to connect to."""
+
+    async def stop(self) -> None:
+        """Keep the exchange's state."""
+        self._exchange.close()
+
+    def _reach(self, call: str) -> None:
+        """Let market time pass, and fail a read that was asked to fail.
+
+        Raises:
+            VenueUnavailable: the read was asked to fail.
+        """
+        self._exchange.advance(self._clock.now())
+        try:
+            self._exchange.check_read(call)
+        except ReadFailed as err:
+            raise VenueUnavailable(f"{call} was not answered") from err
+
+    async def fetch_instruments(self) -> tuple[Instrument, ...]:
+        """Return every listed contract."""
+        self._reach("fetch_instruments")
+        return tuple(self._instrument(contract) for contract in self._exchange.floor.contracts.values())
+
+    def _instrument(self, contract: Contract) -> Instrument:
+        config = self._exchange.config
+        return Instrument(
+            venue=PAPER,
+            symbol=contract.symbol,
+            asset=contract.asset,
+            quote=contract.quote,
+            settle=contract.settle,
+            kind=contract.kind,
+            contract_size=contract.size,
+            tick_size=contract.tick,
+            lot_size=contract.lot,
+            min_contracts=contract.lot,
+            max_contracts=contract.max_contracts,
+            min_notional_quote=contract.min_notional_quote,
+            maker_fee_frac=config.maker_fee_frac,
+            taker_fee_frac=config.taker_fee_frac,
+            margin_tiers=tuple(
+                MarginTier(
+                    notional_cap_quote=tier.cap_quote,
+                    maintenance_frac=tier.maintenance_frac,
+                    maintenance_amount_quote=tier.deduction_quote,
+                    max_leverage=tier.max_leverage,
+                )
+                for tier in contract.tiers
+            ),
+        )
+
+    async def fetch_account(self) -> AccountState:
+        """Return balances, positions, margin and open orders."""
+        self._reach("fetch_account")
+        floor = self._exchange.floor
+        margins = self._exchange.margins()
+        unrealised = {(one.wallet, one.currency): one.unrealised for one in margins}
+        return AccountState(
+            venue=PAPER,
+            balances=tuple(
+                WalletBalance(
+                    venue=PAPER,
+                    wallet=key[0],
+                    currency=key[1],
+                    balance=held,
+                    unrealised=unrealised[key] if key in unrealised else Decimal(0),
+                )
+                for key, held in floor.accounts.wallets.items()
+            ),
+            positions=tuple(self._position(symbol) for symbol in floor.accounts.positions),
+            margins=tuple(
+                MarginAccount(
+                    venue=PAPER,
+                    wallet=one.wallet,
+                    currency=one.currency,
+                    margin_balance=one.margin_balance,
+                    maintenance_margin=one.maintenance,
+                    initial_margin=one.initial,
+                )
+                for one in margins
+            ),
+            open_orders=tuple(_venue_order(order) for order in floor.open_orders.values()),
+            as_of=floor.now,
+        )
+
+    def _position(self, symbol: Symbol) -> FuturesPosition:
+        floor = self._exchange.floor
+        contract = floor.contracts[symbol]
+        return FuturesPosition(
+            venue=PAPER,
+            symbol=symbol,
+            contracts=floor.accounts.contracts_of(symbol),
+            entry_price=floor.accounts.entry_price(contract),
+            liquidation_price=floor.margin.liquidation_price(contract, floor.mark_of),
+        )
+
+    async def fetch_quotes(self, symbols: Sequence[Symbol]) -> tuple[Quote, ...]:
+        """Return one quote per symbol."""
+        self._reach("fetch_quotes")
+        contracts = self._exchange.floor.contracts
+        return tuple(
+            _quote(self._exchange.top(contracts[symbol])) for symbol in symbols if symbol in contracts
+        )
+
+    async def fetch_funding_rates(self, symbols: Sequence[Symbol]) -> tuple[FundingRate, ...]:
+        """Return the forecast for each perpetual."""
+        self._reach("fetch_funding_rates")
+        found = []
+        for symbol in symbols:
+            next_at, interval_us, rate = self._exchange.next_funding(
+                self._exchange.floor.contracts[symbol].asset
+            )
+            found.append(
+                FundingRate(
+                    venue=PAPER,
+                    symbol=symbol,
+                    rate=rate,
+                    interval=timedelta(microseconds=interval_us),
+                    next_at=next_at,
+                    as_of=self._exchange.now,
+                )
+            )
+        return tuple(found)
+
+    async def fetch_currency_rates(self, currencies: Sequence[Currency]) -> tuple[CurrencyRate, ...]:
+        """Return what cash is worth: a dollar, unless configured otherwise."""
+        self._reach("fetch_currency_rates")
+        rates = self._exchange.config.currency_rates
+        return tuple(
+            CurrencyRate(currency=one, usd=rates.get(one, Decimal(1)), as_of=self._exchange.now)
+            for one in currencies
+        )
+
+    async def fetch_history(self, asset: Asset, days: int) -> PriceHistory:
+        """Return daily closes of days that have ended."""
+        self._reach("fetch_history")
+        closes = self._exchange.closes(asset, days)
+        return PriceHistory(
+            asset=asset,
+            days=tuple(day for day, _ in closes),
+            closes=tuple(close for _, close in closes),
+            as_of=self._exchange.now,
+        )
+
+    async def submit(self, intent: OrderIntent) -> VenueOrder:
+        """Send one order."""
+        self._exchange.advance(self._clock.now())
+        request = OrderRequest(
+            symbol=intent.symbol,
+            side=intent.side,
+            type=intent.type,
+            contracts=intent.contracts,
+            price=intent.price,
+            trigger_price=intent.trigger_price,
+            time_in_force=intent.time_in_force,
+            reduce_only=intent.reduce_only,
+            client_order_id=intent.client_order_id,
+            valid_until=self._clock.now() + _VALIDITY,
+        )
+        try:
+            return _venue_order(self._exchange.submit(request))
+        except Refused as err:
+            raise VenueRefused(str(err), code=err.code) from err
+        except (RequestLost, ReplyLost) as err:
+            raise VenueOutcomeUnknown("the reply never came") from err
+
+    async def cancel(self, symbol: Symbol, client_order_id: ClientOrderId) -> VenueOrder:
+        """Cancel one order and return its last state."""
+        self._exchange.advance(self._clock.now())
+        try:
+            return _venue_order(self._exchange.cancel(symbol, client_order_id))
+        except Refused as err:
+            raise VenueRefused(str(err), code=err.code) from err
+        except (RequestLost, ReplyLost) as err:
+            raise VenueOutcomeUnknown("the reply never came") from err
+
+    async def fetch_order(self, symbol: Symbol, client_order_id: ClientOrderId) -> VenueOrder | None:
+        """Return one order of any age, None when there is none."""
+        self._reach("fetch_order")
+        found = next(self._exchange.floor.orders_named(symbol, client_order_id), None)
+        return None if found is None else _venue_order(found)
+
+    async def fetch_fills(self, since: datetime) -> tuple[Fill, ...]:
+        """Return the account's trades at or after ``since``."""
+        self._reach("fetch_fills")
+        trades = self._exchange.floor.trades
+        first = bisect_left(trades, since, key=lambda trade: trade.at)
+        return tuple(_fill(trade) for trade in trades[first:])
+
+    async def fetch_funding(self, since: datetime) -> tuple[FundingSettled, ...]:
+        """Return the account's funding at or after ``since``."""
+        self._reach("fetch_funding")
+        payments = self._exchange.floor.funding
+        first = bisect_left(payments, since, key=lambda payment: payment.at)
+        return tuple(_funding(payment, self._exchange.now) for payment in payments[first:])
+
+
+def _venue_order(order: ExchangeOrder) -> VenueOrder:
+    return VenueOrder(
+        venue=PAPER,
+        symbol=order.symbol,
+        client_order_id=order.client_order_id,
+        venue_order_id=VenueOrderId(str(order.id)),
+        side=order.side,
+        type=order.type,
+        contracts=order.contracts,
+        filled_contracts=order.filled,
+        price=order.price,
+        trigger_price=order.trigger_price,
+        reduce_only=order.reduce_only,
+        state=order.state,
+        created_at=order.created_at,
+    )
+
+
+def _quote(top: BookTop) -> Quote:
+    return Quote(
+        venue=PAPER,
+        symbol=top.symbol,
+        bid_price=top.bid_price,
+        ask_price=top.ask_price,
+        mark_price=top.mark_price,
+        index_price=top.index_price,
+        last_price=top.last_price,
+        bid_contracts=top.bid_contracts,
+        ask_contracts=top.ask_contracts,
+        as_of=top.as_of,
+    )
+
+
+def _fill(trade: Trade) -> Fill:
+    return Fill(
+        venue=PAPER,
+        symbol=trade.symbol,
+        trade_id=TradeId(str(trade.id)),
+        client_order_id=trade.client_order_id,
+        venue_order_id=None if trade.order_id is None else VenueOrderId(str(trade.order_id)),
+        side=trade.side,
+        contracts=trade.contracts,
+        price=trade.price,
+        fee_paid=trade.fee_paid,
+        fee_currency=trade.currency,
+        is_maker=trade.is_maker,
+        forced=trade.forced,
+        filled_at=trade.at,
+    )
+
+
+def _funding(payment: FundingPayment, now: datetime) -> FundingSettled:
+    return FundingSettled(
+        at=now,
+        venue=PAPER,
+        symbol=payment.symbol,
+        transaction_id=str(payment.id),
+        currency=payment.currency,
+        amount=payment.amount,
+        rate=payment.rate,
+        notional_quote=payment.notional_quote,
+        settled_at=payment.at,
+    )

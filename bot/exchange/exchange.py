@@ -1,0 +1,369 @@
+"""What can be asked of the embedded exchange? The facade: time, orders, transfers, reads.
+
+Rules of this file: time moves only in ``advance``, event by event, so that what happens does not depend on how often it is called;
+a write is committed before it is acknowledged; market time stands still while nobody calls.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+
+from bot.domain.ids import Asset, ClientOrderId, Currency, Symbol
+from bot.domain.portfolio import WalletKind
+from bot.exchange import faults as fault
+from bot.exchange.accounts import WalletKey
+from bot.exchange.config import ExchangeConfig, MarketKind
+from bot.exchange.contracts import Contract
+from bot.exchange.crossings import due_orders, next_crossing_us
+from bot.exchange.documents import from_document, to_document
+from bot.exchange.faults import Faults, ReadFailed, ReplyLost, RequestLost
+from bot.exchange.floor import Floor
+from bot.exchange.funding import Funding
+from bot.exchange.liquidation import liquidate_where_due
+from bot.exchange.market import Market
+from bot.exchange.matching import Matching
+from bot.exchange.moments import HOUR_US, from_us, span_us, to_us
+from bot.exchange.orders import ExchangeOrder, OrderRequest, Refused
+from bot.exchange.records import (
+    BookTop,
+    FundingPayment,
+    Liquidation,
+    MarginSummary,
+    Movement,
+    MovementKind,
+    Trade,
+)
+from bot.exchange.static_market import StaticMarket
+from bot.exchange.store import FileStore, NoStore, Store
+
+STATE_FILE = "paper.db"
+_ZERO = Decimal(0)
+_USDT = Currency("USDT")
+
+
+class Exchange:
+    """One account at a venue in small."""
+
+    def __init__(self, config: ExchangeConfig, market: Market, store: Store) -> None:
+        self.config = config
+        self.faults = Faults()
+        self._store = store
+        kept = store.load()
+        if kept is not None:
+            market.load(kept[0]["market"])
+        #: Everything that is so. Read it; the exchange alone writes it.
+        self.floor = Floor(config, market)
+        self._matching = Matching(self.floor)
+        self._delayed: list[tuple[int, OrderRequest]] = []
+        self._committed_version = -1
+        self._committed_us = self.floor.now_us
+        self._saved = {"trade": 0, "movement": 0, "funding": 0, "liquidation": 0}
+        if kept is None:
+            self._deposit()
+        else:
+            self._load(*kept)
+        self._funding = Funding(self.floor)
+        self.commit()
+
+    @property
+    def now(self) -> datetime:
+        """The market time."""
+        return self.floor.now
+
+    @property
+    def has_ended(self) -> bool:
+        """True when the data is at its end."""
+        return self.floor.has_ended
+
+    # --- time
+
+    def advance(self, now: datetime) -> None:
+        """Let market time pass until ``now``, with everything that happens by itself on the way."""
+        floor = self.floor
+        target_us = to_us(now)
+        if floor.market.end_us is not None:
+            target_us = min(target_us, floor.market.end_us)
+        while floor.now_us < target_us:
+            self._step(target_us)
+        if floor.now_us - self._committed_us >= HOUR_US or floor.version != self._committed_version:
+            self.commit()
+
+    def _step(self, target_us: int) -> None:
+        floor = self.floor
+        stop_us = min(target_us, floor.feed.boundary_us, self._funding.due_us)
+        if self._delayed:
+            stop_us = min(stop_us, max(floor.now_us, self._delayed[0][0]))
+        if floor.open_orders or floor.accounts.positions:
+            crossing_us = next_crossing_us(floor, self._matching, stop_us + 1)
+            if crossing_us <= stop_us:
+                floor.now_us = crossing_us
+                for order in due_orders(floor, self._matching):
+                    if order.is_open:
+                        self._meet(order)
+                liquidate_where_due(floor, self._matching)
+                return
+        floor.now_us = stop_us
+        if self._delayed and stop_us >= self._delayed[0][0]:
+            self._arrive(self._delayed.pop(0)[1])
+        if stop_us == self._funding.due_us:
+            self._funding.settle_due()
+        if stop_us == floor.feed.boundary_us:
+            floor.feed.pass_boundary(stop_us, floor.leans())
+
+    def _meet(self, order: ExchangeOrder) -> None:
+        if order.trigger_price is not None:
+            self._matching.trigger(order)
+        else:
+            self._matching.meet(order)
+
+    def _arrive(self, request: OrderRequest) -> None:
+        try:
+            self._matching.place(request)
+        except Refused:
+            # Whoever sent it has stopped listening.
+            return
+
+    def set_price(self, asset: Asset, price: Decimal) -> None:
+        """Let the index of a static market jump now.
+
+        Raises:
+            TypeError: the market has a path of its own.
+        """
+        market = self.floor.market
+        if not isinstance(market, StaticMarket):
+            raise TypeError("only a static market can be told a price")
+        market.set_price(asset, self.floor.now_us, price)
+        self.floor.feed.begin(self.floor.now_us, {})
+        for order in due_orders(self.floor, self._matching):
+            self._meet(order)
+        liquidate_where_due(self.floor, self._matching)
+        self.commit()
+
+    # --- writes
+
+    def submit(self, request: OrderRequest) -> ExchangeOrder:
+        """Take an order.
+
+        Raises:
+            Refused: it is not taken; nothing has changed.
+            RequestLost, ReplyLost: a fault that was asked for.
+        """
+        effect = self.faults.meet("submit", request)
+        most = None
+        if isinstance(effect, fault.Refuse):
+            raise Refused(effect.code, effect.why)
+        if isinstance(effect, fault.LoseRequest):
+            raise RequestLost
+        if isinstance(effect, fault.DelayRequest):
+            self._delayed.append((self.floor.now_us + span_us(effect.by), request))
+            self._delayed.sort(key=lambda pair: pair[0])
+            raise RequestLost
+        if isinstance(effect, fault.FillOnly):
+            most = effect.contracts
+        order = self._matching.place(request, most)
+        self.commit()
+        if isinstance(effect, fault.LoseReply):
+            raise ReplyLost
+        return order
+
+    def cancel(self, symbol: Symbol, client_order_id: ClientOrderId) -> ExchangeOrder:
+        """Cancel an open order; one that has ended is returned as it ended.
+
+        Raises:
+            Refused: no order has this id.
+            RequestLost, ReplyLost: a fault that was asked for.
+        """
+        effect = self.faults.meet("cancel")
+        if isinstance(effect, fault.LoseRequest):
+            raise RequestLost
+        order = self._matching.cancel(symbol, client_order_id)
+        self.commit()
+        if isinstance(effect, fault.LoseReply):
+            raise ReplyLost
+        return order
+
+    def transfer(self, source: WalletKey, target: WalletKey, amount: Decimal) -> None:
+        """Move money from wallet to wallet.
+
+        Raises:
+            Refused: more than is free, or not positive.
+        """
+        floor = self.floor
+        free = (
+            floor.accounts.wallets.get(source, _ZERO)
+            if source[0] is WalletKind.SPOT
+            else floor.margin.free(source, floor.mark_of, floor.open_orders.values())
+        )
+        floor.accounts.transfer(floor.now, source, target, amount, free)
+        floor.version += 1
+        self.commit()
+
+    def deposit(self, wallet: WalletKind, currency: Currency, amount: Decimal) -> None:
+        """Let the owner put coins in (+) or take them out (−)."""
+        kind = MovementKind.DEPOSIT if amount > 0 else MovementKind.WITHDRAWAL
+        movement = self.floor.accounts.move(self.floor.now, (wallet, currency), amount, kind)
+        self.floor.tell("movement", movement)
+        self.commit()
+
+    # --- reads
+
+    def check_read(self, call: str) -> None:
+        """Fail a read that was asked to fail.
+
+        Raises:
+            ReadFailed: it was.
+        """
+        if isinstance(self.faults.meet(call), fault.FailRead):
+            raise ReadFailed
+
+    def margins(self) -> list[MarginSummary]:
+        """Return the margin of every futures wallet."""
+        floor = self.floor
+        keys = [key for key in floor.accounts.wallets if key[0] is not WalletKind.SPOT]
+        return [floor.margin.summary(key, floor.mark_of) for key in keys]
+
+    def top(self, contract: Contract) -> BookTop:
+        """Return what anyone can see of a contract."""
+        from bot.domain.orders import Side
+
+        floor = self.floor
+        index, mark, last = floor.feed.prices(contract.asset, floor.now_us)
+        bid, bid_contracts = floor.book.top(contract, Side.SELL, last, floor.now_us)
+        ask, ask_contracts = floor.book.top(contract, Side.BUY, last, floor.now_us)
+        return BookTop(
+            symbol=contract.symbol,
+            bid_price=bid,
+            ask_price=ask,
+            bid_contracts=bid_contracts,
+            ask_contracts=ask_contracts,
+            mark_price=mark,
+            index_price=index,
+            last_price=last,
+            as_of=from_us(floor.feed.known_until_us(contract.asset, floor.now_us)),
+        )
+
+    def closes(self, asset: Asset, days: int) -> list[tuple[datetime, Decimal]]:
+        """Return daily index closes of days that have ended."""
+        found = self.floor.market.closes(asset, self.floor.now_us, days)
+        return [(from_us(day_us), close) for day_us, close in found]
+
+    def next_funding(self, asset: Asset) -> tuple[datetime, int, Decimal]:
+        """Return when the next settlement is, its interval in microseconds, and the rate as it stands."""
+        coming = self.floor.market.next_settlement(asset, self.floor.now_us)
+        return from_us(coming.at_us), coming.interval_us, coming.rate
+
+    def cash_equity(self) -> Decimal:
+        """Return all USDT of the account with unrealised profit."""
+        floor = self.floor
+        total = sum((held for (_, currency), held in floor.accounts.wallets.items() if currency == _USDT), _ZERO)
+        for symbol in floor.accounts.positions:
+            contract = floor.contracts[symbol]
+            if contract.settle == _USDT:
+                total += floor.accounts.unrealised(contract, floor.mark_of(contract.asset))
+        return total
+
+    # --- keeping
+
+    def commit(self) -> None:
+        """Keep everything that has changed."""
+        floor = self.floor
+        self._committed_us = floor.now_us
+        self._committed_version = floor.version
+        if isinstance(self._store, NoStore):
+            floor.changed_orders.clear()
+            return
+        state = {
+            "now_us": floor.now_us,
+            "accounts": floor.accounts.to_document(),
+            "book": floor.book.to_document(),
+            "leans": floor.feed.to_document()["leans"],
+            "market": floor.market.to_document(),
+        }
+        lists: dict[str, Sequence[Trade | Movement | FundingPayment | Liquidation]] = {
+            "trade": floor.trades,
+            "movement": floor.accounts.movements,
+            "funding": floor.funding,
+            "liquidation": floor.liquidations,
+        }
+        records = {
+            kind: {one.id: to_document(one) for one in rows[self._saved[kind] :]} for kind, rows in lists.items()
+        }
+        records["order"] = {number: to_document(floor.orders[number]) for number in floor.changed_orders}
+        self._store.commit(state, records)
+        self._saved = {kind: len(rows) for kind, rows in lists.items()}
+        floor.changed_orders.clear()
+
+    def _load(self, state: dict[str, object], records: dict[str, list[dict[str, object]]]) -> None:
+        floor = self.floor
+        floor.now_us = int(str(state["now_us"]))
+        floor.book.load(state["book"])  # type: ignore[arg-type]  # what to_document wrote
+        floor.feed.load({"leans": state["leans"], "market": state["market"]}, floor.now_us)
+        movements = [from_document(Movement, one) for one in records.get("movement", ())]
+        floor.accounts.load(state["accounts"], movements)  # type: ignore[arg-type]  # what to_document wrote
+        floor.trades = [from_document(Trade, one) for one in records.get("trade", ())]
+        floor.funding = [from_document(FundingPayment, one) for one in records.get("funding", ())]
+        floor.liquidations = [from_document(Liquidation, one) for one in records.get("liquidation", ())]
+        for one in sorted((from_document(ExchangeOrder, one) for one in records.get("order", ())), key=lambda o: o.id):
+            floor.add_order(one)
+        self._saved = {
+            "trade": len(floor.trades),
+            "movement": len(movements),
+            "funding": len(floor.funding),
+            "liquidation": len(floor.liquidations),
+        }
+
+    def _deposit(self) -> None:
+        floor, config = self.floor, self.config
+        holdings = config.holdings
+        if holdings is None:
+            holdings = {
+                asset: (config.holdings_value_quote * weight / floor.index_of(asset)).quantize(Decimal("1e-8"))
+                for asset, weight in config.holdings_weights.items()
+            }
+        for asset, amount in holdings.items():
+            self._first_deposit((WalletKind.SPOT, Currency(asset)), amount)
+        for currency, amount in config.spare.items():
+            self._first_deposit((WalletKind.SPOT, currency), amount)
+        for currency, amount in config.collateral.items():
+            kind = WalletKind.LINEAR_FUTURES if currency == _USDT else WalletKind.INVERSE_FUTURES
+            self._first_deposit((kind, currency), amount)
+
+    def _first_deposit(self, key: WalletKey, amount: Decimal) -> None:
+        if amount:
+            self.floor.accounts.move(self.floor.now, key, amount, MovementKind.DEPOSIT)
+
+    def close(self) -> None:
+        """Keep everything and release the file."""
+        self.commit()
+        self._store.close()
+
+
+def open_exchange(config: ExchangeConfig, folder: Path | None, *, read_only: bool = False) -> Exchange:
+    """Open the exchange of a data folder, or one that keeps nothing.
+
+    Raises:
+        ConfigError: the market cannot be had as configured.
+        DataError: a data file cannot be used.
+    """
+    store: Store = NoStore()
+    if folder is not None and not (read_only and not (folder / STATE_FILE).exists()):
+        store = FileStore(folder / STATE_FILE, read_only=read_only)
+    return Exchange(config, _market_of(config), store)
+
+
+def _market_of(config: ExchangeConfig) -> Market:
+    match config.market:
+        case MarketKind.STATIC:
+            return StaticMarket(config)
+        case MarketKind.MODEL:
+            from bot.exchange.market_model import ModelMarket
+
+            return ModelMarket(config)
+        case MarketKind.HISTORY:
+            from bot.exchange.history import HistoryMarket
+
+            return HistoryMarket(config)
+
+
+
