@@ -338,3 +338,58 @@ class PaperSettings(Block):
     speed: Annotated[Decimal, _read(human.not_negative)] = Field(
         Decimal(3600), description="seconds of market per second of wall; 0: as fast as it goes"
     )
+
+
+class Settings(Block):
+    """The whole configuration."""
+
+    mode: Annotated[Mode, _choice(Mode)] = Field(
+        Mode.PAPER, description="paper: the embedded exchange; live: real orders; dry-run: real data, no orders"
+    )
+    targets: Annotated[Mapping[str, Decimal], NoDecode, _read(human.weights)] = Field(
+        {"BTC": Decimal("0.5"), "ETH": Decimal("0.3"), "SOL": Decimal("0.2")},
+        description="target weights; CASH allowed with scope equity; must be said outside paper",
+    )
+    scope: Annotated[Scope, _choice(Scope)] = Field(
+        Scope.ASSETS, description="assets: weights of the targeted coins; equity: of coins and cash"
+    )
+    band: Share = Field(Decimal("0.05"), description="no-trade band, points of weight either side")
+    band_relative: Share = Field(Decimal("0.25"), description="no-trade band as a share of the target; the lesser counts")
+    band_total: ShareOrOff = Field(Decimal("0.02"), description="how far total exposure may be off; off allowed")
+    rebalance_to: Annotated[Destination, _choice(Destination)] = Field(
+        Destination.HALF, description="where a correction stops: target, half or edge"
+    )
+    edge_inset: Share = Field(Decimal("0.10"), description="with edge: how far inside, share of the half-width")
+    cadence: Annotated[str, _read(_crontab)] = Field(
+        "0 0 * * *", description="hourly, daily, weekly, monthly, quarterly, yearly or a crontab expression; daily"
+    )
+    timezone: Annotated[str, _read(_timezone)] = Field("UTC", description="time zone of the calendar")
+    leverage: Annotated[Decimal, _read(_leverage)] = Field(Decimal(3), description="cap on gross notional ÷ margin balance")
+    contracts: Annotated[Contracts, NoDecode, _read(_contracts)] = Field(
+        Contracts(), description="contracts that may hold hedges: linear, inverse, for one asset BTC:inverse"
+    )
+    external_holdings: Amounts = Field({}, description="coins kept elsewhere, for example BTC=1.25,ETH=10")
+    external_holdings_file: Path | None = Field(None, description="CSV file asset,amount,as_of, read at each look")
+    aliases: Annotated[tuple[Alias, ...], NoDecode, _read(_aliases)] = Field(
+        (), description="coins that count as others: WBTC=BTC,STETH=ETH, with a ratio STETH=ETH*1.04"
+    )
+    foreign: Annotated[frozenset[Symbol], NoDecode, _read(_foreign)] = Field(
+        frozenset(), description="contracts that are yours to trade: BTC/USDT:USDT:ignore"
+    )
+    flow_settle: Duration = Field(
+        timedelta(hours=24), description="an unexplained change of holdings is accepted when it has lasted this long"
+    )
+    data_dir: Path = Field(Path("data"), description="journal, lock, token, paper state")
+    log_format: Annotated[LogFormat, _choice(LogFormat)] = Field(
+        LogFormat.AUTO, description="auto: text on a terminal, else json"
+    )
+    log_level: Annotated[LogLevel, _choice(LogLevel)] = Field(LogLevel.INFO, description="debug, info, warning or error")
+    look: CadenceSettings = CadenceSettings()
+    stop: StopSettings = StopSettings()
+    risk: RiskSettings = RiskSettings()
+    funding: FundingSettings = FundingSettings()
+    execution: ExecutionSettings = ExecutionSettings()
+    watch: WatchSettings = WatchSettings()
+    http: HttpSettings = HttpSettings()
+    venues: VenuesSettings = VenuesSettings()
+    paper: PaperSettings = PaperSettings()
