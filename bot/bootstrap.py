@@ -1,17 +1,22 @@
-"""How is a bot put together? The composition root: the only file that names concrete adapters.
+"""How is a bot put together? The composition root: with ``daemon`` the only file that names concrete adapters.
 
 ``build`` wires every bot there is. What runs it (the daemon, one look, a backtest, a simulation) differs in the clock,
 the venues and the journal that are handed in, and in nothing else.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from bot import __version__
-from bot.adapters.clock import ClockedScheduler
-from bot.domain.ids import VenueId
-from bot.domain.policy import Policy
+from bot.adapters.alerts import LogAlerts
+from bot.adapters.clock import ClockedScheduler, FixedClock, LoopClock, ScaledClock
+from bot.adapters.holdings import DeclaredHoldings
+from bot.adapters.paper import PAPER, PaperVenue
+from bot.domain.errors import ConfigError
+from bot.domain.ids import Asset, Currency, VenueId
+from bot.domain.policy import CASH, Policy
+from bot.domain.portfolio import ExternalHolding
 from bot.engine.bookkeeping import Bookkeeping
 from bot.engine.control import BotControl
 from bot.engine.desk import Desk
@@ -25,7 +30,12 @@ from bot.engine.scheduler import LookSchedule, LookSignal
 from bot.engine.snapshot import SnapshotGatherer
 from bot.engine.supervisor import Supervisor
 from bot.engine.watchers.prices import PriceWatcher
+from bot.exchange.config import ExchangeConfig, MarketKind
+from bot.exchange.exchange import Exchange, open_exchange
 from bot.ports import AlertSink, Clock, HoldingsSource, Journal, Venue
+from bot.settings import Settings
+from bot.settings.model import Mode
+from bot.settings.policies import policy_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,18 +63,14 @@ def build(
     observers: Sequence[LookObserver] = (),
 ) -> Bot:
     """Wire a bot. Call it on the loop that will run it."""
-    desk = Desk(
-        clock=clock, journal=journal, venues=venues, policy=policy, alerts=alerts, holdings=holdings
-    )
+    desk = Desk(clock=clock, journal=journal, venues=venues, policy=policy, alerts=alerts, holdings=holdings)
     reference = Reference(desk)
     bookkeeping = Bookkeeping(desk, reference)
     gatherer = SnapshotGatherer(desk, reference, bookkeeping)
     execution = Execution(desk, bookkeeping)
     protection = Protection(desk, gatherer, execution, reference)
     reconcile = Reconcile(desk, gatherer, execution)
-    rebalance = Rebalance(
-        desk, gatherer, ImmediateStyle(desk, gatherer, execution), protection, observers
-    )
+    rebalance = Rebalance(desk, gatherer, ImmediateStyle(desk, gatherer, execution), protection, observers)
     signal = LookSignal()
     schedule = LookSchedule(
         ClockedScheduler(clock, timezone=policy.cadence.timezone), policy.cadence, clock, signal
@@ -100,4 +106,76 @@ def build(
         reconcile=reconcile,
         supervisor=supervisor,
         control=control,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """What a bot runs in: venues, and the clock that they live by."""
+
+    clock: Clock
+    venues: Mapping[VenueId, Venue]
+    exchange: Exchange
+
+
+def open_world(settings: Settings, *, is_look_only: bool = False) -> World:
+    """Open what the settings ask for. With ``is_look_only`` time stands still and nothing is kept.
+
+    Raises:
+        ConfigError: this version cannot do what the mode asks for.
+        DataError: a market data file cannot be used.
+    """
+    if settings.mode is not Mode.PAPER:
+        raise ConfigError(
+            f"TRIMTAB_MODE={settings.mode}: this version trades on the embedded exchange only; set TRIMTAB_MODE=paper"
+        )
+    exchange = open_exchange(exchange_config(settings), settings.data_dir, read_only=is_look_only)
+    clock: Clock
+    if is_look_only:
+        clock = FixedClock(exchange.now)
+    elif settings.paper.speed == 0:
+        clock = LoopClock(asyncio.get_running_loop(), exchange.now)
+    else:
+        clock = ScaledClock(exchange.now, float(settings.paper.speed))
+    return World(clock=clock, venues={PAPER: PaperVenue(exchange, clock)}, exchange=exchange)
+
+
+def exchange_config(settings: Settings) -> ExchangeConfig:
+    """Return what the embedded exchange is set up with."""
+    paper = settings.paper
+    weights = {Asset(asset): weight for asset, weight in settings.targets.items() if asset != CASH}
+    amounts = paper.holdings.amounts
+    return ExchangeConfig(
+        market=MarketKind(paper.market.value),
+        assets=tuple(weights),
+        start=paper.start,
+        prices={Asset(asset): price for asset, price in paper.prices.items()},
+        data_dir=paper.data,
+        seed=paper.seed,
+        holdings=None if amounts is None else {Asset(coin): amount for coin, amount in amounts.items()},
+        holdings_value_quote=paper.holdings.worth_usd,
+        holdings_weights=weights,
+        collateral={Currency(name): amount for name, amount in paper.collateral.items()},
+        spare={Currency(name): amount for name, amount in paper.spare.items()},
+    )
+
+
+def assemble(
+    settings: Settings, world: World, journal: Journal, observers: Sequence[LookObserver] = ()
+) -> Bot:
+    """Build the bot that the settings ask for, in a world that is open."""
+    now = world.clock.now()
+    declared = tuple(
+        ExternalHolding(asset=Asset(coin), amount_base=amount, as_of=now)
+        for coin, amount in settings.external_holdings.items()
+    )
+    return build(
+        policy=policy_of(settings),
+        mode=settings.mode.value,
+        clock=world.clock,
+        venues=world.venues,
+        journal=journal,
+        alerts=LogAlerts(world.clock),
+        holdings=DeclaredHoldings(declared, settings.external_holdings_file),
+        observers=observers,
     )

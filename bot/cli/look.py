@@ -39,7 +39,7 @@ async def _plan_document(settings: "Settings") -> dict[str, Any]:
     try:
         return await DaemonClient.of(settings).ask("plan")
     except DaemonUnreachable:
-        from bot.bootstrap import look_once
+        from bot.daemon import look_once
 
         return await look_once(settings)
 
@@ -51,7 +51,7 @@ def check(json: bool = typer.Option(False, "--json", help=JSON_HELP)) -> None:
     """
     import asyncio
 
-    from bot.bootstrap import check as find
+    from bot.daemon import check as find
     from bot.cli.context import open_settings, quiet_logs
     from bot.cli.output import open_console, show_json
     from bot.engine.documents import check_document

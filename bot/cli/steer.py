@@ -105,7 +105,7 @@ async def _adopt(symbol: str, venue: str | None) -> dict[str, Any]:
     try:
         return await DaemonClient.of(settings).tell("adopt", {"symbol": symbol, "venue": venue})
     except DaemonUnreachable:
-        from bot.bootstrap import adopt_once
+        from bot.daemon import adopt_once
 
         quiet_logs(settings)
         return await adopt_once(settings, venue=venue, symbol=symbol)

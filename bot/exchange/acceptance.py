@@ -97,9 +97,7 @@ def _check_notional(request: OrderRequest, contract: Contract, floor: Floor) -> 
     price = request.price or request.trigger_price or floor.mark_of(contract.asset)
     notional = contract.notional_quote(request.contracts, price)
     if notional < contract.min_notional_quote:
-        raise Refused(
-            RefusalCode.MIN_NOTIONAL, f"notional {notional} is below {contract.min_notional_quote}"
-        )
+        raise Refused(RefusalCode.MIN_NOTIONAL, f"notional {notional} is below {contract.min_notional_quote}")
 
 
 def check_margin(request: OrderRequest, contract: Contract, floor: Floor) -> None:

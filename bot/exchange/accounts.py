@@ -67,7 +67,9 @@ class Accounts:
         self.movements.append(movement)
         return movement
 
-    def transfer(self, at: datetime, source: WalletKey, target: WalletKey, amount: Decimal, free: Decimal) -> None:
+    def transfer(
+        self, at: datetime, source: WalletKey, target: WalletKey, amount: Decimal, free: Decimal
+    ) -> None:
         """Move money from wallet to wallet.
 
         Raises:
@@ -128,7 +130,9 @@ class Accounts:
     def to_document(self) -> dict[str, Any]:
         """Return wallets and positions; movements are kept by themselves."""
         return {
-            "wallets": [[kind.value, currency, str(amount)] for (kind, currency), amount in self.wallets.items()],
+            "wallets": [
+                [kind.value, currency, str(amount)] for (kind, currency), amount in self.wallets.items()
+            ],
             "positions": [
                 [symbol, str(position.contracts), str(position.cost)]
                 for symbol, position in self.positions.items()

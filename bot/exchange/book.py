@@ -73,9 +73,7 @@ class Book:
             yield price, offered - missing
             missing = _ZERO
 
-    def top(
-        self, contract: Contract, side: Side, last: Decimal, at_us: int
-    ) -> tuple[Decimal, Decimal]:
+    def top(self, contract: Contract, side: Side, last: Decimal, at_us: int) -> tuple[Decimal, Decimal]:
         """Return the best price for an order of ``side``, and what the first levels offer together."""
         if (contract.symbol, side) not in self._taken:
             full = self.first_level(contract, last) * (_QUOTED_LEVELS * (_QUOTED_LEVELS + 1) // 2)

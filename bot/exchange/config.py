@@ -60,9 +60,7 @@ class ExchangeConfig:
         }
     )
     #: Deposited in the futures wallet of each currency; a coin goes to the wallet of inverse contracts.
-    collateral: Mapping[Currency, Decimal] = field(
-        default_factory=lambda: {Currency("USDT"): Decimal(6000)}
-    )
+    collateral: Mapping[Currency, Decimal] = field(default_factory=lambda: {Currency("USDT"): Decimal(6000)})
     #: Deposited in the spot wallet besides the holdings.
     spare: Mapping[Currency, Decimal] = field(default_factory=lambda: {Currency("USDT"): Decimal(4000)})
     #: What one unit of a cash currency is worth in USD; absent means 1.

@@ -50,10 +50,12 @@ class Exchange:
         self.faults = Faults()
         self._store = store
         kept = store.load()
+        listing = None
         if kept is not None:
             market.load(kept[0]["market"])
+            listing = {Asset(name): Decimal(price) for name, price in kept[0]["listing"].items()}
         #: Everything that is so. Read it; the exchange alone writes it.
-        self.floor = Floor(config, market)
+        self.floor = Floor(config, market, listing)
         self._matching = Matching(self.floor)
         self._delayed: list[tuple[int, OrderRequest]] = []
         self._committed_version = -1
@@ -256,7 +258,9 @@ class Exchange:
     def cash_equity(self) -> Decimal:
         """Return all USDT of the account with unrealised profit."""
         floor = self.floor
-        total = sum((held for (_, currency), held in floor.accounts.wallets.items() if currency == _USDT), _ZERO)
+        total = sum(
+            (held for (_, currency), held in floor.accounts.wallets.items() if currency == _USDT), _ZERO
+        )
         for symbol in floor.accounts.positions:
             contract = floor.contracts[symbol]
             if contract.settle == _USDT:
@@ -279,6 +283,7 @@ class Exchange:
             "book": floor.book.to_document(),
             "leans": floor.feed.to_document()["leans"],
             "market": floor.market.to_document(),
+            "listing": {asset: str(price) for asset, price in floor.listing_prices.items()},
         }
         lists: dict[str, Sequence[Trade | Movement | FundingPayment | Liquidation]] = {
             "trade": floor.trades,
@@ -287,7 +292,8 @@ class Exchange:
             "liquidation": floor.liquidations,
         }
         records = {
-            kind: {one.id: to_document(one) for one in rows[self._saved[kind] :]} for kind, rows in lists.items()
+            kind: {one.id: to_document(one) for one in rows[self._saved[kind] :]}
+            for kind, rows in lists.items()
         }
         records["order"] = {number: to_document(floor.orders[number]) for number in floor.changed_orders}
         self._store.commit(state, records)
@@ -304,7 +310,9 @@ class Exchange:
         floor.trades = [from_document(Trade, one) for one in records.get("trade", ())]
         floor.funding = [from_document(FundingPayment, one) for one in records.get("funding", ())]
         floor.liquidations = [from_document(Liquidation, one) for one in records.get("liquidation", ())]
-        for one in sorted((from_document(ExchangeOrder, one) for one in records.get("order", ())), key=lambda o: o.id):
+        for one in sorted(
+            (from_document(ExchangeOrder, one) for one in records.get("order", ())), key=lambda o: o.id
+        ):
             floor.add_order(one)
         self._saved = {
             "trade": len(floor.trades),
@@ -318,7 +326,9 @@ class Exchange:
         holdings = config.holdings
         if holdings is None:
             holdings = {
-                asset: (config.holdings_value_quote * weight / floor.index_of(asset)).quantize(Decimal("1e-8"))
+                asset: (config.holdings_value_quote * weight / floor.index_of(asset)).quantize(
+                    Decimal("1e-8")
+                )
                 for asset, weight in config.holdings_weights.items()
             }
         for asset, amount in holdings.items():
@@ -364,6 +374,3 @@ def _market_of(config: ExchangeConfig) -> Market:
             from bot.exchange.history import HistoryMarket
 
             return HistoryMarket(config)
-
-
-

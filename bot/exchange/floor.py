@@ -25,14 +25,18 @@ Observer = Callable[[datetime, str, Record], None]
 class Floor:
     """The state that matching, margin, funding and liquidation share."""
 
-    def __init__(self, config: ExchangeConfig, market: Market) -> None:
+    def __init__(
+        self, config: ExchangeConfig, market: Market, listing_prices: dict[Asset, Decimal] | None = None
+    ) -> None:
         self.config = config
         self.market = market
         self.feed = Feed(market, config.assets)
         self.feed.begin(market.start_us, {})
-        self.contracts: dict[Symbol, Contract] = list_contracts(
-            {asset: self.feed.prices(asset, market.start_us)[0] for asset in config.assets}
-        )
+        #: What each asset cost when its contracts were listed: their terms follow from it, for good.
+        self.listing_prices = {
+            asset: self.feed.prices(asset, market.start_us)[0] for asset in config.assets
+        } | (listing_prices or {})
+        self.contracts: dict[Symbol, Contract] = list_contracts(self.listing_prices)
         self.accounts = Accounts()
         self.margin = Margin(self.accounts, self.contracts, config.leverage)
         self.book = Book(config)

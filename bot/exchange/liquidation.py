@@ -38,7 +38,9 @@ def _liquidate(key: WalletKey, floor: Floor, matching: Matching) -> None:
     for contract in floor.margin.positions_in(key):
         matching.cancel_all(contract, "its wallet is liquidated")
     while floor.margin.positions_in(key) and floor.margin.surplus(key, floor.mark_of) <= 0:
-        _close_one(max(floor.margin.positions_in(key), key=lambda one: _maintenance(one, floor)), floor, matching)
+        _close_one(
+            max(floor.margin.positions_in(key), key=lambda one: _maintenance(one, floor)), floor, matching
+        )
     missing = -floor.accounts.wallets.get(key, _ZERO)
     if missing > 0 and not floor.margin.positions_in(key):
         floor.tell("movement", floor.accounts.move(floor.now, key, missing, MovementKind.INSURANCE))

@@ -25,9 +25,7 @@ MarkOf = Callable[[Asset], Decimal]
 class Margin:
     """Margin of all wallets, from the accounts and the marks it is asked with."""
 
-    def __init__(
-        self, accounts: Accounts, contracts: Mapping[Symbol, Contract], leverage: Decimal
-    ) -> None:
+    def __init__(self, accounts: Accounts, contracts: Mapping[Symbol, Contract], leverage: Decimal) -> None:
         self._accounts = accounts
         self._contracts = contracts
         self._leverage = leverage
@@ -126,4 +124,3 @@ class Margin:
             if contract.notional_quote(held, price) <= tier.cap_quote:
                 return price
         return None
-

@@ -91,7 +91,12 @@ class Bar:
 
 
 def legs_of(
-    begin_us: int, end_us: int, bars: tuple[Bar, Bar, Bar], lean: int, quantum: Decimal, stale_since_us: int | None
+    begin_us: int,
+    end_us: int,
+    bars: tuple[Bar, Bar, Bar],
+    lean: int,
+    quantum: Decimal,
+    stale_since_us: int | None,
 ) -> tuple[Leg, ...]:
     """Return the three legs of a span."""
     paths = [bar.corners(lean) for bar in bars]

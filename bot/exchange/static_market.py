@@ -56,9 +56,7 @@ class StaticMarket:
             first = self._prices(asset, knots[0][1])
             return (Leg(at_us, knots[0][0], first, first, _QUANTUM),)
         (begin_us, before), (end_us, after) = knots[place - 1], knots[place]
-        return (
-            Leg(begin_us, end_us, self._prices(asset, before), self._prices(asset, after), _QUANTUM),
-        )
+        return (Leg(begin_us, end_us, self._prices(asset, before), self._prices(asset, after), _QUANTUM),)
 
     def _prices(self, asset: Asset, index: Decimal) -> Prices:
         other = (index * self._ratio[asset]).quantize(_QUANTUM)

@@ -68,7 +68,9 @@ class FileStore:
         if row is None:
             return None
         records: dict[str, list[Any]] = {}
-        for kind, document in self._connection.execute("SELECT kind, document FROM records ORDER BY kind, id"):
+        for kind, document in self._connection.execute(
+            "SELECT kind, document FROM records ORDER BY kind, id"
+        ):
             records.setdefault(kind, []).append(json.loads(document))
         return json.loads(row[0]), records
 

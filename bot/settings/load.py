@@ -35,7 +35,9 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     values = _with_env_file(given, problems)
     values = _with_secret_files(values, known, problems)
     _complain_of_unknown(values, known, problems)
-    settings = _parse({name: text for name, text in values.items() if name in known and text.strip()}, known, problems)
+    settings = _parse(
+        {name: text for name, text in values.items() if name in known and text.strip()}, known, problems
+    )
     if settings is not None:
         problems.extend(_cross_checks(settings, values))
     if problems or settings is None:
@@ -88,7 +90,9 @@ def _is_secret(field: Any) -> bool:
     return SecretStr in getattr(field.annotation, "__args__", (field.annotation,))
 
 
-def _with_secret_files(values: dict[str, str], known: Mapping[str, Any], problems: list[str]) -> dict[str, str]:
+def _with_secret_files(
+    values: dict[str, str], known: Mapping[str, Any], problems: list[str]
+) -> dict[str, str]:
     """Replace ``…_FILE`` by what the file holds, without its last line break."""
     result = dict(values)
     for name, field in known.items():
@@ -126,7 +130,11 @@ def _parse(values: dict[str, str], known: Mapping[str, Any], problems: list[str]
 
     class _FromEnvironment(BaseSettings, Settings):
         model_config = SettingsConfigDict(
-            env_prefix=PREFIX, env_nested_delimiter="__", extra="ignore", frozen=True, nested_model_default_partial_update=True
+            env_prefix=PREFIX,
+            env_nested_delimiter="__",
+            extra="ignore",
+            frozen=True,
+            nested_model_default_partial_update=True,
         )
 
         @classmethod

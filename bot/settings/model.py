@@ -41,7 +41,9 @@ def _crontab(text: str) -> str:
     try:
         return crontab_for(text)
     except BadPayload as err:
-        raise ValueError(str(err).partition(" is neither ")[2].join(("write ", "")) or str(err)) from None
+        raise ValueError(
+            str(err).partition(" is neither ")[2].replace(" nor ", " or ").join(("write ", ""))
+        ) from None
 
 
 def _timezone(text: str) -> str:
@@ -83,7 +85,9 @@ def _aliases(text: str) -> tuple[Alias, ...]:
     found = human.pairs(text, read, "WBTC=BTC,STETH=ETH")
     for coin, (asset, _) in found.items():
         if asset in found or coin == asset:
-            raise ValueError(f"{coin} stands for {asset}, which stands for something else: name the coin itself")
+            raise ValueError(
+                f"{coin} stands for {asset}, which stands for something else: name the coin itself"
+            )
     return tuple(
         Alias(coin=Currency(coin), asset=Asset(asset), ratio=ratio) for coin, (asset, ratio) in found.items()
     )
@@ -158,7 +162,9 @@ def _moment(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text.strip())
     except ValueError:
-        raise ValueError("write a date or time in UTC, for example 2021-01-01 or 2021-01-01T08:00:00Z") from None
+        raise ValueError(
+            "write a date or time in UTC, for example 2021-01-01 or 2021-01-01T08:00:00Z"
+        ) from None
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
@@ -216,23 +222,40 @@ class Block(BaseModel):
 class CadenceSettings(Block):
     """Looks between those of the calendar."""
 
-    move_sigmas: NumberOrOff = Field(Decimal(4), description="look early when an asset has moved this many σ; off allowed")
-    misfire_grace: Duration = Field(timedelta(minutes=30), description="a look that is later than this is dropped")
+    move_sigmas: NumberOrOff = Field(
+        Decimal(4), description="look early when an asset has moved this many σ; off allowed"
+    )
+    misfire_grace: Duration = Field(
+        timedelta(minutes=30), description="a look that is later than this is dropped"
+    )
 
 
 class StopSettings(Block):
     """Resting stops."""
 
     anchor: Annotated[StopAnchor, _choice(StopAnchor)] = Field(
-        StopAnchor.LOOK, description="look: measured from the price at each look; entry: from the average entry"
+        StopAnchor.LOOK,
+        description="look: measured from the price at each look; entry: from the average entry",
     )
-    min_distance: Share = Field(Decimal("0.25"), description="least distance from the anchor, share of the price")
+    min_distance: Share = Field(
+        Decimal("0.25"), description="least distance from the anchor, share of the price"
+    )
     daily_sigmas: Number = Field(Decimal(5), description="and at least this many daily standard deviations")
-    floor_sigmas: Number = Field(Decimal(3), description="a leg is made smaller rather than stopped closer than this")
-    liquidation_buffer: Share = Field(Decimal("0.20"), description="stop short of liquidation by this share of the way")
-    reanchor: Share = Field(Decimal("0.02"), description="a resting stop is moved when it is off by more than this")
-    deadline: Duration = Field(timedelta(seconds=30), description="unprotected for longer than this: alert, then act")
-    ceiling_duration: Duration = Field(timedelta(hours=24), description="how long a stop-out keeps the hedge from coming back")
+    floor_sigmas: Number = Field(
+        Decimal(3), description="a leg is made smaller rather than stopped closer than this"
+    )
+    liquidation_buffer: Share = Field(
+        Decimal("0.20"), description="stop short of liquidation by this share of the way"
+    )
+    reanchor: Share = Field(
+        Decimal("0.02"), description="a resting stop is moved when it is off by more than this"
+    )
+    deadline: Duration = Field(
+        timedelta(seconds=30), description="unprotected for longer than this: alert, then act"
+    )
+    ceiling_duration: Duration = Field(
+        timedelta(hours=24), description="how long a stop-out keeps the hedge from coming back"
+    )
 
 
 class RiskSettings(Block):
@@ -243,12 +266,20 @@ class RiskSettings(Block):
         Decimal("1.5"), description="times maintenance margin that must be left after it"
     )
     max_order: Share = Field(Decimal("0.50"), description="largest single order, share of the portfolio")
-    max_turnover: Number = Field(Decimal(2), description="increasing trades per 24 hours, multiple of the portfolio")
+    max_turnover: Number = Field(
+        Decimal(2), description="increasing trades per 24 hours, multiple of the portfolio"
+    )
     max_increasing_orders_per_minute: Whole = Field(20, description="increasing orders a minute")
     max_reducing_orders_per_minute: Whole = Field(60, description="reducing orders a minute")
-    max_mark_index: Share = Field(Decimal("0.03"), description="mark and index further apart than this: no increase")
-    max_last_mark: Share = Field(Decimal("0.03"), description="last and mark further apart than this: no increase")
-    max_index_spread: Share = Field(Decimal("0.02"), description="a venue's index off the median by more: no increase")
+    max_mark_index: Share = Field(
+        Decimal("0.03"), description="mark and index further apart than this: no increase"
+    )
+    max_last_mark: Share = Field(
+        Decimal("0.03"), description="last and mark further apart than this: no increase"
+    )
+    max_index_spread: Share = Field(
+        Decimal("0.02"), description="a venue's index off the median by more: no increase"
+    )
     max_quote_age: Duration = Field(timedelta(seconds=60), description="an older price refuses increases")
     max_account_age: Duration = Field(timedelta(seconds=60), description="an older account is not decided on")
     max_depeg: Share = Field(Decimal("0.03"), description="cash this far off a dollar is not added to")
@@ -266,11 +297,19 @@ class FundingSettings(Block):
 class ExecutionSettings(Block):
     """How orders are worked."""
 
-    max_slippage: Share = Field(Decimal("0.003"), description="limit of an increasing order, beyond the touch")
-    max_reduce_slippage: Share = Field(Decimal("0.01"), description="limit of a reducing order, beyond the touch")
+    max_slippage: Share = Field(
+        Decimal("0.003"), description="limit of an increasing order, beyond the touch"
+    )
+    max_reduce_slippage: Share = Field(
+        Decimal("0.01"), description="limit of a reducing order, beyond the touch"
+    )
     max_rounds: Whole = Field(3, description="orders per leg and look")
-    validity: Duration = Field(timedelta(seconds=5), description="a venue discards an order that arrives later")
-    settle_delay: Duration = Field(timedelta(seconds=5), description="after that, how long a trace is waited for")
+    validity: Duration = Field(
+        timedelta(seconds=5), description="a venue discards an order that arrives later"
+    )
+    settle_delay: Duration = Field(
+        timedelta(seconds=5), description="after that, how long a trace is waited for"
+    )
     call_timeout: Duration = Field(timedelta(seconds=10), description="deadline of one network call")
 
 
@@ -287,10 +326,12 @@ class HttpSettings(Block):
 
     host: str = Field("127.0.0.1", description="address to listen on")
     port: Annotated[int, _read(_port)] = Field(8080, description="port to listen on; 0: any free one")
-    token: SecretStr | None = Field(None, description="bearer token; generated into the data folder when empty")
-    allowed_hosts: Annotated[tuple[str, ...], NoDecode, _read(lambda text: tuple(filter(None, map(str.strip, text.split(",")))))] = Field(
-        (), description="further names that the page may be opened under, comma separated"
+    token: SecretStr | None = Field(
+        None, description="bearer token; generated into the data folder when empty"
     )
+    allowed_hosts: Annotated[
+        tuple[str, ...], NoDecode, _read(lambda text: tuple(filter(None, map(str.strip, text.split(",")))))
+    ] = Field((), description="further names that the page may be opened under, comma separated")
 
 
 class VenueSettings(Block):
@@ -321,7 +362,8 @@ class PaperSettings(Block):
     """The embedded exchange."""
 
     market: Annotated[MarketKind, _choice(MarketKind)] = Field(
-        MarketKind.MODEL, description="static: prices stand still; model: seeded random; history: recorded data"
+        MarketKind.MODEL,
+        description="static: prices stand still; model: seeded random; history: recorded data",
     )
     prices: Annotated[Mapping[str, Decimal], NoDecode, _read(human.prices)] = Field(
         {"BTC": Decimal(50_000), "ETH": Decimal(2_500), "SOL": Decimal(100)},
@@ -329,7 +371,9 @@ class PaperSettings(Block):
     )
     seed: Whole = Field(7, description="model: everything random follows from it")
     data: Path | None = Field(None, description="history: folder of market data files")
-    start: Annotated[datetime | None, _read(_moment)] = Field(None, description="history: where to begin; first common bar")
+    start: Annotated[datetime | None, _read(_moment)] = Field(
+        None, description="history: where to begin; first common bar"
+    )
     holdings: Annotated[PaperHoldings, NoDecode, _read(_holdings)] = Field(
         PaperHoldings(), description="coins to begin with: BTC=0.12,ETH=1 or 10000USD@target"
     )
@@ -344,7 +388,8 @@ class Settings(Block):
     """The whole configuration."""
 
     mode: Annotated[Mode, _choice(Mode)] = Field(
-        Mode.PAPER, description="paper: the embedded exchange; live: real orders; dry-run: real data, no orders"
+        Mode.PAPER,
+        description="paper: the embedded exchange; live: real orders; dry-run: real data, no orders",
     )
     targets: Annotated[Mapping[str, Decimal], NoDecode, _read(human.weights)] = Field(
         {"BTC": Decimal("0.5"), "ETH": Decimal("0.3"), "SOL": Decimal("0.2")},
@@ -354,22 +399,33 @@ class Settings(Block):
         Scope.ASSETS, description="assets: weights of the targeted coins; equity: of coins and cash"
     )
     band: Share = Field(Decimal("0.05"), description="no-trade band, points of weight either side")
-    band_relative: Share = Field(Decimal("0.25"), description="no-trade band as a share of the target; the lesser counts")
-    band_total: ShareOrOff = Field(Decimal("0.02"), description="how far total exposure may be off; off allowed")
+    band_relative: Share = Field(
+        Decimal("0.25"), description="no-trade band as a share of the target; the lesser counts"
+    )
+    band_total: ShareOrOff = Field(
+        Decimal("0.02"), description="how far total exposure may be off; off allowed"
+    )
     rebalance_to: Annotated[Destination, _choice(Destination)] = Field(
         Destination.HALF, description="where a correction stops: target, half or edge"
     )
-    edge_inset: Share = Field(Decimal("0.10"), description="with edge: how far inside, share of the half-width")
+    edge_inset: Share = Field(
+        Decimal("0.10"), description="with edge: how far inside, share of the half-width"
+    )
     cadence: Annotated[str, _read(_crontab)] = Field(
-        "0 0 * * *", description="hourly, daily, weekly, monthly, quarterly, yearly or a crontab expression; daily"
+        "0 0 * * *",
+        description="hourly, daily, weekly, monthly, quarterly, yearly or a crontab expression; daily",
     )
     timezone: Annotated[str, _read(_timezone)] = Field("UTC", description="time zone of the calendar")
-    leverage: Annotated[Decimal, _read(_leverage)] = Field(Decimal(3), description="cap on gross notional ÷ margin balance")
+    leverage: Annotated[Decimal, _read(_leverage)] = Field(
+        Decimal(3), description="cap on gross notional ÷ margin balance"
+    )
     contracts: Annotated[Contracts, NoDecode, _read(_contracts)] = Field(
         Contracts(), description="contracts that may hold hedges: linear, inverse, for one asset BTC:inverse"
     )
     external_holdings: Amounts = Field({}, description="coins kept elsewhere, for example BTC=1.25,ETH=10")
-    external_holdings_file: Path | None = Field(None, description="CSV file asset,amount,as_of, read at each look")
+    external_holdings_file: Path | None = Field(
+        None, description="CSV file asset,amount,as_of, read at each look"
+    )
     aliases: Annotated[tuple[Alias, ...], NoDecode, _read(_aliases)] = Field(
         (), description="coins that count as others: WBTC=BTC,STETH=ETH, with a ratio STETH=ETH*1.04"
     )
@@ -377,13 +433,16 @@ class Settings(Block):
         frozenset(), description="contracts that are yours to trade: BTC/USDT:USDT:ignore"
     )
     flow_settle: Duration = Field(
-        timedelta(hours=24), description="an unexplained change of holdings is accepted when it has lasted this long"
+        timedelta(hours=24),
+        description="an unexplained change of holdings is accepted when it has lasted this long",
     )
     data_dir: Path = Field(Path("data"), description="journal, lock, token, paper state")
     log_format: Annotated[LogFormat, _choice(LogFormat)] = Field(
         LogFormat.AUTO, description="auto: text on a terminal, else json"
     )
-    log_level: Annotated[LogLevel, _choice(LogLevel)] = Field(LogLevel.INFO, description="debug, info, warning or error")
+    log_level: Annotated[LogLevel, _choice(LogLevel)] = Field(
+        LogLevel.INFO, description="debug, info, warning or error"
+    )
     look: CadenceSettings = CadenceSettings()
     stop: StopSettings = StopSettings()
     risk: RiskSettings = RiskSettings()

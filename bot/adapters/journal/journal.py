@@ -161,6 +161,17 @@ class SqlJournal:
         self._connection.close()
         self._engine.dispose()
 
+    @classmethod
+    def of_facts(cls, facts: Sequence[Fact]) -> "SqlJournal":
+        """Return a journal in memory that holds these facts and nothing else."""
+        engine = _engine(None, read_only=False)
+        connection = engine.connect()
+        _create(connection)
+        journal = cls(engine, Books(), connection)
+        for fact in facts:
+            journal.commit(fact)
+        return journal
+
     def reopened(self, on_point: OnPoint = _silent) -> "SqlJournal":
         """Return the journal as the next process would find it: an open transaction is lost, the books are read anew."""
         if self._connection.connection.driver_connection.in_transaction:  # type: ignore[union-attr]  # it is open

@@ -1,0 +1,226 @@
+"""What does each command do with a bot? Run it, look once, check, adopt: thin frames around ``bootstrap``."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from bot import __version__
+from bot.adapters.clock import ScaledClock, SimulatedLoop
+from bot.adapters.datafolder import own_folder, prepare_folder
+from bot.adapters.journal.care import JOURNAL_FILE
+from bot.adapters.journal.journal import SqlJournal, open_journal, random_epoch_tail
+from bot.adapters.logs import configure_logging, redact, register_secrets
+from bot.adapters.metrics import Metrics
+from bot.adapters.web.folder import create_token, remove_address, write_address
+from bot.adapters.web.server import WebServer
+from bot.bootstrap import World, assemble, open_world
+from bot.domain.errors import BotError, ConfigError, DataError, VenueError
+from bot.domain.ids import Symbol, VenueId
+from bot.engine.control import adopt_position
+from bot.engine.documents import Finding
+from bot.settings import Settings
+
+log = structlog.get_logger()
+
+
+def run(settings: Settings) -> int:
+    """Run the daemon until it is told to stop; return the exit code."""
+    with own_folder(settings.data_dir):
+        if settings.paper.speed == 0:
+            return (
+                asyncio.run(_run(settings), loop_factory=lambda: SimulatedLoop(allow_io=True))
+                if (sys.version_info >= (3, 12))
+                else _run_on(SimulatedLoop(allow_io=True), settings)
+            )
+        return asyncio.run(_run(settings))
+
+
+def _run_on(loop: asyncio.AbstractEventLoop, settings: Settings) -> int:
+    asyncio.set_event_loop(loop)
+    try:
+        return loop.run_until_complete(_run(settings))
+    finally:
+        asyncio.set_event_loop(None)
+        loop.close()
+
+
+async def _run(settings: Settings) -> int:
+    world = open_world(settings)
+    token = _token(settings)
+    configure_logging(settings.log_format, settings.log_level, sys.stdout, world.clock.now, secrets=(token,))
+    register_secrets([token])
+    journal = open_journal(
+        settings.data_dir / JOURNAL_FILE, now=world.clock.now(), epoch_tail=random_epoch_tail
+    )
+    bot = assemble(settings, world, journal)
+    _stop_on_signals(bot.supervisor.stop)
+    web = WebServer(
+        bot.control,
+        settings.http.host,
+        settings.http.port,
+        token,
+        settings.http.allowed_hosts,
+        metrics=Metrics(bot.control).render,
+        redact=redact,
+    )
+    reason = "asked to stop"
+    try:
+        await web.start()
+        write_address(settings.data_dir, settings.http.host, web.port)
+        _greet(settings, world, web.port)
+        await bot.supervisor.start()
+        _stop_at_end_of_data(world, bot.supervisor.stop)
+        await bot.supervisor.run()
+    except BotError as failure:
+        reason = str(failure)
+        raise
+    finally:
+        remove_address(settings.data_dir)
+        await web.stop()
+        await bot.supervisor.close(reason)
+        log.info("Stopped", code="stopped", reason=reason)
+    return 0
+
+
+def _token(settings: Settings) -> str:
+    configured = settings.http.token
+    return configured.get_secret_value() if configured else create_token(settings.data_dir)
+
+
+def _stop_on_signals(stop: Callable[[], None]) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+
+
+def _stop_at_end_of_data(world: World, stop: Callable[[], None]) -> None:
+    """A market out of a folder ends; then nothing more is opened, and the daemon stops."""
+    end_us = world.exchange.floor.market.end_us
+    if end_us is None:
+        return
+    from bot.exchange.moments import from_us
+
+    left = (from_us(end_us) - world.clock.now()).total_seconds()
+    speed = world.clock.speed if isinstance(world.clock, ScaledClock) else 1.0
+
+    def end() -> None:
+        log.info("The market data is at its end", code="data_ended")
+        stop()
+
+    asyncio.get_running_loop().call_later(max(0.0, left) / speed, end)
+
+
+def _greet(settings: Settings, world: World, port: int) -> None:
+    host = "127.0.0.1" if settings.http.host in ("0.0.0.0", "::") else settings.http.host  # noqa: S104 - compared
+    log.info(
+        f"Trimtab {__version__} runs in {settings.mode} mode; page: http://{host}:{port}/"
+        f" token: {settings.data_dir / 'token'}",
+        code="started",
+        mode=settings.mode.value,
+        targets={asset: f"{weight:%}" for asset, weight in settings.targets.items()},
+        data_dir=str(settings.data_dir),
+        pid=os.getpid(),
+        market_time=world.clock.now().isoformat(),
+    )
+
+
+def _open_readers_journal(settings: Settings, world: World) -> SqlJournal:
+    """Return a journal that a look may write to without leaving a trace: a copy in memory of what there is."""
+    path: Path = settings.data_dir / JOURNAL_FILE
+    fresh = open_journal(None, now=world.clock.now(), epoch_tail=random_epoch_tail)
+    if path.exists():
+        kept = open_journal(path, now=world.clock.now(), epoch_tail=random_epoch_tail, read_only=True)
+        facts = [fact for _, fact in kept.facts()]
+        kept.connection.close()
+        fresh = SqlJournal.of_facts(facts)
+    return fresh
+
+
+async def look_once(settings: Settings) -> dict[str, Any]:
+    """Take one look from outside and return ``trimtab.plan/1``; nothing is sent and nothing is kept."""
+    world = open_world(settings, is_look_only=True)
+    bot = assemble(settings, world, _open_readers_journal(settings, world))
+    return await bot.control.plan()
+
+
+async def adopt_once(settings: Settings, *, venue: str | None, symbol: str) -> dict[str, Any]:
+    """Adopt a position while no daemon runs."""
+    with own_folder(settings.data_dir):
+        world = open_world(settings, is_look_only=True)
+        journal = open_journal(
+            settings.data_dir / JOURNAL_FILE, now=world.clock.now(), epoch_tail=random_epoch_tail
+        )
+        bot = assemble(settings, world, journal)
+        try:
+            return await adopt_position(
+                bot.desk, bot.gatherer, "command line", VenueId(venue) if venue else None, Symbol(symbol)
+            )
+        finally:
+            await journal.close()
+
+
+async def check(settings: Settings) -> list[Finding]:
+    """Look at everything that a start needs, and say what is wrong and how to mend it."""
+    findings = [Finding(level="ok", subject="configuration", sentence="is complete and consistent")]
+    try:
+        prepare_folder(settings.data_dir)
+        findings.append(
+            Finding(level="ok", subject="data folder", sentence=f"{settings.data_dir} can be used")
+        )
+    except ConfigError as failure:
+        findings.append(
+            Finding(
+                level="fail",
+                subject="data folder",
+                sentence=str(failure),
+                mend="name another folder",
+                exit_code=2,
+            )
+        )
+        return findings
+    try:
+        findings.extend(await _check_account(settings))
+    except ConfigError as failure:
+        findings.append(Finding(level="fail", subject="mode", sentence=str(failure), exit_code=2))
+    except (DataError, VenueError) as failure:
+        findings.append(Finding(level="fail", subject="account", sentence=str(failure), exit_code=4))
+    return findings
+
+
+async def _check_account(settings: Settings) -> list[Finding]:
+    world = open_world(settings, is_look_only=True)
+    bot = assemble(settings, world, _open_readers_journal(settings, world))
+    plan = await bot.control.plan()
+    findings = [
+        Finding(
+            level="ok",
+            subject="account",
+            sentence=f"can be read; the portfolio is worth {plan['portfolio_value_quote']} USD",
+        )
+    ]
+    short = plan["capacity_short_quote"]
+    findings.append(
+        Finding(level="ok", subject="collateral", sentence="carries the whole plan under the stress rule")
+        if short == "0"
+        else Finding(
+            level="warn",
+            subject="collateral",
+            sentence=f"{short} USD are missing to hold the targets under the stress rule",
+            mend="put more into the futures wallet, or widen the bands",
+        )
+    )
+    findings.extend(
+        Finding(level="warn", subject=refusal["asset"], sentence=refusal["reason"], mend="see 'trimtab plan'")
+        for refusal in plan["refusals"]
+        if refusal["rule"] in ("unhedgeable", "depeg", "price_sanity")
+    )
+    findings.extend(
+        Finding(level="warn", subject="holdings", sentence=sentence) for sentence in plan["warnings"]
+    )
+    return findings
