@@ -35,7 +35,11 @@ class SpotLedger:
     """Coins that are traded themselves."""
 
     def __init__(
-        self, holdings: Mapping[Asset, Decimal], cash_quote: Decimal, policy: Policy, half_spread_frac: Decimal
+        self,
+        holdings: Mapping[Asset, Decimal],
+        cash_quote: Decimal,
+        policy: Policy,
+        half_spread_frac: Decimal,
     ) -> None:
         self._holdings = dict(holdings)
         self._idle_cash = cash_quote

@@ -27,6 +27,7 @@ _HOURS_PER_YEAR = 24 * 365
 _COMMON = 0.8
 #: The logarithm of the volatility multiplier reverts by this much an hour, and is shaken by that much.
 _REVERSION, _SHAKE = 0.02, 0.10
+_OPENING_HEAT = 1.4
 _JUMP_CHANCE, _JUMP_SIGMAS = 0.0015, 6.0
 #: Premium of the perpetual: reverts within hours.
 _PREMIUM_REVERSION, _PREMIUM_SHAKE, _PREMIUM_MAX = 0.1, 0.0001, 0.004
@@ -49,7 +50,8 @@ class ModelMarket:
         #: Six significant digits of the first price.
         self._quantum = {asset: Decimal(1).scaleb(price.adjusted() - 5) for asset, price in opening.items()}
         self._hour_us = self.start_us - HOUR_US
-        self._heat = 0.0
+        # It opens in turbulence, which calms down over some days: a new owner should see something happen.
+        self._heat = _OPENING_HEAT
         self._premium = dict.fromkeys(config.assets, 0.0)
         self._price = dict(opening)
         self._bars: dict[Asset, tuple[Bar, Bar, Bar]] = {}

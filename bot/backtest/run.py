@@ -1,0 +1,191 @@
+"""How did the strategy do on history? The whole daemon on recorded markets, and one document about it."""
+
+import sys
+import time
+from collections.abc import Iterable
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from bot.adapters.journal.journal import SqlJournal, open_journal
+from bot.adapters.logs import configure_logging
+from bot.adapters.paper import PAPER
+from bot.backtest.files import time_text, write_files
+from bot.backtest.invariants import InvariantChecker
+from bot.backtest.recorder import Recorder
+from bot.backtest.simulation import simulate
+from bot.bootstrap import exchange_config
+from bot.domain.errors import ConfigError
+from bot.domain.events import OrderChanged, OrderIntended
+from bot.domain.ids import ClientOrderId
+from bot.domain.orders import OrderEvent, OrderIntent, Purpose
+from bot.domain.units import ZERO, edge_text
+from bot.exchange.config import MarketKind
+from bot.exchange.exchange import Exchange, open_exchange
+from bot.exchange.moments import from_us
+from bot.settings import Settings
+from bot.settings.policies import policy_of
+
+SCHEMA = "trimtab.backtest/1"
+#: Ids of a backtest are the same every time.
+_EPOCH_TAIL = "BAC"
+
+
+def run_backtest(
+    settings: Settings, *, data: Path, start: datetime, end: datetime, out: Path | None
+) -> dict[str, Any]:
+    """Run from ``start`` to ``end`` and return ``trimtab.backtest/1``; write the tables to ``out``.
+
+    Raises:
+        ConfigError: the period or the folder cannot be used.
+        DataError: a data file cannot be used; the message names file and row.
+    """
+    import dataclasses
+
+    if end <= start:
+        raise ConfigError(f"--to {end:%Y-%m-%d} must be later than --from {start:%Y-%m-%d}")
+    config = dataclasses.replace(
+        exchange_config(settings), market=MarketKind.HISTORY, data_dir=data, start=start, end=end
+    )
+    exchange = open_exchange(config, None)
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+    stream = (out / "events.jsonl").open("w", encoding="utf-8") if out is not None else sys.stderr
+    level = settings.log_level if out is not None else "error"
+    configure_logging("json", level, stream, lambda: exchange.now)
+    try:
+        document, recorder, journal = _simulate(settings, exchange, start, end)
+    finally:
+        if out is not None:
+            stream.close()
+    if out is not None:
+        assets = policy_of(settings).assets
+        write_files(out, exchange, recorder.rows, intents_of(journal), assets, PAPER)
+    return document
+
+
+def _simulate(
+    settings: Settings, exchange: Exchange, start: datetime, end: datetime
+) -> tuple[dict[str, Any], Recorder, SqlJournal]:
+    policy = policy_of(settings)
+    journal = open_journal(None, now=exchange.now, epoch_tail=lambda: _EPOCH_TAIL)
+    recorder = Recorder(exchange, policy)
+    checker = InvariantChecker(exchange, journal, policy)
+    end_us = exchange.floor.market.end_us
+    until = end if end_us is None else min(end, from_us(end_us))
+    began = time.process_time()
+    simulate(policy, exchange, journal, until=until, observers=[recorder.see])
+    seconds = time.process_time() - began
+    checker.check_at_rest(exchange.now)
+    document = {
+        "schema": SCHEMA,
+        "from": time_text(start),
+        "to": time_text(until),
+        "settings": _settings(settings),
+        **_activity(exchange, journal, recorder),
+        **_figures(recorder),
+        "unprotected_seconds_max": edge_text(Decimal(str(checker.unprotected_seconds_max))),
+        "derived_spans": exchange.floor.market.derived_spans(),
+        "invariants": {"checked": checker.checked, "violated": list(checker.violated)},
+        "cpu_seconds": f"{seconds:.2f}",
+    }
+    return document, recorder, journal
+
+
+def _settings(settings: Settings) -> dict[str, Any]:
+    return {
+        "targets": {asset: edge_text(weight) for asset, weight in settings.targets.items()},
+        "band": edge_text(settings.band),
+        "band_relative": edge_text(settings.band_relative),
+        "band_total": "off" if settings.band_total is None else edge_text(settings.band_total),
+        "rebalance_to": settings.rebalance_to.value,
+        "cadence": settings.cadence,
+        "leverage": edge_text(settings.leverage),
+        "stress": edge_text(settings.risk.stress),
+        "collateral": {name: edge_text(amount) for name, amount in settings.paper.collateral.items()},
+        "spare": {name: edge_text(amount) for name, amount in settings.paper.spare.items()},
+        "holdings": str(settings.paper.holdings),
+    }
+
+
+def intents_of(journal: SqlJournal) -> dict[ClientOrderId, OrderIntent]:
+    """Return every intent of a journal by its id."""
+    found = {}
+    for _, fact in journal.facts(kind=OrderIntended.__name__):
+        assert isinstance(fact, OrderIntended)  # noqa: S101 - asked for by kind
+        found[fact.intent.client_order_id] = fact.intent
+    return found
+
+
+def _activity(exchange: Exchange, journal: SqlJournal, recorder: Recorder) -> dict[str, Any]:
+    floor = exchange.floor
+    intents = intents_of(journal)
+    learned = [
+        fact.event for _, fact in journal.facts(kind=OrderChanged.__name__) if isinstance(fact, OrderChanged)
+    ]
+    traded = {trade.client_order_id for trade in floor.trades}
+    notional = sum(
+        (
+            floor.contracts[trade.symbol].notional_quote(trade.contracts, trade.price)
+            for trade in floor.trades
+        ),
+        ZERO,
+    )
+    return {
+        "looks": len(recorder.rows),
+        "rebalances": recorder.rebalances,
+        "orders": {
+            "submitted": len(intents),
+            "filled": len(traded - {None}),
+            "rejected": learned.count(OrderEvent.REFUSED),
+            "unknown": learned.count(OrderEvent.OUTCOME_LOST),
+        },
+        "traded_notional_quote": edge_text(notional),
+        "fees_quote": edge_text(
+            sum((_in_quote(exchange, t.symbol, t.fee_paid, t.price) for t in floor.trades), ZERO)
+        ),
+        "funding_quote": edge_text(
+            sum((_in_quote(exchange, p.symbol, p.amount, p.mark_price) for p in floor.funding), ZERO)
+        ),
+        "roll_cost_quote": "0",
+        "stop_outs": len(
+            {
+                trade.client_order_id
+                for trade in floor.trades
+                if trade.client_order_id in intents and intents[trade.client_order_id].purpose is Purpose.STOP
+            }
+        ),
+        "rolls": 0,
+        "liquidations": len(floor.liquidations),
+    }
+
+
+def _in_quote(exchange: Exchange, symbol: Any, amount: Decimal, price: Decimal) -> Decimal:
+    return amount if exchange.floor.contracts[symbol].is_linear else amount * price
+
+
+def _figures(recorder: Recorder) -> dict[str, Any]:
+    rows = recorder.rows
+    cells = [one for row in rows for one in row.assets.values()]
+    gaps = [abs(one.gap) for one in cells]
+    return {
+        "capacity_short_max_quote": edge_text(_most(row.capacity_short_quote for row in rows)),
+        "capacity_short_looks": sum(row.capacity_short_quote > 0 for row in rows),
+        "collateral_peak_quote": edge_text(recorder.collateral_peak_quote),
+        "max_margin_usage_frac": edge_text(_most(row.margin_usage_frac for row in rows)),
+        "time_in_band_frac": edge_text(
+            Decimal(sum(one.is_in_band for one in cells)) / len(cells) if cells else ZERO
+        ),
+        "median_abs_gap_frac": edge_text(median(gaps) if gaps else ZERO),
+        "max_abs_gap_frac": edge_text(_most(gaps)),
+        "final_value_quote": {name: edge_text(value) for name, value in recorder.final_values.items()},
+        "max_drawdown_frac": {
+            name: edge_text(drawdown.deepest_frac) for name, drawdown in recorder.drawdowns.items()
+        },
+    }
+
+
+def _most(values: Iterable[Decimal]) -> Decimal:
+    return max(values, default=ZERO)
