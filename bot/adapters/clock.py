@@ -88,10 +88,16 @@ class LoopClock:
         self._loop = loop
         self._start = start
         self._origin = loop.time()
+        #: The present, worked out once per jump.
+        self._known: tuple[float, datetime] = (self._origin, start)
 
     def now(self) -> datetime:
         """Return the simulated time, on whole microseconds."""
-        return self._start + timedelta(microseconds=round(self.monotonic() * 1e6))
+        seconds = self._loop.time()
+        if seconds != self._known[0]:
+            microseconds = round((seconds - self._origin) * 1e6)
+            self._known = (seconds, self._start + timedelta(microseconds=microseconds))
+        return self._known[1]
 
     def monotonic(self) -> float:
         """Return simulated seconds since the start."""

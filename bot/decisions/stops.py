@@ -64,7 +64,7 @@ def want_stops(
                 position=position,
                 instrument=instruments[leg],
                 quote=quotes[leg],
-                sigma=daily_sigmas.get(instruments[leg].asset) or _ASSUMED_DAILY_SIGMA,
+                sigma=_sigma_of(daily_sigmas.get(instruments[leg].asset)),
                 anchor=anchors.get(instruments[leg].asset),
                 joint_frac=joint_frac,
             )
@@ -73,6 +73,10 @@ def want_stops(
                 reductions.append(reduction)
             stops.append(_target(one, policy.stops))
     return StopPlan(stops=tuple(stops), reductions=tuple(reductions))
+
+
+def _sigma_of(measured: Decimal | None) -> Decimal:
+    return _ASSUMED_DAILY_SIGMA if measured is None else measured
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

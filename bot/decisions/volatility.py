@@ -6,6 +6,7 @@ clusters quickly and needs no mean. A hole of n days counts as one return over n
 
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 
 from bot.domain.ids import Asset
 from bot.domain.market import PriceHistory
@@ -23,6 +24,11 @@ def daily_sigma(history: PriceHistory, now: datetime) -> Decimal | None:
     """Return the daily σ as a fraction; None when the history is too short or too old."""
     if len(history.closes) <= _LEAST_RETURNS or now - history.days[-1] > _OLDEST:
         return None
+    return _sigma(history)
+
+
+@lru_cache(maxsize=64)
+def _sigma(history: PriceHistory) -> Decimal:
     total = weight = ZERO
     factor = ONE
     for place in range(len(history.closes) - 1, 0, -1):
