@@ -7,6 +7,7 @@ the venues and the journal that are handed in, and in nothing else.
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from bot import __version__
 from bot.adapters.alerts import LogAlerts
@@ -32,6 +33,7 @@ from bot.engine.supervisor import Supervisor
 from bot.engine.watchers.prices import PriceWatcher
 from bot.exchange.config import ExchangeConfig, MarketKind
 from bot.exchange.exchange import Exchange, open_exchange
+from bot.exchange.moments import from_us
 from bot.ports import AlertSink, Clock, HoldingsSource, Journal, Venue
 from bot.settings import Settings
 from bot.settings.model import Mode
@@ -72,9 +74,7 @@ def build(
     reconcile = Reconcile(desk, gatherer, execution)
     rebalance = Rebalance(desk, gatherer, ImmediateStyle(desk, gatherer, execution), protection, observers)
     signal = LookSignal()
-    schedule = LookSchedule(
-        ClockedScheduler(clock, timezone=policy.cadence.timezone), policy.cadence, clock, signal
-    )
+    schedule = LookSchedule(ClockedScheduler(clock, timezone=policy.cadence.timezone), policy.cadence, clock, signal)
     supervisor = Supervisor(
         desk,
         rebalance=rebalance,
@@ -116,6 +116,12 @@ class World:
     clock: Clock
     venues: Mapping[VenueId, Venue]
     exchange: Exchange
+
+    @property
+    def ends_at(self) -> datetime | None:
+        """When the market data ends; None for a market without end."""
+        end_us = self.exchange.floor.market.end_us
+        return None if end_us is None else from_us(end_us)
 
 
 def open_world(settings: Settings, *, is_look_only: bool = False) -> World:
@@ -160,9 +166,7 @@ def exchange_config(settings: Settings) -> ExchangeConfig:
     )
 
 
-def assemble(
-    settings: Settings, world: World, journal: Journal, observers: Sequence[LookObserver] = ()
-) -> Bot:
+def assemble(settings: Settings, world: World, journal: Journal, observers: Sequence[LookObserver] = ()) -> Bot:
     """Build the bot that the settings ask for, in a world that is open."""
     now = world.clock.now()
     declared = tuple(

@@ -32,13 +32,8 @@ log = structlog.get_logger()
 def run(settings: Settings) -> int:
     """Run the daemon until it is told to stop; return the exit code."""
     with own_folder(settings.data_dir):
-        if settings.paper.speed == 0:
-            return (
-                asyncio.run(_run(settings), loop_factory=lambda: SimulatedLoop(allow_io=True))
-                if (sys.version_info >= (3, 12))
-                else _run_on(SimulatedLoop(allow_io=True), settings)
-            )
-        return asyncio.run(_run(settings))
+        loop = SimulatedLoop(allow_io=True) if settings.paper.speed == 0 else asyncio.new_event_loop()
+        return _run_on(loop, settings)
 
 
 def _run_on(loop: asyncio.AbstractEventLoop, settings: Settings) -> int:
@@ -55,9 +50,7 @@ async def _run(settings: Settings) -> int:
     token = _token(settings)
     configure_logging(settings.log_format, settings.log_level, sys.stdout, world.clock.now, secrets=(token,))
     register_secrets([token])
-    journal = open_journal(
-        settings.data_dir / JOURNAL_FILE, now=world.clock.now(), epoch_tail=random_epoch_tail
-    )
+    journal = open_journal(settings.data_dir / JOURNAL_FILE, now=world.clock.now(), epoch_tail=random_epoch_tail)
     bot = assemble(settings, world, journal)
     _stop_on_signals(bot.supervisor.stop)
     web = WebServer(
@@ -101,12 +94,9 @@ def _stop_on_signals(stop: Callable[[], None]) -> None:
 
 def _stop_at_end_of_data(world: World, stop: Callable[[], None]) -> None:
     """A market out of a folder ends; then nothing more is opened, and the daemon stops."""
-    end_us = world.exchange.floor.market.end_us
-    if end_us is None:
+    if world.ends_at is None:
         return
-    from bot.exchange.moments import from_us
-
-    left = (from_us(end_us) - world.clock.now()).total_seconds()
+    left = (world.ends_at - world.clock.now()).total_seconds()
     speed = world.clock.speed if isinstance(world.clock, ScaledClock) else 1.0
 
     def end() -> None:
@@ -118,9 +108,12 @@ def _stop_at_end_of_data(world: World, stop: Callable[[], None]) -> None:
 
 def _greet(settings: Settings, world: World, port: int) -> None:
     host = "127.0.0.1" if settings.http.host in ("0.0.0.0", "::") else settings.http.host  # noqa: S104 - compared
-    log.info(
+    sentence = (
         f"Trimtab {__version__} runs in {settings.mode} mode; page: http://{host}:{port}/"
-        f" token: {settings.data_dir / 'token'}",
+        f" token: {settings.data_dir / 'token'}"
+    )
+    log.info(
+        sentence,
         code="started",
         mode=settings.mode.value,
         targets={asset: f"{weight:%}" for asset, weight in settings.targets.items()},
@@ -153,9 +146,7 @@ async def adopt_once(settings: Settings, *, venue: str | None, symbol: str) -> d
     """Adopt a position while no daemon runs."""
     with own_folder(settings.data_dir):
         world = open_world(settings, is_look_only=True)
-        journal = open_journal(
-            settings.data_dir / JOURNAL_FILE, now=world.clock.now(), epoch_tail=random_epoch_tail
-        )
+        journal = open_journal(settings.data_dir / JOURNAL_FILE, now=world.clock.now(), epoch_tail=random_epoch_tail)
         bot = assemble(settings, world, journal)
         try:
             return await adopt_position(
@@ -170,9 +161,7 @@ async def check(settings: Settings) -> list[Finding]:
     findings = [Finding(level="ok", subject="configuration", sentence="is complete and consistent")]
     try:
         prepare_folder(settings.data_dir)
-        findings.append(
-            Finding(level="ok", subject="data folder", sentence=f"{settings.data_dir} can be used")
-        )
+        findings.append(Finding(level="ok", subject="data folder", sentence=f"{settings.data_dir} can be used"))
     except ConfigError as failure:
         findings.append(
             Finding(
@@ -220,7 +209,5 @@ async def _check_account(settings: Settings) -> list[Finding]:
         for refusal in plan["refusals"]
         if refusal["rule"] in ("unhedgeable", "depeg", "price_sanity")
     )
-    findings.extend(
-        Finding(level="warn", subject="holdings", sentence=sentence) for sentence in plan["warnings"]
-    )
+    findings.extend(Finding(level="warn", subject="holdings", sentence=sentence) for sentence in plan["warnings"])
     return findings

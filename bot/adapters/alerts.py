@@ -19,9 +19,7 @@ log = structlog.get_logger()
 REPEAT_AFTER: Mapping[str, timedelta] = {"warning": timedelta(hours=6), "critical": timedelta(hours=1)}
 
 #: Fields of the line itself, which an alert's own fields may not replace.
-_RESERVED = frozenset(
-    {"event", "code", "alert", "alert_state", "severity", "cause", "level", "message", "exc_info"}
-)
+_RESERVED = frozenset({"event", "code", "alert", "alert_state", "severity", "cause", "level", "message", "exc_info"})
 
 
 @dataclass(slots=True)

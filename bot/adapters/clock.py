@@ -55,7 +55,7 @@ class FixedClock:
         """Return zero."""
         return 0.0
 
-    async def sleep(self, duration: timedelta) -> None:
+    async def sleep(self, duration: timedelta) -> None:  # noqa: ARG002 - no time passes
         """Let other tasks run; no time passes."""
         await asyncio.sleep(0)
 

@@ -1,6 +1,7 @@
 """Who owns the data folder? One process at a time, by a lock that the kernel drops when the process ends.
 
-The folder holds the journal, the token and the embedded exchange, and is nobody else's to read. A process id in a file would lie
+The folder holds the journal, the token and the embedded exchange, and is nobody else's to read. A process id in
+a file would lie
 after a crash; a lock on a network file system may not hold at all, so those are refused.
 """
 
@@ -13,7 +14,19 @@ from pathlib import Path
 from bot.domain.errors import ConfigError, DataFolderInUse
 
 LOCK_FILE = "lock"
-_NETWORK = ("nfs", "cifs", "smb", "9p", "afs", "ceph", "glusterfs", "fuse.sshfs", "fuse.s3fs", "fuse.rclone", "davfs")
+_NETWORK = (
+    "nfs",
+    "cifs",
+    "smb",
+    "9p",
+    "afs",
+    "ceph",
+    "glusterfs",
+    "fuse.sshfs",
+    "fuse.s3fs",
+    "fuse.rclone",
+    "davfs",
+)
 _MOUNTS = Path("/proc/self/mounts")
 
 

@@ -34,7 +34,10 @@ class DeclaredHoldings:
         rows = list(csv.reader(text.splitlines(), skipinitialspace=True))
         if not rows or [name.strip().lower() for name in rows[0]] != _COLUMNS:
             raise DataError(f"{self._file}: the first line must be: asset,amount,as_of")
-        return (*self._fixed, *(self._holding(row, place, now) for place, row in enumerate(rows[1:], 2) if row))
+        return (
+            *self._fixed,
+            *(self._holding(row, place, now) for place, row in enumerate(rows[1:], 2) if row),
+        )
 
     def _holding(self, row: list[str], place: int, now: datetime) -> ExternalHolding:
         where = f"{self._file} row {place}"

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
-from typing import Any, Literal, TextIO
+from typing import Any, TextIO
 from urllib.parse import quote
 
 import structlog
@@ -25,8 +25,6 @@ from structlog.tracebacks import ExceptionDictTransformer
 from structlog.typing import EventDict, WrappedLogger
 
 from bot.domain.units import decimal_text
-
-LogFormat = Literal["auto", "json", "text"]
 
 #: What stands where a secret stood.
 MASK = "***"
@@ -54,9 +52,7 @@ def _spelled(secret: str) -> set[str]:
     spellings = {secret, repr(secret)[1:-1], quote(secret), quote(secret, safe="")}
     for _ in range(2):
         spellings |= {
-            json.dumps(spelling, ensure_ascii=is_ascii)[1:-1]
-            for spelling in spellings
-            for is_ascii in (True, False)
+            json.dumps(spelling, ensure_ascii=is_ascii)[1:-1] for spelling in spellings for is_ascii in (True, False)
         }
     return spellings
 
@@ -75,7 +71,7 @@ def redact(text: str) -> str:
 
 
 def configure_logging(
-    format: LogFormat,  # noqa: A002 - the name of the setting
+    format: str,  # noqa: A002 - the name of the setting
     level: str,
     stream: TextIO,
     clock_now: Callable[[], datetime],

@@ -63,9 +63,7 @@ def _bot_figures(status: Mapping[str, Any]) -> Iterator["Metric"]:
     severities = Counter(alert["severity"] for alert in status["alerts"])
     state = status["trading_state"]
     yield _gauge("bot_info", "Always 1.", ("version", "mode"), [((status["version"], status["mode"]), 1)])
-    yield _single(
-        "bot_ready", "1 when the last look is recent, all is reconciled and protected.", status["is_ready"]
-    )
+    yield _single("bot_ready", "1 when the last look is recent, all is reconciled and protected.", status["is_ready"])
     yield _gauge(
         "bot_trading_state",
         "1 for the state in force.",
@@ -89,9 +87,7 @@ def _bot_figures(status: Mapping[str, Any]) -> Iterator["Metric"]:
         ("severity",),
         [((name,), severities[name]) for name in _SEVERITIES],
     )
-    yield _single(
-        "bot_locked_symbols", "Contracts where journal and venue do not add up.", len(status["locks"])
-    )
+    yield _single("bot_locked_symbols", "Contracts where journal and venue do not add up.", len(status["locks"]))
     yield _single("bot_journal_sequence", "Number of the newest fact.", status["journal"]["sequence"])
 
 

@@ -140,18 +140,14 @@ class PaperVenue:
         """Return one quote per symbol."""
         self._reach("fetch_quotes")
         contracts = self._exchange.floor.contracts
-        return tuple(
-            _quote(self._exchange.top(contracts[symbol])) for symbol in symbols if symbol in contracts
-        )
+        return tuple(_quote(self._exchange.top(contracts[symbol])) for symbol in symbols if symbol in contracts)
 
     async def fetch_funding_rates(self, symbols: Sequence[Symbol]) -> tuple[FundingRate, ...]:
         """Return the forecast for each perpetual."""
         self._reach("fetch_funding_rates")
         found = []
         for symbol in symbols:
-            next_at, interval_us, rate = self._exchange.next_funding(
-                self._exchange.floor.contracts[symbol].asset
-            )
+            next_at, interval_us, rate = self._exchange.next_funding(self._exchange.floor.contracts[symbol].asset)
             found.append(
                 FundingRate(
                     venue=PAPER,
@@ -169,8 +165,7 @@ class PaperVenue:
         self._reach("fetch_currency_rates")
         rates = self._exchange.config.currency_rates
         return tuple(
-            CurrencyRate(currency=one, usd=rates.get(one, Decimal(1)), as_of=self._exchange.now)
-            for one in currencies
+            CurrencyRate(currency=one, usd=rates.get(one, Decimal(1)), as_of=self._exchange.now) for one in currencies
         )
 
     async def fetch_history(self, asset: Asset, days: int) -> PriceHistory:

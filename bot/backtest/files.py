@@ -13,11 +13,20 @@ from bot.domain.units import decimal_text, edge_text
 from bot.exchange.exchange import Exchange
 from bot.exchange.records import MovementKind
 
-TRADE_COLUMNS = (
-    "time,venue,symbol,side,amount_base,price,fee_quote,reduce_only,purpose,client_order_id".split(",")
-)
-FUNDING_COLUMNS = "time,venue,symbol,rate,notional_quote,amount_quote".split(",")
-TRANSFER_COLUMNS = "time,venue,wallet,currency,amount".split(",")
+TRADE_COLUMNS = [
+    "time",
+    "venue",
+    "symbol",
+    "side",
+    "amount_base",
+    "price",
+    "fee_quote",
+    "reduce_only",
+    "purpose",
+    "client_order_id",
+]
+FUNDING_COLUMNS = ["time", "venue", "symbol", "rate", "notional_quote", "amount_quote"]
+TRANSFER_COLUMNS = ["time", "venue", "wallet", "currency", "amount"]
 _ASSET_COLUMNS = ("index", "holding", "delta", "weight", "target", "band", "mark")
 
 
@@ -54,9 +63,7 @@ def _write(path: Path, columns: Sequence[str], rows: Iterable[Sequence[str]]) ->
     draft.replace(path)
 
 
-def _trades(
-    exchange: Exchange, intents: Mapping[ClientOrderId, OrderIntent], venue: str
-) -> Iterable[Sequence[str]]:
+def _trades(exchange: Exchange, intents: Mapping[ClientOrderId, OrderIntent], venue: str) -> Iterable[Sequence[str]]:
     for trade in exchange.floor.trades:
         contract = exchange.floor.contracts[trade.symbol]
         intent = intents.get(trade.client_order_id) if trade.client_order_id else None

@@ -1,6 +1,7 @@
 """What would the owner have without the bot? Two other ledgers that begin with the same coins and the same idle cash.
 
-``never`` does nothing. ``spot_rebalance`` buys and sells the coins themselves at the same looks, with the same bands and
+``never`` does nothing. ``spot_rebalance`` buys and sells the coins themselves at the same looks, with the same
+bands and
 destination; what it sells for and pays with stays inside V, as the profit of a hedge does.
 """
 
@@ -64,9 +65,7 @@ class SpotLedger:
 
     def _exposures(self, prices: Mapping[Asset, Decimal]) -> Exposures:
         by_asset = {
-            asset: Exposure(
-                asset=asset, index_price=prices[asset], holding_base=held, futures_delta_base=ZERO
-            )
+            asset: Exposure(asset=asset, index_price=prices[asset], holding_base=held, futures_delta_base=ZERO)
             for asset, held in self._holdings.items()
         }
         held = sum((one.exposure_quote for one in by_asset.values()), ZERO)

@@ -1,4 +1,5 @@
-"""What happened at each look? One row when its orders are done, from the exchange's truth and not from the bot's belief."""
+"""What happened at each look? One row when its orders are done, from the exchange's truth and not from the
+bot's belief."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -78,12 +79,10 @@ class Recorder:
     def _held(self, asset: Asset) -> Decimal:
         """Return the coins in every wallet, unrealised profit of coin-settled contracts included."""
         floor = self._exchange.floor
-        held = sum(
-            (amount for (_, name), amount in floor.accounts.wallets.items() if name == Currency(asset)), ZERO
-        )
+        held = sum((amount for (_, name), amount in floor.accounts.wallets.items() if name == Currency(asset)), ZERO)
         for symbol in floor.accounts.positions:
             contract = floor.contracts[symbol]
-            if contract.settle == asset:
+            if contract.settle == Currency(asset):
                 held += floor.accounts.unrealised(contract, floor.mark_of(contract.asset))
         return held
 
@@ -129,9 +128,7 @@ class Recorder:
             }
         )
 
-    def _asset_row(
-        self, asset: Asset, price: Decimal, held: Decimal, value: Decimal, band: Decimal
-    ) -> AssetRow:
+    def _asset_row(self, asset: Asset, price: Decimal, held: Decimal, value: Decimal, band: Decimal) -> AssetRow:
         delta = self._delta(asset)
         return AssetRow(
             index_price=price,
@@ -157,9 +154,7 @@ class Recorder:
     def _need_collateral(self, decision: Decision) -> None:
         for line in decision.margins:
             if line.currency in self._policy.cash_currencies:
-                self.collateral_peak_quote = max(
-                    self.collateral_peak_quote, self._collateral - line.stress_surplus
-                )
+                self.collateral_peak_quote = max(self.collateral_peak_quote, self._collateral - line.stress_surplus)
 
     def _compare(self, values: dict[str, Decimal]) -> None:
         self.final_values = values

@@ -33,9 +33,7 @@ SCHEMA = "trimtab.backtest/1"
 _EPOCH_TAIL = "BAC"
 
 
-def run_backtest(
-    settings: Settings, *, data: Path, start: datetime, end: datetime, out: Path | None
-) -> dict[str, Any]:
+def run_backtest(settings: Settings, *, data: Path, start: datetime, end: datetime, out: Path | None) -> dict[str, Any]:
     """Run from ``start`` to ``end`` and return ``trimtab.backtest/1``; write the tables to ``out``.
 
     Raises:
@@ -53,7 +51,7 @@ def run_backtest(
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
     stream = (out / "events.jsonl").open("w", encoding="utf-8") if out is not None else sys.stderr
-    level = settings.log_level if out is not None else "error"
+    level = str(settings.log_level) if out is not None else "error"
     configure_logging("json", level, stream, lambda: exchange.now)
     try:
         document, recorder, journal = _simulate(settings, exchange, start, end)
@@ -122,15 +120,10 @@ def intents_of(journal: SqlJournal) -> dict[ClientOrderId, OrderIntent]:
 def _activity(exchange: Exchange, journal: SqlJournal, recorder: Recorder) -> dict[str, Any]:
     floor = exchange.floor
     intents = intents_of(journal)
-    learned = [
-        fact.event for _, fact in journal.facts(kind=OrderChanged.__name__) if isinstance(fact, OrderChanged)
-    ]
+    learned = [fact.event for _, fact in journal.facts(kind=OrderChanged.__name__) if isinstance(fact, OrderChanged)]
     traded = {trade.client_order_id for trade in floor.trades}
     notional = sum(
-        (
-            floor.contracts[trade.symbol].notional_quote(trade.contracts, trade.price)
-            for trade in floor.trades
-        ),
+        (floor.contracts[trade.symbol].notional_quote(trade.contracts, trade.price) for trade in floor.trades),
         ZERO,
     )
     return {
@@ -143,9 +136,7 @@ def _activity(exchange: Exchange, journal: SqlJournal, recorder: Recorder) -> di
             "unknown": learned.count(OrderEvent.OUTCOME_LOST),
         },
         "traded_notional_quote": edge_text(notional),
-        "fees_quote": edge_text(
-            sum((_in_quote(exchange, t.symbol, t.fee_paid, t.price) for t in floor.trades), ZERO)
-        ),
+        "fees_quote": edge_text(sum((_in_quote(exchange, t.symbol, t.fee_paid, t.price) for t in floor.trades), ZERO)),
         "funding_quote": edge_text(
             sum((_in_quote(exchange, p.symbol, p.amount, p.mark_price) for p in floor.funding), ZERO)
         ),
@@ -175,15 +166,11 @@ def _figures(recorder: Recorder) -> dict[str, Any]:
         "capacity_short_looks": sum(row.capacity_short_quote > 0 for row in rows),
         "collateral_peak_quote": edge_text(recorder.collateral_peak_quote),
         "max_margin_usage_frac": edge_text(_most(row.margin_usage_frac for row in rows)),
-        "time_in_band_frac": edge_text(
-            Decimal(sum(one.is_in_band for one in cells)) / len(cells) if cells else ZERO
-        ),
+        "time_in_band_frac": edge_text(Decimal(sum(one.is_in_band for one in cells)) / len(cells) if cells else ZERO),
         "median_abs_gap_frac": edge_text(median(gaps) if gaps else ZERO),
         "max_abs_gap_frac": edge_text(_most(gaps)),
         "final_value_quote": {name: edge_text(value) for name, value in recorder.final_values.items()},
-        "max_drawdown_frac": {
-            name: edge_text(drawdown.deepest_frac) for name, drawdown in recorder.drawdowns.items()
-        },
+        "max_drawdown_frac": {name: edge_text(drawdown.deepest_frac) for name, drawdown in recorder.drawdowns.items()},
     }
 
 

@@ -1,6 +1,5 @@
 """How is the whole daemon run on simulated time? The bot of ``bootstrap.build`` on a loop whose time jumps."""
 
-import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 

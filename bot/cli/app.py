@@ -48,9 +48,7 @@ def _show_version(is_asked: bool) -> None:
 
 @app.callback()
 def options(
-    version: bool = typer.Option(
-        False, "--version", callback=_show_version, is_eager=True, help="Say which version."
-    ),
+    version: bool = typer.Option(False, "--version", callback=_show_version, is_eager=True, help="Say which version."),
 ) -> None:
     """Take the options that stand before a command."""
 
@@ -60,9 +58,7 @@ def run_command_line(arguments: Sequence[str]) -> int:
     try:
         app(list(arguments), prog_name="trimtab", standalone_mode=True)
     except SystemExit as end:
-        return (
-            end.code if isinstance(end.code, int) else ExitCode.FINE if end.code is None else ExitCode.BROKEN
-        )
+        return end.code if isinstance(end.code, int) else ExitCode.FINE if end.code is None else ExitCode.BROKEN
     except BotError as failure:
         _complain(str(failure))
         return exit_code_of(failure)

@@ -37,9 +37,7 @@ class DaemonClient:
         configured = settings.http.token
         token = configured.get_secret_value() if configured else read_token(folder)
         if address is None or not token:
-            raise DaemonUnreachable(
-                f"no daemon runs on the data folder {folder}: start one with 'trimtab run'"
-            )
+            raise DaemonUnreachable(f"no daemon runs on the data folder {folder}: start one with 'trimtab run'")
         register_secrets([token])
         return cls(address, token)
 

@@ -23,9 +23,7 @@ def quiet_logs(settings: "Settings") -> None:
     from bot.adapters.clock import SystemClock
     from bot.adapters.logs import configure_logging
 
-    configure_logging(
-        settings.log_format, "warning", sys.stderr, SystemClock().now, secrets=secret_texts(settings)
-    )
+    configure_logging(settings.log_format, "warning", sys.stderr, SystemClock().now, secrets=secret_texts(settings))
 
 
 def secret_texts(value: Any) -> list[str]:
@@ -43,4 +41,5 @@ def secret_texts(value: Any) -> list[str]:
             return [text for inner in value.values() for text in secret_texts(inner)]
         case list() | tuple():
             return [text for inner in value for text in secret_texts(inner)]
-    return []
+        case _:
+            return []

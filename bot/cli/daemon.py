@@ -9,7 +9,7 @@ def run() -> None:
     Without any configuration it trades on the embedded exchange with play money. The first lines of the log say where
     the page and the token are. Ctrl-C or SIGTERM ends it in good order: working hedge orders are cancelled, stops stay.
     """
-    from bot.daemon import run as run_daemon
     from bot.cli.context import open_settings
+    from bot.daemon import run as run_daemon
 
     raise typer.Exit(run_daemon(open_settings()))

@@ -41,7 +41,8 @@ def _text(value: Any) -> str:
             return ",".join(f"{_text(key)}={_text(inner)}" for key, inner in value.items())
         case list() | tuple() | set() | frozenset():
             return ",".join(_text(inner) for inner in value)
-    return _scalar_text(value)
+        case _:
+            return _scalar_text(value)
 
 
 def _scalar_text(value: Any) -> str:
@@ -56,4 +57,5 @@ def _scalar_text(value: Any) -> str:
             return decimal_text(value)
         case timedelta():
             return f"{value.total_seconds():g}s"
-    return str(value)
+        case _:
+            return str(value)

@@ -9,9 +9,7 @@ def backtest(
     data: Path = typer.Option(..., "--data", help="Folder with market data files.", metavar="DIR"),
     start: str = typer.Option(..., "--from", help="First day, UTC, for example 2021-01-01.", metavar="DATE"),
     end: str = typer.Option(..., "--to", help="Day after the last, UTC.", metavar="DATE"),
-    out: Path | None = typer.Option(
-        None, "--out", help="Write trades, funding, equity and log here.", metavar="DIR"
-    ),
+    out: Path | None = typer.Option(None, "--out", help="Write trades, funding, equity and log here.", metavar="DIR"),
     json: bool = typer.Option(False, "--json", help="Write one JSON document to stdout."),
 ) -> None:
     """Run the whole daemon on recorded markets, in simulated time.

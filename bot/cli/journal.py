@@ -26,9 +26,7 @@ def backup(
 
 @app.command("verify")
 def verify(
-    source: Path | None = typer.Argument(
-        None, help="A backup; the journal itself when left out.", metavar="[FILE]"
-    ),
+    source: Path | None = typer.Argument(None, help="A backup; the journal itself when left out.", metavar="[FILE]"),
 ) -> None:
     """Read every fact and rebuild the state from it; say whether it all adds up."""
     from bot.adapters.journal.care import verify_journal
@@ -46,6 +44,7 @@ def restore(
 
     Order ids start a new epoch, and the bot only reduces until it has made journal and venue agree.
     """
+    from bot.adapters.datafolder import own_folder
     from bot.adapters.journal.care import restore_journal
     from bot.cli.context import open_settings
     from bot.cli.exits import ExitCode
@@ -54,5 +53,6 @@ def restore(
     if not yes and not typer.confirm(f"Replace the journal in {settings.data_dir} by {source}?", err=True):
         typer.echo("Nothing was changed.", err=True)
         raise typer.Exit(ExitCode.REFUSED)
-    restore_journal(settings.data_dir, source)
+    with own_folder(settings.data_dir):
+        restore_journal(settings.data_dir, source)
     typer.echo(f"The journal was restored from {source}.")

@@ -51,9 +51,9 @@ def check(json: bool = typer.Option(False, "--json", help=JSON_HELP)) -> None:
     """
     import asyncio
 
-    from bot.daemon import check as find
     from bot.cli.context import open_settings, quiet_logs
     from bot.cli.output import open_console, show_json
+    from bot.daemon import check as find
     from bot.engine.documents import check_document
 
     settings = open_settings()

@@ -57,9 +57,7 @@ def resume(
 
 
 def settle(
-    amount: str = typer.Argument(
-        help="US dollars, for example 125.50; below zero: put money back.", metavar="AMOUNT"
-    ),
+    amount: str = typer.Argument(help="US dollars, for example 125.50; below zero: put money back.", metavar="AMOUNT"),
     json: bool = _JSON,
 ) -> None:
     """Book money that was moved between hedge profit and holdings.

@@ -17,7 +17,7 @@ Row = Mapping[str, Any]
 
 _STATE_STYLES = {"normal": "green", "reduce_only": "yellow", "halted": "bold red"}
 _LEVEL_STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red"}
-_NOTHING = "–"  # noqa: RUF001 - a dash, as in print
+_NOTHING = "–"
 
 
 def percent(text: str | None, *, signed: bool = False) -> str:
@@ -333,9 +333,7 @@ def _show_alerts(console: "Console", alerts: Sequence[Row]) -> None:
     for alert in alerts:
         style = "bold red" if alert["severity"] == "critical" else "yellow"
         console.print(
-            Text.assemble(
-                (alert["severity"], style), f" {alert['sentence']} (since {clock_time(alert['since'])})"
-            )
+            Text.assemble((alert["severity"], style), f" {alert['sentence']} (since {clock_time(alert['since'])})")
         )
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from bot.decisions.ceilings import lowest_ceiling, released_ceilings
-from bot.decisions.drift import Drift, measure_drift
+from bot.decisions.drift import measure_drift
 from bot.decisions.exposure import Exposures, measure_exposure
 from bot.decisions.flows import judge_flows, judge_wallets
 from bot.decisions.lines import asset_line, changed_corrections, resized, unhedgeable
@@ -27,7 +27,7 @@ from bot.domain.books import Ceiling
 from bot.domain.events import FlowSuspected, HoldingsAccepted
 from bot.domain.ids import Asset
 from bot.domain.plan import Decision, HedgeLeg, MarginLine
-from bot.domain.policy import Policy, TradingState
+from bot.domain.policy import Policy
 from bot.domain.snapshot import Snapshot
 from bot.domain.units import ONE, ZERO
 
@@ -64,18 +64,14 @@ def decide(snapshot: Snapshot, policy: Policy, now: datetime) -> Decision:
         now=now,
     )
     judged = judge_legs(wished, inputs)
-    legs = tuple(
-        resized(leg, verdict.approved_contracts) for leg, verdict in judged if verdict.approved_contracts
-    )
+    legs = tuple(resized(leg, verdict.approved_contracts) for leg, verdict in judged if verdict.approved_contracts)
     refusals = tuple(refusal for _, verdict in judged for refusal in verdict.refusals)
     refusals += unhedgeable(needs, lots, drifts)
     return Decision(
         at=now,
         trading_state=books.trading_state,
         valuation=exposures.valuation,
-        lines=tuple(
-            asset_line(drift, exposures, needs[drift.asset], wished, legs, refusals) for drift in drifts
-        ),
+        lines=tuple(asset_line(drift, exposures, needs[drift.asset], wished, legs, refusals) for drift in drifts),
         reductions=protection.reductions,
         legs=legs,
         stops=protection.stops,
@@ -93,9 +89,7 @@ def decide(snapshot: Snapshot, policy: Policy, now: datetime) -> Decision:
     )
 
 
-def _protection(
-    snapshot: Snapshot, policy: Policy, prices: Mapping[Asset, Decimal], now: datetime
-) -> StopPlan:
+def _protection(snapshot: Snapshot, policy: Policy, prices: Mapping[Asset, Decimal], now: datetime) -> StopPlan:
     sigmas = {asset: daily_sigma(history, now) for asset, history in snapshot.histories.items()}
     plans = [
         want_stops(
@@ -116,9 +110,7 @@ def _protection(
     )
 
 
-def _ceilings(
-    snapshot: Snapshot, policy: Policy, protection: StopPlan, now: datetime
-) -> dict[Asset, Ceiling]:
+def _ceilings(snapshot: Snapshot, policy: Policy, protection: StopPlan, now: datetime) -> dict[Asset, Ceiling]:
     """Return the lowest ceiling per asset, with those that protection is about to set."""
     found = {asset: lowest_ceiling(asset, snapshot.books, now) for asset in policy.assets}
     ceilings = {asset: one for asset, one in found.items() if one is not None}
@@ -145,9 +137,7 @@ def _pending_flows(snapshot: Snapshot, flows: tuple[object, ...]) -> frozenset[A
     return frozenset(pending)
 
 
-def _wallets(
-    snapshot: Snapshot, legs: tuple[HedgeLeg, ...]
-) -> tuple[dict[WalletKey, Wallet], dict[WalletKey, Wallet]]:
+def _wallets(snapshot: Snapshot, legs: tuple[HedgeLeg, ...]) -> tuple[dict[WalletKey, Wallet], dict[WalletKey, Wallet]]:
     """Return the wallets with reductions done, and with the whole plan done."""
     reducing = _changes(snapshot, tuple(leg for leg in legs if leg.reduce_only))
     every = _changes(snapshot, legs)
@@ -191,9 +181,7 @@ def _margin_lines(
             currency=wallet.currency,
             margin_balance=wallet.margin_balance,
             maintenance_margin=wallet.maintenance_margin,
-            usage_frac=wallet.maintenance_margin / wallet.margin_balance
-            if wallet.margin_balance > 0
-            else None,
+            usage_frac=wallet.maintenance_margin / wallet.margin_balance if wallet.margin_balance > 0 else None,
             leverage_after=leverage(after[key]),
             stress_surplus=stress_surplus(after[key], snapshot.histories, policy.limits),
         )

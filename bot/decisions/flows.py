@@ -1,6 +1,7 @@
 """Has the owner moved something?
 
-A change of holdings that our own coin-settled futures do not explain, and that is larger than the policy's bounds, is an owner
+A change of holdings that our own coin-settled futures do not explain, and that is larger than the policy's
+bounds, is an owner
 flow: it waits for the owner's word, or for time. A futures wallet that holds more or less than our ledger explains is a
 question; it is never booked by guess.
 """
@@ -9,16 +10,16 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
 
+from bot.decisions.exposure import measure_holdings
+from bot.domain.books import LegLedger
 from bot.domain.events import Fact, FlowSuspected, HoldingsAccepted, WalletAnchored
 from bot.domain.ids import Asset
 from bot.domain.instruments import Instrument
-from bot.domain.books import LegLedger
 from bot.domain.plan import WalletQuestion
 from bot.domain.policy import Policy
 from bot.domain.portfolio import AccountState, WalletBalance, WalletKind
 from bot.domain.snapshot import Snapshot
 from bot.domain.units import ZERO
-from bot.decisions.exposure import measure_holdings
 
 #: Venues round each booking: this much, and this share of the balance, is no difference.
 _TOLERANCE = Decimal("0.01")
@@ -58,7 +59,7 @@ def judge_flows(
                 suspected.append(FlowSuspected(at=now, asset=asset, from_base=before, to_base=owned))
             elif now - flow.since >= policy.flows.settle:
                 accepted.setdefault("settled", {})[asset] = owned
-        elif owned != before and _is_drift(before, owned) or asset in books.flows:
+        elif (owned != before and _is_drift(before, owned)) or asset in books.flows:
             accepted.setdefault("drifted", {})[asset] = owned
     facts: list[Fact] = [
         HoldingsAccepted(at=now, holdings_base=holdings, how=how) for how, holdings in accepted.items()
@@ -66,13 +67,9 @@ def judge_flows(
     return (*facts, *suspected)
 
 
-def _is_flow(
-    before: Decimal, owned: Decimal, index_price: Decimal, value_quote: Decimal, policy: Policy
-) -> bool:
+def _is_flow(before: Decimal, owned: Decimal, index_price: Decimal, value_quote: Decimal, policy: Policy) -> bool:
     change = abs(owned - before)
-    bound = max(
-        policy.flows.min_value_frac * value_quote / index_price, policy.flows.min_asset_frac * abs(before)
-    )
+    bound = max(policy.flows.min_value_frac * value_quote / index_price, policy.flows.min_asset_frac * abs(before))
     return change > bound
 
 
@@ -88,9 +85,7 @@ def accept_flows(snapshot: Snapshot, policy: Policy, asset: Asset | None) -> tup
     return (HoldingsAccepted(at=snapshot.at, holdings_base=chosen, how="confirmed"),)
 
 
-def judge_wallets(
-    snapshot: Snapshot, policy: Policy
-) -> tuple[tuple[WalletAnchored, ...], tuple[WalletQuestion, ...]]:
+def judge_wallets(snapshot: Snapshot, policy: Policy) -> tuple[tuple[WalletAnchored, ...], tuple[WalletQuestion, ...]]:
     """Compare futures wallets with the ledger: the first time to anchor them, then to ask.
 
     Not judged where the owner trades reserved symbols, whose profit is in the same wallet.

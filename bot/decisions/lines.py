@@ -103,7 +103,8 @@ def changed_corrections(
 ) -> tuple[CorrectionStarted | CorrectionEnded, ...]:
     """Return the corrections that this look starts and ends.
 
-    One starts when an asset is outside its band and can be traded; it ends when less than a lot is left to do, or when the
+    One starts when an asset is outside its band and can be traded; it ends when less than a lot is left to do,
+    or when the
     asset has come out on the other side of its target.
     """
     facts: list[CorrectionStarted | CorrectionEnded] = []

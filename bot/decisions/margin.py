@@ -1,9 +1,11 @@
 """What can a wallet carry?
 
-A wallet is all futures of one venue that settle in one currency, with cross margin. Amounts are in that currency. Spot is
+A wallet is all futures of one venue that settle in one currency, with cross margin. Amounts are in that
+currency. Spot is
 never sold, so a hedge's losses are paid from here, and what a wallet survives bounds what can be hedged.
 
-Stress: every leg moves against us at once by x % (which is never milder than a parallel move of ±x %), and each recorded day on
+Stress: every leg moves against us at once by x % (which is never milder than a parallel move of ±x %), and each
+recorded day on
 which some asset moved further than that. The wallet survives when what is left covers a multiple of maintenance.
 """
 
@@ -137,18 +139,13 @@ def _holdings_in(
 
 
 @lru_cache(maxsize=8)
-def _extreme_days(
-    histories: tuple[PriceHistory, ...], beyond_frac: Decimal
-) -> tuple[dict[Asset, Decimal], ...]:
+def _extreme_days(histories: tuple[PriceHistory, ...], beyond_frac: Decimal) -> tuple[dict[Asset, Decimal], ...]:
     return extreme_days(histories, beyond_frac)
 
 
 def stress_surplus(wallet: Wallet, histories: Mapping[Asset, PriceHistory], limits: RiskLimits) -> Decimal:
     """Return what the worst stress leaves over the needed multiple of maintenance; negative is the shortfall."""
-    against = {
-        holding.instrument.symbol: -limits.stress_frac * sign(holding.contracts)
-        for holding in wallet.holdings
-    }
+    against = {holding.instrument.symbol: -limits.stress_frac * sign(holding.contracts) for holding in wallet.holdings}
     worst = _surplus_after(wallet, against, limits)
     for day in _extreme_days(tuple(histories.values()), limits.stress_frac):
         moves = {one.instrument.symbol: day.get(one.instrument.asset, ZERO) for one in wallet.holdings}
@@ -169,10 +166,7 @@ def _surplus_after(wallet: Wallet, moves: Mapping[Symbol, Decimal], limits: Risk
 def gross_settle(wallet: Wallet) -> Decimal:
     """Return Σ |notional| in the settlement currency."""
     return sum(
-        (
-            one.notional if one.instrument.is_linear else one.notional / one.mark_price
-            for one in wallet.holdings
-        ),
+        (one.notional if one.instrument.is_linear else one.notional / one.mark_price for one in wallet.holdings),
         ZERO,
     )
 
@@ -185,7 +179,8 @@ def leverage(wallet: Wallet) -> Decimal | None:
 
 
 def shortfall(wallet: Wallet, histories: Mapping[Asset, PriceHistory], limits: RiskLimits) -> Decimal:
-    """Return the margin that is missing to carry a wallet under the stress rule and the leverage cap; 0 when none is."""
+    """Return the margin that is missing to carry a wallet under the stress rule and the leverage cap; 0 when
+    none is."""
     by_leverage = gross_settle(wallet) / limits.max_leverage - wallet.margin_balance
     return max(ZERO, -stress_surplus(wallet, histories, limits), by_leverage)
 
@@ -214,8 +209,10 @@ def capacity_frac(
 def joint_liquidation_frac(wallet: Wallet) -> Decimal | None:
     """Return the move against every leg at once at which the wallet is liquidated; None without positions.
 
-    First order in the move, at the margin tiers reached now: (balance − maintenance) ÷ (gross + what maintenance grows by).
-    Zero or less: liquidation is due. Works in the settlement currency; for inverse contracts the loss of a long grows faster
+    First order in the move, at the margin tiers reached now: (balance − maintenance) ÷ (gross + what
+    maintenance grows by).
+    Zero or less: liquidation is due. Works in the settlement currency; for inverse contracts the loss of a long
+    grows faster
     than this with the fall of the price, so the fraction is taken as x / (1 + x).
     """
     slope = room = ZERO

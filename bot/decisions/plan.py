@@ -1,6 +1,7 @@
 """Which trades would bring the assets to where they should be?
 
-Gaps become needs, needs become legs: what shrinks a position first, what opens exposure after it. A need that turns a position
+Gaps become needs, needs become legs: what shrinks a position first, what opens exposure after it. A need that
+turns a position
 over is two legs. Nothing here asks whether a leg is allowed; ``risk`` does.
 """
 
@@ -24,8 +25,10 @@ from bot.domain.units import ONE, ZERO, sign
 def wanted_gaps(drifts: tuple[Drift, ...], bands: BandPolicy) -> dict[Asset, Decimal]:
     """Return the gap that each asset should have after this look.
 
-    Each asset by itself first. Where that leaves total exposure off by more than the total band, the assets whose trade offsets
-    it move too, largest relative gap first, inside their bands and never past target; total exposure stops a tenth inside.
+    Each asset by itself first. Where that leaves total exposure off by more than the total band, the assets
+    whose trade offsets
+    it move too, largest relative gap first, inside their bands and never past target; total exposure stops a
+    tenth inside.
     """
     wanted = {drift.asset: drift.wanted_gap for drift in drifts}
     if bands.total_frac is None:
@@ -133,7 +136,8 @@ def _leg(
 
 
 def lots_quote(snapshot: Snapshot, policy: Policy) -> dict[Asset, Decimal]:
-    """Return the worth in USD of the smallest step that can be traded in each asset; assets without a contract are left out."""
+    """Return the worth in USD of the smallest step that can be traded in each asset; assets without a
+    contract are left out."""
     lots = {}
     for asset in policy.assets:
         instrument = choose_instrument(asset, snapshot, policy)

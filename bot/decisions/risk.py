@@ -1,6 +1,7 @@
 """May a leg be traded? The gate that nobody bypasses.
 
-Its rules bind what *increases* exposure. A reduction passes all of them; only a halt of rebalancing and the budget of reducing
+Its rules bind what *increases* exposure. A reduction passes all of them; only a halt of rebalancing and the
+budget of reducing
 orders hold it back, and protective reductions do not come through here at all. Every refusal has its reason.
 """
 
@@ -112,7 +113,7 @@ def _answers(leg: HedgeLeg, inputs: GateInputs, turnover_left: Decimal) -> Itera
         yield Rule.TURNOVER, part, "the turnover of a day is used up"
 
 
-def _check_state(leg: HedgeLeg, inputs: GateInputs) -> Answer:
+def _check_state(_leg: HedgeLeg, inputs: GateInputs) -> Answer:
     if inputs.state is TradingState.NORMAL:
         return None
     return Rule.TRADING_STATE, ZERO, f"{inputs.state}: exposure is not increased"
@@ -153,15 +154,14 @@ def _check_leg_state(leg: HedgeLeg, inputs: GateInputs) -> Answer:
     if key in books.unprotected:
         return Rule.UNPROTECTED, ZERO, f"the position in {key[1]} has no stop"
     if any(
-        order.state in (OrderState.INTENDED, OrderState.UNKNOWN)
-        and (order.intent.venue, order.intent.symbol) == key
+        order.state in (OrderState.INTENDED, OrderState.UNKNOWN) and (order.intent.venue, order.intent.symbol) == key
         for order in books.orders.values()
     ):
         return Rule.UNKNOWN_ORDER, ZERO, f"the outcome of an order in {key[1]} is not known yet"
     return None
 
 
-def _check_flow(leg: HedgeLeg, inputs: GateInputs) -> Answer:
+def _check_flow(_leg: HedgeLeg, inputs: GateInputs) -> Answer:
     if not inputs.flows:
         return None
     listed = ", ".join(sorted(inputs.flows))

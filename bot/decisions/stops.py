@@ -1,7 +1,9 @@
 """Where does the stop of each position belong, and how large may a position be so that a stop fits?
 
-The stop is a catastrophe bound between looks, not a signal: a multiple of daily σ from the price of the last look, never beyond
-the buffered liquidation price. Where liquidation is so near that the stop would stand within ordinary noise, the leg is made
+The stop is a catastrophe bound between looks, not a signal: a multiple of daily σ from the price of the last
+look, never beyond
+the buffered liquidation price. Where liquidation is so near that the stop would stand within ordinary noise,
+the leg is made
 smaller instead.
 """
 
@@ -50,7 +52,8 @@ def want_stops(
 ) -> StopPlan:
     """Return the stop of every position that is ours, and the reductions without which a stop does not fit.
 
-    ``anchors`` holds the price of each asset at the last look, from which distances are measured; mark where there is none.
+    ``anchors`` holds the price of each asset at the last look, from which distances are measured; mark where
+    there is none.
     """
     stops: list[StopTarget] = []
     reductions: list[ProtectiveReduction] = []

@@ -263,11 +263,7 @@ def _looked(books: Books, fact: events.LookTaken) -> None:
     if fact.index_prices:
         books.last_look_index_prices = dict(fact.index_prices)
     horizon = fact.at - FINAL_KEPT
-    old = [
-        key
-        for key, order in books.orders.items()
-        if order.state.is_final and order.intent.intended_at < horizon
-    ]
+    old = [key for key, order in books.orders.items() if order.state.is_final and order.intent.intended_at < horizon]
     for key in old:
         del books.orders[key]
 

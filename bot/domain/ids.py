@@ -69,8 +69,4 @@ def client_order_id(epoch: str, sequence: int, attempt: int = 0) -> ClientOrderI
 
 def carries_marker(text: str) -> bool:
     """Return True when ``text`` has the form of an order id of Trimtab, whichever journal made it."""
-    return (
-        len(text) == ID_LENGTH
-        and text.startswith(MARKER)
-        and all(character in ALPHABET for character in text)
-    )
+    return len(text) == ID_LENGTH and text.startswith(MARKER) and all(character in ALPHABET for character in text)

@@ -92,9 +92,7 @@ class BotControl:
         """Take a look, send nothing, and return ``trimtab.plan/1``."""
         decision, _ = await self._rebalance.preview()
         policy = self._desk.policy
-        return plan_document(
-            decision, mode=self._mode, scope=policy.scope, foreign_symbols=policy.foreign_symbols
-        )
+        return plan_document(decision, mode=self._mode, scope=policy.scope, foreign_symbols=policy.foreign_symbols)
 
     async def halt(self, caller: str, *, why: str) -> dict[str, Any]:
         """Stop rebalancing: cancel working hedge orders, keep stops."""

@@ -70,18 +70,14 @@ class Execution:
         except (VenueOutcomeUnknown, VenueUnavailable, TimeoutError) as failure:
             return await self._change(intent, OrderEvent.OUTCOME_LOST, str(failure))
         if seen.client_order_id != intent.client_order_id:
-            return await self._change(
-                intent, OrderEvent.OUTCOME_LOST, "the reply does not carry our order id"
-            )
+            return await self._change(intent, OrderEvent.OUTCOME_LOST, "the reply does not carry our order id")
         return await self._learn(self._order(intent.client_order_id), seen)
 
     async def cancel(self, order: Order, reason: str) -> Order:
         """Ask for a cancel and learn what the order ended as; it may turn out to have filled."""
         intent = order.intent
         now = self._desk.clock.now()
-        await self._desk.journal.record(
-            CancelRequested(at=now, client_order_id=intent.client_order_id, reason=reason)
-        )
+        await self._desk.journal.record(CancelRequested(at=now, client_order_id=intent.client_order_id, reason=reason))
         venue = self._desk.venues[intent.venue]
         try:
             async with asyncio.timeout(self._desk.policy.execution.call_timeout.total_seconds()):
@@ -147,8 +143,7 @@ class Execution:
             await self._bookkeeping.book_trades(order.intent.venue)
         facts: list[Fact] = []
         if seen.state is not OrderState.REJECTED and (
-            order.state in (OrderState.INTENDED, OrderState.UNKNOWN, OrderState.ABSENT)
-            or order.venue_order_id is None
+            order.state in (OrderState.INTENDED, OrderState.UNKNOWN, OrderState.ABSENT) or order.venue_order_id is None
         ):
             facts.append(self._fact(order.intent, OrderEvent.ACCEPTED, seen))
         event = _ENDED.get(seen.state)
@@ -170,9 +165,7 @@ class Execution:
         await self._desk.journal.record(self._fact(intent, event, None, reason))
         order = self._order(intent.client_order_id)
         log.warning(
-            "An order did not go through"
-            if event is OrderEvent.REFUSED
-            else "The outcome of an order is not known",
+            "An order did not go through" if event is OrderEvent.REFUSED else "The outcome of an order is not known",
             code=f"order_{order.state}",
             client_order_id=intent.client_order_id,
             symbol=intent.symbol,
@@ -181,9 +174,7 @@ class Execution:
         )
         return order
 
-    def _fact(
-        self, intent: OrderIntent, event: OrderEvent, seen: VenueOrder | None, reason: str = ""
-    ) -> OrderChanged:
+    def _fact(self, intent: OrderIntent, event: OrderEvent, seen: VenueOrder | None, reason: str = "") -> OrderChanged:
         return OrderChanged(
             at=self._desk.clock.now(),
             client_order_id=intent.client_order_id,

@@ -2,7 +2,8 @@
 
 Rules of this file:
 
-- A new stop is placed and read back before the one it replaces is cancelled; a position is never without one on purpose.
+- A new stop is placed and read back before the one it replaces is cancelled; a position is never without one on
+purpose.
 - A stop whose outcome is unknown is looked up, and no second one is sent until it is settled.
 - Orphans, stops without a position, are cancelled.
 - A leg without its stop is journalled at once and alerted after a deadline; then the ladder of
@@ -57,9 +58,7 @@ class _View:
 class Protection:
     """Keeps a stop of the position's size resting for every position."""
 
-    def __init__(
-        self, desk: Desk, gatherer: SnapshotGatherer, execution: Execution, reference: Reference
-    ) -> None:
+    def __init__(self, desk: Desk, gatherer: SnapshotGatherer, execution: Execution, reference: Reference) -> None:
         self._desk = desk
         self._gatherer = gatherer
         self._execution = execution
@@ -67,12 +66,12 @@ class Protection:
         #: Price of each asset at the last look, from which the distance of a stop is measured.
         self.anchors: Mapping[Asset, Decimal] = desk.journal.books.last_look_index_prices
 
-    async def check(self, now: datetime) -> None:
+    async def check(self, _now: datetime) -> None:
         """Protect every venue; one that cannot be read does not keep the others waiting."""
         async with self._desk.lock:
-            await self.protect_all(now)
+            await self.protect_all()
 
-    async def protect_all(self, now: datetime) -> None:
+    async def protect_all(self) -> None:
         """Protect every venue. The caller holds the desk."""
         for venue_id in self._desk.venues:
             try:
@@ -201,9 +200,7 @@ class Protection:
 
     async def _close_unprotected(self, venue_id: VenueId, symbol: str) -> None:
         leg = next(leg for leg in self._desk.journal.books.unprotected if leg == (venue_id, symbol))
-        await self._desk.journal.record(
-            LegProtected(at=self._desk.clock.now(), venue=venue_id, symbol=leg[1])
-        )
+        await self._desk.journal.record(LegProtected(at=self._desk.clock.now(), venue=venue_id, symbol=leg[1]))
         self._desk.alerts.close_alert("unprotected", cause=f"{venue_id}/{symbol}")
 
     async def _note_unprotected(self, target: StopTarget, view: _View) -> None:
@@ -211,9 +208,7 @@ class Protection:
         leg = (target.venue, target.symbol)
         why = "no stop of the position's size rests at the venue"
         if leg not in self._desk.journal.books.unprotected:
-            await self._desk.journal.record(
-                LegUnprotected(at=now, venue=target.venue, symbol=target.symbol, why=why)
-            )
+            await self._desk.journal.record(LegUnprotected(at=now, venue=target.venue, symbol=target.symbol, why=why))
         since, _ = self._desk.journal.books.unprotected[leg]
         rung = rung_after(now - since, self._desk.policy.stops)
         if rung is Rung.RETRY:
@@ -230,9 +225,7 @@ class Protection:
         quote = view.quotes[target.venue, target.symbol]
         closes_long = target.side is Side.SELL
         is_through = (
-            quote.mark_price <= target.trigger_price
-            if closes_long
-            else quote.mark_price >= target.trigger_price
+            quote.mark_price <= target.trigger_price if closes_long else quote.mark_price >= target.trigger_price
         )
         instrument = view.instruments[target.venue, target.symbol]
         if rung is Rung.FLATTEN or is_through:
@@ -244,9 +237,7 @@ class Protection:
     def _is_halved(self, target: StopTarget) -> bool:
         return (target.asset, "unprotected") in self._desk.journal.books.ceilings
 
-    async def _shrink(
-        self, target: StopTarget, contracts: Decimal, instrument: Instrument, quote: Quote
-    ) -> None:
+    async def _shrink(self, target: StopTarget, contracts: Decimal, instrument: Instrument, quote: Quote) -> None:
         now = self._desk.clock.now()
         left = instrument.base_from_contracts(target.contracts - contracts, quote.mark_price)
         await self._desk.journal.record(
@@ -270,9 +261,7 @@ class Protection:
             cause=f"{leg.instrument.venue}/{leg.instrument.symbol}",
         )
         await self._desk.journal.record(reduction.ceiling)
-        await self._send_reduction(
-            leg.instrument.venue, leg.instrument, leg.side, leg.contracts, leg.index_price
-        )
+        await self._send_reduction(leg.instrument.venue, leg.instrument, leg.side, leg.contracts, leg.index_price)
 
     async def _send_reduction(
         self, venue_id: VenueId, instrument: Instrument, side: Side, contracts: Decimal, price: Decimal

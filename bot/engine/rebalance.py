@@ -95,8 +95,9 @@ class Rebalance:
     def _ask(self, question: WalletQuestion) -> None:
         self._desk.alerts.raise_alert(
             "wallet_moved",
-            f"The {question.wallet} wallet of {question.venue} differs by {question.difference} {question.currency} from"
-            " what trades, fees and funding explain. A deposit or withdrawal of yours? trimtab confirm-flow accepts it;"
+            f"The {question.wallet} wallet of {question.venue} differs by {question.difference}"
+            f" {question.currency} from what trades, fees and funding explain."
+            " A deposit or withdrawal of yours? trimtab confirm-flow accepts it;"
             " trimtab settle AMOUNT, if it was hedge profit that you moved",
             severity="warning",
             cause=f"{question.venue}/{question.wallet}/{question.currency}",
@@ -128,7 +129,7 @@ class Rebalance:
         self._tell_flows(decision)
         self._protection.anchors = {line.asset: line.index_price for line in decision.lines}
         # Protection first: it also carries out the reductions that it asks for.
-        await self._protection.protect_all(decision.at)
+        await self._protection.protect_all()
         await self._trade(decision, snapshot, cycle_id)
         now = self._desk.clock.now()
         has_traded = bool(decision.legs or decision.reductions)
@@ -156,9 +157,7 @@ class Rebalance:
             if account is None:
                 # Protection may have traded since the snapshot was taken.
                 account = (
-                    await self._gatherer.read_account(venue_id)
-                    if decision.reductions
-                    else snapshot.accounts[venue_id]
+                    await self._gatherer.read_account(venue_id) if decision.reductions else snapshot.accounts[venue_id]
                 )
             accounts[venue_id] = await self._style.work(leg, cycle_id, account)
             await self._protection.protect(venue_id, accounts[venue_id])
@@ -177,8 +176,9 @@ class Rebalance:
             log.warning(sentence, code="look_warning")
 
     def _log(self, decision: Decision, trigger: str) -> None:
+        sentence = f"Looked: {_story(decision)}"
         log.info(
-            f"Looked: {_story(decision)}",
+            sentence,
             code="look",
             trigger=trigger,
             **look_fields(decision),

@@ -39,12 +39,12 @@ class Reconcile:
         self._execution = execution
         self.last_done_at: datetime | None = None
 
-    async def check(self, now: datetime) -> None:
+    async def check(self, _now: datetime) -> None:
         """Reconcile every venue."""
         async with self._desk.lock:
-            await self.reconcile_all(now)
+            await self.reconcile_all()
 
-    async def reconcile_all(self, now: datetime) -> None:
+    async def reconcile_all(self) -> None:
         """Reconcile every venue. The caller holds the desk."""
         is_complete = True
         for venue_id in self._desk.venues:
@@ -82,9 +82,7 @@ class Reconcile:
         if books.last_look_at is not None:
             return
         unknown = [
-            position
-            for position in self._ours(account)
-            if (account.venue, position.symbol) not in books.ledgers
+            position for position in self._ours(account) if (account.venue, position.symbol) not in books.ledgers
         ]
         if unknown:
             listed = ", ".join(f"{p.symbol} ({p.contracts} contracts)" for p in unknown)
@@ -148,9 +146,7 @@ class Reconcile:
         """Lock what does not add up, unlock what does."""
         books = self._desk.journal.books
         held = {position.symbol: position.contracts for position in self._ours(account)}
-        booked = {
-            symbol: books.ledgers[v, symbol].contracts for v, symbol in books.ledgers if v == account.venue
-        }
+        booked = {symbol: books.ledgers[v, symbol].contracts for v, symbol in books.ledgers if v == account.venue}
         for symbol in held.keys() | booked.keys():
             at_venue, in_books = held.get(symbol, ZERO), booked.get(symbol, ZERO)
             if at_venue == in_books:

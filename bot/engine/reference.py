@@ -1,6 +1,7 @@
 """What changes seldom? Contract terms and daily price histories, read when they are due and kept.
 
-Terms are read again every hour of market time and whenever a symbol turns up that is not known: ticks, lots and margin tiers
+Terms are read again every hour of market time and whenever a symbol turns up that is not known: ticks, lots and
+margin tiers
 do change while a bot runs. Histories are read once per UTC day.
 """
 
@@ -83,16 +84,11 @@ class Reference:
         """Return True for a perpetual that may hold a hedge, or that at least gives its asset an index."""
         policy = self._desk.policy
         asset = instrument.asset
-        if (
-            asset not in policy.assets
-            or not instrument.is_perpetual
-            or instrument.symbol in policy.foreign_symbols
-        ):
+        if asset not in policy.assets or not instrument.is_perpetual or instrument.symbol in policy.foreign_symbols:
             return False
         kinds = policy.kinds_for(asset)
         return instrument.kind in kinds or not any(
-            other.asset == asset and other.is_perpetual and other.kind in kinds
-            for other in self._instruments.values()
+            other.asset == asset and other.is_perpetual and other.kind in kinds for other in self._instruments.values()
         )
 
     @property

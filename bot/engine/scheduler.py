@@ -50,9 +50,7 @@ def cron_trigger(cadence: CadencePolicy) -> CronTrigger:
     named = "".join(
         _DAY_NAMES[int(c)] if c.isdigit() and not _is_step(weekday, i) else c for i, c in enumerate(weekday)
     )
-    return CronTrigger(
-        minute=minute, hour=hour, day=day, month=month, day_of_week=named, timezone=cadence.timezone
-    )
+    return CronTrigger(minute=minute, hour=hour, day=day, month=month, day_of_week=named, timezone=cadence.timezone)
 
 
 def _is_step(text: str, place: int) -> bool:
@@ -62,9 +60,7 @@ def _is_step(text: str, place: int) -> bool:
 class LookSchedule:
     """The calendar of looks."""
 
-    def __init__(
-        self, scheduler: AsyncIOScheduler, cadence: CadencePolicy, clock: Clock, signal: LookSignal
-    ) -> None:
+    def __init__(self, scheduler: AsyncIOScheduler, cadence: CadencePolicy, clock: Clock, signal: LookSignal) -> None:
         self._scheduler = scheduler
         self._cadence = cadence
         self._clock = clock
@@ -114,9 +110,7 @@ class LookSchedule:
         ahead = timedelta(seconds=self._clock.now().timestamp() - self._clock.monotonic())
         before, self._wall_ahead = self._wall_ahead, ahead
         if before is not None and abs(ahead - before) > _STEP:
-            log.warning(
-                "The wall clock was stepped", code="clock_stepped", seconds=(ahead - before).total_seconds()
-            )
+            log.warning("The wall clock was stepped", code="clock_stepped", seconds=(ahead - before).total_seconds())
             if self._job is not None:
                 self._job.reschedule(cron_trigger(self._cadence))
 

@@ -118,15 +118,11 @@ class SnapshotGatherer:
         try:
             rates = await self._desk.read(self._desk.venues[venue_id].fetch_funding_rates(symbols))
         except VenueError as failure:
-            log.warning(
-                "Funding rates are unknown", code="funding_unknown", venue=venue_id, reason=str(failure)
-            )
+            log.warning("Funding rates are unknown", code="funding_unknown", venue=venue_id, reason=str(failure))
             return {}
         return {(venue_id, rate.symbol): rate for rate in rates}
 
-    async def _read_currency_rates(
-        self, accounts: dict[VenueId, AccountState]
-    ) -> dict[Currency, CurrencyRate]:
+    async def _read_currency_rates(self, accounts: dict[VenueId, AccountState]) -> dict[Currency, CurrencyRate]:
         cash = self._desk.policy.cash_currencies
         rates: dict[Currency, CurrencyRate] = {}
         for venue_id, account in accounts.items():

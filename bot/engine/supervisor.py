@@ -1,7 +1,8 @@
 """What runs, and in what order does it stop? The only place where tasks start.
 
 Work runs in supervised loops: a loop that dies takes the bot down in good order, and the container starts it again.
-Stopping: no new looks → finish the current one by a deadline → cancel the loops → cancel working hedge orders → close the
+Stopping: no new looks → finish the current one by a deadline → cancel the loops → cancel working hedge orders →
+close the
 journal last. Resting stops stay at the venue.
 """
 
@@ -124,7 +125,7 @@ class Supervisor:
                 await self.cancel_hedge_orders(reason)
                 await self._desk.journal.record(BotStopped(at=self._desk.clock.now(), reason=reason))
         except (TimeoutError, JournalError) as failure:
-            log.error("The end was not orderly", code="stop_unclean", reason=str(failure))
+            log.warning("The end was not orderly", code="stop_unclean", reason=str(failure))
         for venue in self._desk.venues.values():
             await venue.stop()
         await self._desk.journal.close()
@@ -133,9 +134,7 @@ class Supervisor:
         """Cancel everything that works and is not protection; return how many were asked for."""
         async with self._desk.lock:
             orders = [
-                order
-                for order in self._desk.journal.books.working_orders()
-                if order.intent.purpose is Purpose.HEDGE
+                order for order in self._desk.journal.books.working_orders() if order.intent.purpose is Purpose.HEDGE
             ]
             for order in orders:
                 await self._execution.cancel(order, reason)
@@ -171,9 +170,7 @@ class Supervisor:
         log.critical("The bot halts itself", code="halted_by_failure", reason=str(failure))
         try:
             await self._desk.journal.record(
-                TradingStateSet(
-                    at=self._desk.clock.now(), state=TradingState.HALTED, caller="bot", why=str(failure)
-                )
+                TradingStateSet(at=self._desk.clock.now(), state=TradingState.HALTED, caller="bot", why=str(failure))
             )
         except JournalError:
             log.critical("The halt could not be journalled", code="halt_not_journalled")

@@ -1,1 +1,2 @@
-"""A venue in small: wallets, contracts, a book, margin, funding. It does its own arithmetic and knows nothing of the bot."""
+"""A venue in small: wallets, contracts, a book, margin, funding. It does its own arithmetic and knows nothing
+of the bot."""

@@ -5,7 +5,7 @@ from decimal import Decimal
 from bot.domain.orders import OrderType, TimeInForce
 from bot.exchange.contracts import Contract
 from bot.exchange.floor import Floor
-from bot.exchange.orders import OrderRequest, Refused, RefusalCode
+from bot.exchange.orders import OrderRequest, RefusalCode, Refused
 
 
 def accept(request: OrderRequest, floor: Floor) -> Contract:
@@ -58,8 +58,7 @@ def _check_amount(request: OrderRequest, contract: Contract) -> None:
     if not contract.is_on_lot(request.contracts) or request.contracts > contract.max_contracts:
         raise Refused(
             RefusalCode.BAD_AMOUNT,
-            f"{request.contracts} contracts: must be a multiple of {contract.lot}, "
-            f"at most {contract.max_contracts}",
+            f"{request.contracts} contracts: must be a multiple of {contract.lot}, at most {contract.max_contracts}",
         )
 
 
@@ -110,6 +109,4 @@ def check_margin(request: OrderRequest, contract: Contract, floor: Floor) -> Non
     needed += contract.to_settle(fee, price)
     free = floor.margin.free(contract.wallet, floor.mark_of, floor.open_orders.values())
     if needed > free:
-        raise Refused(
-            RefusalCode.NO_MARGIN, f"{needed:.8f} {contract.settle} of margin needed, {free:.8f} free"
-        )
+        raise Refused(RefusalCode.NO_MARGIN, f"{needed:.8f} {contract.settle} of margin needed, {free:.8f} free")

@@ -1,7 +1,9 @@
 """Who has what? Wallets, positions, and the ledger that explains every wallet to the last digit.
 
-Rules of this file: a wallet changes only by ``move``, which writes a movement; a position changes only by ``trade``. A position
-keeps what it cost, not an average price: profit of closed contracts is what they brought minus their share of the cost, rounded
+Rules of this file: a wallet changes only by ``move``, which writes a movement; a position changes only by
+``trade``. A position
+keeps what it cost, not an average price: profit of closed contracts is what they brought minus their share of
+the cost, rounded
 once, and the rest of the cost takes up the rounding. So wallet − cost is exact whatever the order of the trades.
 """
 
@@ -13,7 +15,7 @@ from typing import Any
 from bot.domain.ids import Currency, Symbol
 from bot.domain.portfolio import WalletKind
 from bot.exchange.contracts import Contract
-from bot.exchange.orders import Refused, RefusalCode
+from bot.exchange.orders import RefusalCode, Refused
 from bot.exchange.records import Movement, MovementKind
 
 WalletKey = tuple[WalletKind, Currency]
@@ -67,9 +69,7 @@ class Accounts:
         self.movements.append(movement)
         return movement
 
-    def transfer(
-        self, at: datetime, source: WalletKey, target: WalletKey, amount: Decimal, free: Decimal
-    ) -> None:
+    def transfer(self, at: datetime, source: WalletKey, target: WalletKey, amount: Decimal, free: Decimal) -> None:
         """Move money from wallet to wallet.
 
         Raises:
@@ -78,9 +78,7 @@ class Accounts:
         if amount <= 0 or source == target or source[1] != target[1]:
             raise Refused(RefusalCode.BAD_REQUEST, f"cannot transfer {amount} from {source} to {target}")
         if amount > free:
-            raise Refused(
-                RefusalCode.NO_FUNDS, f"{source[0]} has {free} {source[1]} free, {amount} were asked for"
-            )
+            raise Refused(RefusalCode.NO_FUNDS, f"{source[0]} has {free} {source[1]} free, {amount} were asked for")
         self.move(at, source, -amount, MovementKind.TRANSFER)
         self.move(at, target, amount, MovementKind.TRANSFER)
 
@@ -130,12 +128,9 @@ class Accounts:
     def to_document(self) -> dict[str, Any]:
         """Return wallets and positions; movements are kept by themselves."""
         return {
-            "wallets": [
-                [kind.value, currency, str(amount)] for (kind, currency), amount in self.wallets.items()
-            ],
+            "wallets": [[kind.value, currency, str(amount)] for (kind, currency), amount in self.wallets.items()],
             "positions": [
-                [symbol, str(position.contracts), str(position.cost)]
-                for symbol, position in self.positions.items()
+                [symbol, str(position.contracts), str(position.cost)] for symbol, position in self.positions.items()
             ],
             "next_id": self._next_id,
         }
@@ -143,8 +138,7 @@ class Accounts:
     def load(self, document: dict[str, Any], movements: list[Movement]) -> None:
         """Take up what ``to_document`` gave."""
         self.wallets = {
-            (WalletKind(kind), Currency(currency)): Decimal(amount)
-            for kind, currency, amount in document["wallets"]
+            (WalletKind(kind), Currency(currency)): Decimal(amount) for kind, currency, amount in document["wallets"]
         }
         self.positions = {
             Symbol(symbol): Position(Decimal(contracts), Decimal(cost))

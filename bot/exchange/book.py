@@ -1,6 +1,7 @@
 """What would it cost to trade now? A book made from the last price, a spread and a depth.
 
-Around the last price stand levels at equal distances; the first offers ``depth_quote``, the second twice that, and so on. What is
+Around the last price stand levels at equal distances; the first offers ``depth_quote``, the second twice that,
+and so on. What is
 taken comes back evenly over the recovery time, so that an order in slices pays for its impact as one in a piece does.
 """
 
@@ -56,9 +57,7 @@ class Book:
             return contract.tick_up(last * self._ask_factor)
         return max(contract.tick, contract.tick_down(last * self._bid_factor))
 
-    def levels(
-        self, contract: Contract, side: Side, last: Decimal, at_us: int
-    ) -> Iterator[tuple[Decimal, Decimal]]:
+    def levels(self, contract: Contract, side: Side, last: Decimal, at_us: int) -> Iterator[tuple[Decimal, Decimal]]:
         """Yield (price, contracts) that an order of ``side`` would meet, best first."""
         touch, step = self.touch(contract, side, last), self.step(contract, last) * side.sign
         first, missing = self.first_level(contract, last), self._still_taken(contract, side, at_us)
@@ -126,13 +125,11 @@ class Book:
     def to_document(self) -> list[list[Any]]:
         """Return what is not back yet."""
         return [
-            [symbol, side.value, str(taken.contracts), taken.at_us]
-            for (symbol, side), taken in self._taken.items()
+            [symbol, side.value, str(taken.contracts), taken.at_us] for (symbol, side), taken in self._taken.items()
         ]
 
     def load(self, rows: list[list[Any]]) -> None:
         """Take up what ``to_document`` gave."""
         self._taken = {
-            (Symbol(symbol), Side(side)): _Taken(Decimal(contracts), at_us)
-            for symbol, side, contracts, at_us in rows
+            (Symbol(symbol), Side(side)): _Taken(Decimal(contracts), at_us) for symbol, side, contracts, at_us in rows
         }

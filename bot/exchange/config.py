@@ -1,4 +1,5 @@
-"""What is the embedded exchange set up with? One plain record; whoever builds it has checked the owner's text already."""
+"""What is the embedded exchange set up with? One plain record; whoever builds it has checked the owner's text
+already."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

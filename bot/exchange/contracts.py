@@ -1,6 +1,7 @@
 """Which contracts does the exchange list, and what are they worth?
 
-Formulas of this file: ``value`` is what a signed number of contracts is worth at a price, in the settlement currency, so
+Formulas of this file: ``value`` is what a signed number of contracts is worth at a price, in the settlement
+currency, so
 that profit is always ``value(now) - value(then)``:
 
 - linear:  n × size × price
@@ -59,11 +60,7 @@ class Contract:
     @property
     def wallet(self) -> tuple[WalletKind, Currency]:
         """The wallet that margin, profit and fees come from."""
-        return (
-            (WalletKind.LINEAR_FUTURES, self.settle)
-            if self.is_linear
-            else (WalletKind.INVERSE_FUTURES, self.settle)
-        )
+        return (WalletKind.LINEAR_FUTURES, self.settle) if self.is_linear else (WalletKind.INVERSE_FUTURES, self.settle)
 
     def value(self, contracts: Decimal, price: Decimal) -> Decimal:
         """Return the worth of ``contracts`` (signed), in the settlement currency."""

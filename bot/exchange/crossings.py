@@ -1,7 +1,10 @@
-"""When is the next thing that happens by itself? Exactly, because prices move in straight lines until the next boundary.
+"""When is the next thing that happens by itself? Exactly, because prices move in straight lines until the next
+boundary.
 
-That the ends of a line are enough to know whether a wallet is liquidated on it: a cash wallet's balance is linear in time and its
-maintenance convex, so the surplus is concave and never below both ends; a coin wallet's surplus is monotone in the one price.
+That the ends of a line are enough to know whether a wallet is liquidated on it: a cash wallet's balance is
+linear in time and its
+maintenance convex, so the surplus is concave and never below both ends; a coin wallet's surplus is monotone in
+the one price.
 """
 
 from decimal import Decimal
@@ -32,11 +35,7 @@ def next_crossing_us(floor: Floor, matching: Matching, until_us: int) -> int:
 
 def due_orders(floor: Floor, matching: Matching) -> list[ExchangeOrder]:
     """Return the orders whose price is met now: stops first, then by age."""
-    met = [
-        order
-        for order in floor.open_orders.values()
-        if _order_crossing_us(order, floor, matching) == floor.now_us
-    ]
+    met = [order for order in floor.open_orders.values() if _order_crossing_us(order, floor, matching) == floor.now_us]
     return sorted(met, key=lambda order: (order.type is not OrderType.STOP_MARKET, order.id))
 
 

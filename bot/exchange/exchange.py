@@ -1,6 +1,7 @@
 """What can be asked of the embedded exchange? The facade: time, orders, transfers, reads.
 
-Rules of this file: time moves only in ``advance``, event by event, so that what happens does not depend on how often it is called;
+Rules of this file: time moves only in ``advance``, event by event, so that what happens does not depend on how
+often it is called;
 a write is committed before it is acknowledged; market time stands still while nobody calls.
 """
 
@@ -10,6 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from bot.domain.ids import Asset, ClientOrderId, Currency, Symbol
+from bot.domain.orders import Side
 from bot.domain.portfolio import WalletKind
 from bot.exchange import faults as fault
 from bot.exchange.accounts import WalletKey
@@ -106,12 +108,16 @@ class Exchange:
                 liquidate_where_due(floor, self._matching)
                 return
         floor.now_us = stop_us
-        if self._delayed and stop_us >= self._delayed[0][0]:
+        self._do_what_is_due()
+
+    def _do_what_is_due(self) -> None:
+        floor = self.floor
+        if self._delayed and floor.now_us >= self._delayed[0][0]:
             self._arrive(self._delayed.pop(0)[1])
-        if stop_us == self._funding.due_us:
+        if floor.now_us == self._funding.due_us:
             self._funding.settle_due()
-        if stop_us == floor.feed.boundary_us:
-            floor.feed.pass_boundary(stop_us, floor.leans())
+        if floor.now_us == floor.feed.boundary_us:
+            floor.feed.pass_boundary(floor.now_us, floor.leans())
 
     def _meet(self, order: ExchangeOrder) -> None:
         if order.trigger_price is not None:
@@ -227,8 +233,6 @@ class Exchange:
 
     def top(self, contract: Contract) -> BookTop:
         """Return what anyone can see of a contract."""
-        from bot.domain.orders import Side
-
         floor = self.floor
         index, mark, last = floor.feed.prices(contract.asset, floor.now_us)
         bid, bid_contracts = floor.book.top(contract, Side.SELL, last, floor.now_us)
@@ -258,9 +262,7 @@ class Exchange:
     def cash_equity(self) -> Decimal:
         """Return all USDT of the account with unrealised profit."""
         floor = self.floor
-        total = sum(
-            (held for (_, currency), held in floor.accounts.wallets.items() if currency == _USDT), _ZERO
-        )
+        total = sum((held for (_, currency), held in floor.accounts.wallets.items() if currency == _USDT), _ZERO)
         for symbol in floor.accounts.positions:
             contract = floor.contracts[symbol]
             if contract.settle == _USDT:
@@ -292,8 +294,7 @@ class Exchange:
             "liquidation": floor.liquidations,
         }
         records = {
-            kind: {one.id: to_document(one) for one in rows[self._saved[kind] :]}
-            for kind, rows in lists.items()
+            kind: {one.id: to_document(one) for one in rows[self._saved[kind] :]} for kind, rows in lists.items()
         }
         records["order"] = {number: to_document(floor.orders[number]) for number in floor.changed_orders}
         self._store.commit(state, records)
@@ -310,9 +311,7 @@ class Exchange:
         floor.trades = [from_document(Trade, one) for one in records.get("trade", ())]
         floor.funding = [from_document(FundingPayment, one) for one in records.get("funding", ())]
         floor.liquidations = [from_document(Liquidation, one) for one in records.get("liquidation", ())]
-        for one in sorted(
-            (from_document(ExchangeOrder, one) for one in records.get("order", ())), key=lambda o: o.id
-        ):
+        for one in sorted((from_document(ExchangeOrder, one) for one in records.get("order", ())), key=lambda o: o.id):
             floor.add_order(one)
         self._saved = {
             "trade": len(floor.trades),
@@ -326,9 +325,7 @@ class Exchange:
         holdings = config.holdings
         if holdings is None:
             holdings = {
-                asset: (config.holdings_value_quote * weight / floor.index_of(asset)).quantize(
-                    Decimal("1e-8")
-                )
+                asset: (config.holdings_value_quote * weight / floor.index_of(asset)).quantize(Decimal("1e-8"))
                 for asset, weight in config.holdings_weights.items()
             }
         for asset, amount in holdings.items():

@@ -1,6 +1,7 @@
 """What goes wrong between the account and the venue? Tests say it here, call by call.
 
-A fault looks at a call and returns what happens to it, or None to let it pass. Faults are asked in the order they were added; one
+A fault looks at a call and returns what happens to it, or None to let it pass. Faults are asked in the order
+they were added; one
 that has happened as often as it was told to is forgotten.
 """
 

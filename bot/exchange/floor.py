@@ -1,4 +1,5 @@
-"""What do all parts of the exchange stand on? The present state of everything, and the one place that tells about changes."""
+"""What do all parts of the exchange stand on? The present state of everything, and the one place that tells
+about changes."""
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
@@ -33,9 +34,9 @@ class Floor:
         self.feed = Feed(market, config.assets)
         self.feed.begin(market.start_us, {})
         #: What each asset cost when its contracts were listed: their terms follow from it, for good.
-        self.listing_prices = {
-            asset: self.feed.prices(asset, market.start_us)[0] for asset in config.assets
-        } | (listing_prices or {})
+        self.listing_prices = {asset: self.feed.prices(asset, market.start_us)[0] for asset in config.assets} | (
+            listing_prices or {}
+        )
         self.contracts: dict[Symbol, Contract] = list_contracts(self.listing_prices)
         self.accounts = Accounts()
         self.margin = Margin(self.accounts, self.contracts, config.leverage)

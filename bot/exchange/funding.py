@@ -26,9 +26,7 @@ class Funding:
     def look_ahead(self) -> None:
         """Ask the market again when the next settlements are."""
         floor = self._floor
-        self._next = {
-            asset: floor.market.next_settlement(asset, floor.now_us) for asset in floor.config.assets
-        }
+        self._next = {asset: floor.market.next_settlement(asset, floor.now_us) for asset in floor.config.assets}
 
     def settle_due(self) -> None:
         """Pay what is due now, once, and look for the next."""
@@ -48,9 +46,7 @@ class Funding:
             mark = floor.mark_of(asset)
             notional = contract.notional_quote(position.contracts, mark).copy_sign(position.contracts)
             amount = contract.settled(contract.to_settle(-rate * notional, mark))
-            movement = floor.accounts.move(
-                floor.now, contract.wallet, amount, MovementKind.FUNDING, symbol=symbol
-            )
+            movement = floor.accounts.move(floor.now, contract.wallet, amount, MovementKind.FUNDING, symbol=symbol)
             payment = FundingPayment(
                 id=movement.id,
                 at=floor.now,

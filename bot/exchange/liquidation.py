@@ -1,7 +1,9 @@
 """What happens when a wallet cannot keep its maintenance margin?
 
-Its orders are cancelled; then its positions are closed through the book, the one that binds most margin first, until the rest can
-be kept. Each closing costs the liquidation fee, as far as there is money for it. What a flat wallet is short of, the venue pays.
+Its orders are cancelled; then its positions are closed through the book, the one that binds most margin first,
+until the rest can
+be kept. Each closing costs the liquidation fee, as far as there is money for it. What a flat wallet is short
+of, the venue pays.
 """
 
 from decimal import Decimal
@@ -38,9 +40,7 @@ def _liquidate(key: WalletKey, floor: Floor, matching: Matching) -> None:
     for contract in floor.margin.positions_in(key):
         matching.cancel_all(contract, "its wallet is liquidated")
     while floor.margin.positions_in(key) and floor.margin.surplus(key, floor.mark_of) <= 0:
-        _close_one(
-            max(floor.margin.positions_in(key), key=lambda one: _maintenance(one, floor)), floor, matching
-        )
+        _close_one(max(floor.margin.positions_in(key), key=lambda one: _maintenance(one, floor)), floor, matching)
     missing = -floor.accounts.wallets.get(key, _ZERO)
     if missing > 0 and not floor.margin.positions_in(key):
         floor.tell("movement", floor.accounts.move(floor.now, key, missing, MovementKind.INSURANCE))
@@ -54,9 +54,7 @@ def _maintenance(contract: Contract, floor: Floor) -> Decimal:
 
 
 def _close_one(contract: Contract, floor: Floor, matching: Matching) -> None:
-    notional = contract.notional_quote(
-        floor.accounts.contracts_of(contract.symbol), floor.mark_of(contract.asset)
-    )
+    notional = contract.notional_quote(floor.accounts.contracts_of(contract.symbol), floor.mark_of(contract.asset))
     matching.force(contract, Purpose.LIQUIDATION)
     fee = contract.settled(
         contract.to_settle(notional * floor.config.liquidation_fee_frac, floor.mark_of(contract.asset))

@@ -1,6 +1,7 @@
 """How much margin is there, how much is needed, and where does it end?
 
-Cross margin: all positions of a wallet stand for each other. A wallet is liquidated when balance with unrealised profit has come
+Cross margin: all positions of a wallet stand for each other. A wallet is liquidated when balance with
+unrealised profit has come
 down to the sum of the maintenance margins.
 """
 
@@ -98,11 +99,7 @@ class Margin:
         mark = mark_of(contract.asset)
         held = self._accounts.contracts_of(contract.symbol)
         # What the wallet has without this contract's worth and maintenance.
-        rest = (
-            self.surplus(contract.wallet, mark_of)
-            - contract.value(held, mark)
-            + contract.maintenance(held, mark)
-        )
+        rest = self.surplus(contract.wallet, mark_of) - contract.value(held, mark) + contract.maintenance(held, mark)
         price = self._solve(contract, held, rest)
         farthest = mark * UNREACHABLE_FACTOR
         if price is None or price <= 0:

@@ -1,11 +1,12 @@
 """What does a market look like from the inside of the exchange?
 
-A market is a path of straight lines, *legs*: within one, index, mark and last move evenly from one corner to the next, so that a
-price passes a level once or not at all, at a moment that can be computed. A bar is three legs: open → the extreme adverse to
+A market is a path of straight lines, *legs*: within one, index, mark and last move evenly from one corner to
+the next, so that a
+price passes a level once or not at all, at a moment that can be computed. A bar is three legs: open → the
+extreme adverse to
 the account → the other extreme → close.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 from enum import IntEnum
@@ -58,7 +59,8 @@ class Leg:
         )
 
     def crossing_us(self, series: Series, level: Decimal, *, is_rising: bool, from_us: int) -> int | None:
-        """Return the first moment from ``from_us`` at which a price is at a level or beyond it; None within this leg."""
+        """Return the first moment from ``from_us`` at which a price is at a level or beyond it; None within
+        this leg."""
         way = 1 if is_rising else -1
         if (self.price(series, from_us) - level) * way >= 0:
             return from_us

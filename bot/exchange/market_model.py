@@ -1,7 +1,9 @@
 """A market out of a seed: correlated assets, clusters of volatility, jumps, and funding that follows the premium.
 
-Floats live here and nowhere else in the exchange: they make the path, which is written down as decimal text of a fixed length.
-Each hour draws from a generator of its own, seeded with seed and hour, so that a restart goes on exactly where it stopped.
+Floats live here and nowhere else in the exchange: they make the path, which is written down as decimal text of
+a fixed length.
+Each hour draws from a generator of its own, seeded with seed and hour, so that a restart goes on exactly where
+it stopped.
 """
 
 import math
@@ -96,11 +98,7 @@ class ModelMarket:
         high = max(begin, finish) * math.exp(abs(draw.gauss(0, sigma / 2)))
         low = min(begin, finish) * math.exp(-abs(draw.gauss(0, sigma / 2)))
         before = self._premium[asset]
-        after = (
-            before * (1 - _PREMIUM_REVERSION)
-            + _PREMIUM_SHAKE * draw.gauss(0, 1)
-            + 0.02 * (finish / begin - 1)
-        )
+        after = before * (1 - _PREMIUM_REVERSION) + _PREMIUM_SHAKE * draw.gauss(0, 1) + 0.02 * (finish / begin - 1)
         after = self._premium[asset] = max(-_PREMIUM_MAX, min(_PREMIUM_MAX, after))
         index = Bar(*(self._decimal(asset, price) for price in (begin, high, low, finish)))
         future = Bar(
@@ -120,9 +118,7 @@ class ModelMarket:
         """Return the legs of the hour that holds ``at_us``; the first to ask for an hour opens it."""
         while at_us >= self._hour_us + HOUR_US:
             self._open_next_hour()
-        return legs_of(
-            self._hour_us, self._hour_us + HOUR_US, self._bars[asset], lean, self._quantum[asset], None
-        )
+        return legs_of(self._hour_us, self._hour_us + HOUR_US, self._bars[asset], lean, self._quantum[asset], None)
 
     def next_settlement(self, asset: Asset, after_us: int) -> Settlement:
         """Return the next settlement, at the rate that the premium asks for now."""
@@ -153,10 +149,7 @@ class ModelMarket:
                     "premium": repr(self._premium[asset]),
                     "price": str(self._price[asset]),
                     "quantum": str(self._quantum[asset]),
-                    "bars": [
-                        [str(bar.open), str(bar.high), str(bar.low), str(bar.close)]
-                        for bar in self._bars[asset]
-                    ],
+                    "bars": [[str(bar.open), str(bar.high), str(bar.low), str(bar.close)] for bar in self._bars[asset]],
                     "closes": [[day_us, str(close)] for day_us, close in self._closes[asset]],
                 }
                 for asset in self._price

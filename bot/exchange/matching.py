@@ -1,7 +1,9 @@
 """How does an order become trades?
 
-Rules of this file: a reduce-only order trades no more than the position holds at that moment; a limit order trades no worse than
-its limit; a stop is triggered by mark and takes what the book around the last price offers; every trade goes through ``_fill``.
+Rules of this file: a reduce-only order trades no more than the position holds at that moment; a limit order
+trades no worse than
+its limit; a stop is triggered by mark and takes what the book around the last price offers; every trade goes
+through ``_fill``.
 """
 
 from decimal import Decimal
@@ -11,7 +13,7 @@ from bot.domain.orders import OrderState, OrderType, Purpose, Side, TimeInForce
 from bot.exchange.acceptance import accept
 from bot.exchange.contracts import Contract
 from bot.exchange.floor import Floor
-from bot.exchange.orders import ExchangeOrder, OrderRequest, Refused, RefusalCode
+from bot.exchange.orders import ExchangeOrder, OrderRequest, RefusalCode, Refused
 from bot.exchange.records import MovementKind, Trade
 
 _ZERO = Decimal(0)
@@ -130,9 +132,7 @@ class Matching:
         held = -self._floor.accounts.contracts_of(order.symbol) * order.side.sign
         return min(order.remaining, max(_ZERO, held))
 
-    def _take(
-        self, order: ExchangeOrder, contract: Contract, bound: Decimal | None, most: Decimal | None
-    ) -> None:
+    def _take(self, order: ExchangeOrder, contract: Contract, bound: Decimal | None, most: Decimal | None) -> None:
         floor = self._floor
         wanted = self._tradable(order)
         if most is not None:
@@ -177,9 +177,7 @@ class Matching:
         floor = self._floor
         realised = floor.accounts.trade(contract, contracts * side.sign, price)
         fee_frac = floor.config.maker_fee_frac if is_maker else floor.config.taker_fee_frac
-        fee = contract.settled(
-            contract.to_settle(contract.notional_quote(contracts, price) * fee_frac, price)
-        )
+        fee = contract.settled(contract.to_settle(contract.notional_quote(contracts, price) * fee_frac, price))
         trade = Trade(
             id=len(floor.trades) + 1,
             at=floor.now,

@@ -85,13 +85,10 @@ class StaticMarket:
 
     def to_document(self) -> Any:
         """Return the knots."""
-        return {
-            asset: [[at_us, str(price)] for at_us, price in knots] for asset, knots in self._knots.items()
-        }
+        return {asset: [[at_us, str(price)] for at_us, price in knots] for asset, knots in self._knots.items()}
 
     def load(self, document: Mapping[str, Any]) -> None:
         """Take up the knots."""
         self._knots = {
-            Asset(asset): [(at_us, Decimal(price)) for at_us, price in knots]
-            for asset, knots in document.items()
+            Asset(asset): [(at_us, Decimal(price)) for at_us, price in knots] for asset, knots in document.items()
         }

@@ -1,6 +1,7 @@
 """Where does the exchange keep itself? In a file of its own, committed before anything is acknowledged.
 
-One row holds the present state; what never changes again (trades, movements, funding, liquidations) is appended; orders are
+One row holds the present state; what never changes again (trades, movements, funding, liquidations) is
+appended; orders are
 rewritten when they change.
 """
 
@@ -11,7 +12,8 @@ from typing import Any, Protocol
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS state (id INTEGER PRIMARY KEY CHECK (id = 1), document TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS records (kind TEXT NOT NULL, id INTEGER NOT NULL, document TEXT NOT NULL, PRIMARY KEY (kind, id));
+CREATE TABLE IF NOT EXISTS records (kind TEXT NOT NULL, id INTEGER NOT NULL, document TEXT NOT NULL, PRIMARY KEY
+(kind, id));
 """
 
 
@@ -68,9 +70,7 @@ class FileStore:
         if row is None:
             return None
         records: dict[str, list[Any]] = {}
-        for kind, document in self._connection.execute(
-            "SELECT kind, document FROM records ORDER BY kind, id"
-        ):
+        for kind, document in self._connection.execute("SELECT kind, document FROM records ORDER BY kind, id"):
             records.setdefault(kind, []).append(json.loads(document))
         return json.loads(row[0]), records
 

@@ -35,9 +35,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     values = _with_env_file(given, problems)
     values = _with_secret_files(values, known, problems)
     _complain_of_unknown(values, known, problems)
-    settings = _parse(
-        {name: text for name, text in values.items() if name in known and text.strip()}, known, problems
-    )
+    settings = _parse({name: text for name, text in values.items() if name in known and text.strip()}, known, problems)
     if settings is not None:
         problems.extend(_cross_checks(settings, values))
     if problems or settings is None:
@@ -49,11 +47,12 @@ def variables(model: type[BaseModel] = Settings, prefix: str = PREFIX) -> Iterat
     """Yield every variable with the field that it fills."""
     for name, field in model.model_fields.items():
         inner = field.annotation
-        if isinstance(inner, type) and issubclass(inner, BaseModel) and isinstance(field.default, inner):
-            if not field.metadata:
-                yield from variables(inner, f"{prefix}{name.upper()}__")
-                continue
-        yield f"{prefix}{name.upper()}", field
+        # A block has a model of its own and no reader; a value that happens to be a model has one.
+        is_block = isinstance(inner, type) and issubclass(inner, BaseModel) and not field.metadata
+        if is_block:
+            yield from variables(inner, f"{prefix}{name.upper()}__")
+        else:
+            yield f"{prefix}{name.upper()}", field
 
 
 def ignored_service_links(environ: Mapping[str, str]) -> tuple[str, ...]:
@@ -90,9 +89,7 @@ def _is_secret(field: Any) -> bool:
     return SecretStr in getattr(field.annotation, "__args__", (field.annotation,))
 
 
-def _with_secret_files(
-    values: dict[str, str], known: Mapping[str, Any], problems: list[str]
-) -> dict[str, str]:
+def _with_secret_files(values: dict[str, str], known: Mapping[str, Any], problems: list[str]) -> dict[str, str]:
     """Replace ``…_FILE`` by what the file holds, without its last line break."""
     result = dict(values)
     for name, field in known.items():
@@ -141,10 +138,10 @@ def _parse(values: dict[str, str], known: Mapping[str, Any], problems: list[str]
         def settings_customise_sources(
             cls,
             settings_cls: type[BaseSettings],
-            init_settings: PydanticBaseSettingsSource,
-            env_settings: PydanticBaseSettingsSource,
-            dotenv_settings: PydanticBaseSettingsSource,
-            file_secret_settings: PydanticBaseSettingsSource,
+            init_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the hook's signature
+            env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the hook's signature
+            dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the hook's signature
+            file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the hook's signature
         ) -> tuple[PydanticBaseSettingsSource, ...]:
             return (_Source(settings_cls),)
 
@@ -177,6 +174,7 @@ _PLAIN = {
 
 def _cross_checks(settings: Settings, values: Mapping[str, str]) -> Iterator[str]:
     yield from _check_targets(settings)
+    yield from _check_names(settings)
     yield from _check_bands(settings)
     yield from _check_mode(settings, values)
     if settings.stop.floor_sigmas > settings.stop.daily_sigmas:
@@ -197,9 +195,15 @@ def _check_targets(settings: Settings) -> Iterator[str]:
     elif settings.scope is Scope.ASSETS and total != 1:
         yield f"TRIMTAB_TARGETS={shown}: the weights add up to {total * 100:f}%, not 100%"
     elif settings.scope is Scope.EQUITY and (total > 1 or (has_cash and total != 1)):
-        yield f"TRIMTAB_TARGETS={shown}: the weights add up to {total * 100:f}%; with scope equity 100% at most, CASH being the rest"
+        yield (
+            f"TRIMTAB_TARGETS={shown}: the weights add up to {total * 100:f}%;"
+            " with scope equity 100% at most, CASH being the rest"
+        )
     if not any(asset != CASH for asset in settings.targets):
         yield f"TRIMTAB_TARGETS={shown}: name at least one coin"
+
+
+def _check_names(settings: Settings) -> Iterator[str]:
     for asset in settings.contracts.by_asset:
         if asset not in settings.targets:
             yield f"TRIMTAB_CONTRACTS={settings.contracts}: {asset} is not one of the targets"
@@ -221,7 +225,8 @@ def _check_bands(settings: Settings) -> Iterator[str]:
     if not 0 < settings.risk.stress < 1:
         yield f"TRIMTAB_RISK__STRESS={settings.risk.stress * 100:f}%: write a move above 0% and below 100%"
     if not 0 < settings.stop.min_distance < 1:
-        yield f"TRIMTAB_STOP__MIN_DISTANCE={settings.stop.min_distance * 100:f}%: write a distance above 0% and below 100%"
+        distance = settings.stop.min_distance * 100
+        yield f"TRIMTAB_STOP__MIN_DISTANCE={distance:f}%: write a distance above 0% and below 100%"
     if not 0 <= settings.stop.liquidation_buffer < 1:
         yield f"TRIMTAB_STOP__LIQUIDATION_BUFFER={settings.stop.liquidation_buffer * 100:f}%: write a share below 100%"
 

@@ -41,9 +41,7 @@ def _crontab(text: str) -> str:
     try:
         return crontab_for(text)
     except BadPayload as err:
-        raise ValueError(
-            str(err).partition(" is neither ")[2].replace(" nor ", " or ").join(("write ", ""))
-        ) from None
+        raise ValueError(str(err).partition(" is neither ")[2].replace(" nor ", " or ").join(("write ", ""))) from None
 
 
 def _timezone(text: str) -> str:
@@ -85,12 +83,8 @@ def _aliases(text: str) -> tuple[Alias, ...]:
     found = human.pairs(text, read, "WBTC=BTC,STETH=ETH")
     for coin, (asset, _) in found.items():
         if asset in found or coin == asset:
-            raise ValueError(
-                f"{coin} stands for {asset}, which stands for something else: name the coin itself"
-            )
-    return tuple(
-        Alias(coin=Currency(coin), asset=Asset(asset), ratio=ratio) for coin, (asset, ratio) in found.items()
-    )
+            raise ValueError(f"{coin} stands for {asset}, which stands for something else: name the coin itself")
+    return tuple(Alias(coin=Currency(coin), asset=Asset(asset), ratio=ratio) for coin, (asset, ratio) in found.items())
 
 
 def _foreign(text: str) -> frozenset[Symbol]:
@@ -162,9 +156,7 @@ def _moment(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text.strip())
     except ValueError:
-        raise ValueError(
-            "write a date or time in UTC, for example 2021-01-01 or 2021-01-01T08:00:00Z"
-        ) from None
+        raise ValueError("write a date or time in UTC, for example 2021-01-01 or 2021-01-01T08:00:00Z") from None
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
@@ -225,9 +217,7 @@ class CadenceSettings(Block):
     move_sigmas: NumberOrOff = Field(
         Decimal(4), description="look early when an asset has moved this many σ; off allowed"
     )
-    misfire_grace: Duration = Field(
-        timedelta(minutes=30), description="a look that is later than this is dropped"
-    )
+    misfire_grace: Duration = Field(timedelta(minutes=30), description="a look that is later than this is dropped")
 
 
 class StopSettings(Block):
@@ -237,22 +227,12 @@ class StopSettings(Block):
         StopAnchor.LOOK,
         description="look: measured from the price at each look; entry: from the average entry",
     )
-    min_distance: Share = Field(
-        Decimal("0.25"), description="least distance from the anchor, share of the price"
-    )
+    min_distance: Share = Field(Decimal("0.25"), description="least distance from the anchor, share of the price")
     daily_sigmas: Number = Field(Decimal(5), description="and at least this many daily standard deviations")
-    floor_sigmas: Number = Field(
-        Decimal(3), description="a leg is made smaller rather than stopped closer than this"
-    )
-    liquidation_buffer: Share = Field(
-        Decimal("0.20"), description="stop short of liquidation by this share of the way"
-    )
-    reanchor: Share = Field(
-        Decimal("0.02"), description="a resting stop is moved when it is off by more than this"
-    )
-    deadline: Duration = Field(
-        timedelta(seconds=30), description="unprotected for longer than this: alert, then act"
-    )
+    floor_sigmas: Number = Field(Decimal(3), description="a leg is made smaller rather than stopped closer than this")
+    liquidation_buffer: Share = Field(Decimal("0.20"), description="stop short of liquidation by this share of the way")
+    reanchor: Share = Field(Decimal("0.02"), description="a resting stop is moved when it is off by more than this")
+    deadline: Duration = Field(timedelta(seconds=30), description="unprotected for longer than this: alert, then act")
     ceiling_duration: Duration = Field(
         timedelta(hours=24), description="how long a stop-out keeps the hedge from coming back"
     )
@@ -266,20 +246,12 @@ class RiskSettings(Block):
         Decimal("1.5"), description="times maintenance margin that must be left after it"
     )
     max_order: Share = Field(Decimal("0.50"), description="largest single order, share of the portfolio")
-    max_turnover: Number = Field(
-        Decimal(2), description="increasing trades per 24 hours, multiple of the portfolio"
-    )
+    max_turnover: Number = Field(Decimal(2), description="increasing trades per 24 hours, multiple of the portfolio")
     max_increasing_orders_per_minute: Whole = Field(20, description="increasing orders a minute")
     max_reducing_orders_per_minute: Whole = Field(60, description="reducing orders a minute")
-    max_mark_index: Share = Field(
-        Decimal("0.03"), description="mark and index further apart than this: no increase"
-    )
-    max_last_mark: Share = Field(
-        Decimal("0.03"), description="last and mark further apart than this: no increase"
-    )
-    max_index_spread: Share = Field(
-        Decimal("0.02"), description="a venue's index off the median by more: no increase"
-    )
+    max_mark_index: Share = Field(Decimal("0.03"), description="mark and index further apart than this: no increase")
+    max_last_mark: Share = Field(Decimal("0.03"), description="last and mark further apart than this: no increase")
+    max_index_spread: Share = Field(Decimal("0.02"), description="a venue's index off the median by more: no increase")
     max_quote_age: Duration = Field(timedelta(seconds=60), description="an older price refuses increases")
     max_account_age: Duration = Field(timedelta(seconds=60), description="an older account is not decided on")
     max_depeg: Share = Field(Decimal("0.03"), description="cash this far off a dollar is not added to")
@@ -297,19 +269,11 @@ class FundingSettings(Block):
 class ExecutionSettings(Block):
     """How orders are worked."""
 
-    max_slippage: Share = Field(
-        Decimal("0.003"), description="limit of an increasing order, beyond the touch"
-    )
-    max_reduce_slippage: Share = Field(
-        Decimal("0.01"), description="limit of a reducing order, beyond the touch"
-    )
+    max_slippage: Share = Field(Decimal("0.003"), description="limit of an increasing order, beyond the touch")
+    max_reduce_slippage: Share = Field(Decimal("0.01"), description="limit of a reducing order, beyond the touch")
     max_rounds: Whole = Field(3, description="orders per leg and look")
-    validity: Duration = Field(
-        timedelta(seconds=5), description="a venue discards an order that arrives later"
-    )
-    settle_delay: Duration = Field(
-        timedelta(seconds=5), description="after that, how long a trace is waited for"
-    )
+    validity: Duration = Field(timedelta(seconds=5), description="a venue discards an order that arrives later")
+    settle_delay: Duration = Field(timedelta(seconds=5), description="after that, how long a trace is waited for")
     call_timeout: Duration = Field(timedelta(seconds=10), description="deadline of one network call")
 
 
@@ -326,9 +290,7 @@ class HttpSettings(Block):
 
     host: str = Field("127.0.0.1", description="address to listen on")
     port: Annotated[int, _read(_port)] = Field(8080, description="port to listen on; 0: any free one")
-    token: SecretStr | None = Field(
-        None, description="bearer token; generated into the data folder when empty"
-    )
+    token: SecretStr | None = Field(None, description="bearer token; generated into the data folder when empty")
     allowed_hosts: Annotated[
         tuple[str, ...], NoDecode, _read(lambda text: tuple(filter(None, map(str.strip, text.split(",")))))
     ] = Field((), description="further names that the page may be opened under, comma separated")
@@ -402,15 +364,11 @@ class Settings(Block):
     band_relative: Share = Field(
         Decimal("0.25"), description="no-trade band as a share of the target; the lesser counts"
     )
-    band_total: ShareOrOff = Field(
-        Decimal("0.02"), description="how far total exposure may be off; off allowed"
-    )
+    band_total: ShareOrOff = Field(Decimal("0.02"), description="how far total exposure may be off; off allowed")
     rebalance_to: Annotated[Destination, _choice(Destination)] = Field(
         Destination.HALF, description="where a correction stops: target, half or edge"
     )
-    edge_inset: Share = Field(
-        Decimal("0.10"), description="with edge: how far inside, share of the half-width"
-    )
+    edge_inset: Share = Field(Decimal("0.10"), description="with edge: how far inside, share of the half-width")
     cadence: Annotated[str, _read(_crontab)] = Field(
         "0 0 * * *",
         description="hourly, daily, weekly, monthly, quarterly, yearly or a crontab expression; daily",
@@ -423,9 +381,7 @@ class Settings(Block):
         Contracts(), description="contracts that may hold hedges: linear, inverse, for one asset BTC:inverse"
     )
     external_holdings: Amounts = Field({}, description="coins kept elsewhere, for example BTC=1.25,ETH=10")
-    external_holdings_file: Path | None = Field(
-        None, description="CSV file asset,amount,as_of, read at each look"
-    )
+    external_holdings_file: Path | None = Field(None, description="CSV file asset,amount,as_of, read at each look")
     aliases: Annotated[tuple[Alias, ...], NoDecode, _read(_aliases)] = Field(
         (), description="coins that count as others: WBTC=BTC,STETH=ETH, with a ratio STETH=ETH*1.04"
     )

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import structlog
 
-from bot.adapters.logs import LogFormat, configure_logging, forget_secrets, redact
+from bot.adapters.logs import configure_logging, forget_secrets, redact
 from bot.domain.policy import TradingState
 
 NOW = datetime(2026, 3, 2, 8, 0, 0, 123456, tzinfo=timezone(timedelta(hours=2)))
@@ -33,7 +33,7 @@ def stream() -> Iterator[io.StringIO]:
     forget_secrets()
 
 
-def configure(stream: io.StringIO, form: LogFormat = "json", level: str = "info") -> None:
+def configure(stream: io.StringIO, form: str = "json", level: str = "info") -> None:
     configure_logging(form, level, stream, lambda: NOW, secrets=[CANARY])
 
 
@@ -118,7 +118,7 @@ def fail_with_locals() -> None:
 
 
 @pytest.mark.parametrize("form", ["json", "text"])
-def test_tracebacks_show_neither_locals_nor_secrets(stream: io.StringIO, form: LogFormat) -> None:
+def test_tracebacks_show_neither_locals_nor_secrets(stream: io.StringIO, form: str) -> None:
     configure(stream, form)
     try:
         fail_with_locals()
@@ -145,9 +145,7 @@ def test_tracebacks_show_neither_locals_nor_secrets(stream: io.StringIO, form: L
         {"nested_json": json.dumps({"inner": CANARY})},
     ],
 )
-def test_a_secret_is_struck_out_wherever_it_hides(
-    stream: io.StringIO, form: LogFormat, hiding_place: dict[str, Any]
-) -> None:
+def test_a_secret_is_struck_out_wherever_it_hides(stream: io.StringIO, form: str, hiding_place: dict[str, Any]) -> None:
     configure(stream, form)
     structlog.get_logger().info(f"Said {CANARY}", code="said", **hiding_place)
     written = stream.getvalue()

@@ -79,8 +79,8 @@ def bootstrap(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Put functions in the place of the composition root."""
 
     def put(**functions: Any) -> None:
-        module = ModuleType("bot.bootstrap")
+        module = ModuleType("bot.daemon")
         module.__dict__.update(functions)
-        monkeypatch.setitem(sys.modules, "bot.bootstrap", module)
+        monkeypatch.setitem(sys.modules, "bot.daemon", module)
 
     return put

@@ -269,10 +269,10 @@ def test_adopt_works_without_a_daemon(trimtab: Trimtab, bootstrap: Bootstrap) ->
 def test_a_foreseen_failure_is_a_sentence_and_a_code(
     trimtab: Trimtab, bootstrap: Bootstrap, failure: errors.BotError, code: int
 ) -> None:
-    async def run_daemon(settings: Any) -> int:
+    async def run(settings: Any) -> int:
         raise failure
 
-    bootstrap(run_daemon=run_daemon)
+    bootstrap(run=run)
     ended = trimtab("run")
     assert ended.code == code
     assert ended.err.splitlines() == [f"trimtab: {line}" for line in str(failure).splitlines()]
@@ -284,10 +284,10 @@ def test_a_bug_exits_1_without_secrets(trimtab: Trimtab, bootstrap: Bootstrap) -
 
     register_secrets(["canary-4711"])
 
-    async def run_daemon(settings: Any) -> int:
+    async def run(settings: Any) -> int:
         raise RuntimeError("broken by canary-4711")
 
-    bootstrap(run_daemon=run_daemon)
+    bootstrap(run=run)
     ended = trimtab("run")
     assert ended.code == 1
     assert "broken by ***" in ended.err
@@ -296,10 +296,10 @@ def test_a_bug_exits_1_without_secrets(trimtab: Trimtab, bootstrap: Bootstrap) -
 
 @pytest.mark.parametrize("code", [0, 3])
 def test_run_ends_with_the_code_of_the_daemon(trimtab: Trimtab, bootstrap: Bootstrap, code: int) -> None:
-    async def run_daemon(settings: Any) -> int:
+    async def run(settings: Any) -> int:
         return code
 
-    bootstrap(run_daemon=run_daemon)
+    bootstrap(run=run)
     assert trimtab("run").code == code
 
 

@@ -82,10 +82,9 @@ def verify_file(path: Path) -> str:
             raise JournalError(f"{path}: fact {books.sequence + 1} is missing")
         apply(books, codec.decode_fact(kind, payload))
         books.sequence = sequence
-        if checkpoint is not None and checkpoint[0] == sequence:
-            # Compared as text would be: sets have no order.
-            if codec.decode_books(checkpoint[1]) != books:
-                raise JournalError(f"{path}: the checkpoint at fact {sequence} is not what the facts add up to")
+        is_at_checkpoint = checkpoint is not None and checkpoint[0] == sequence
+        if is_at_checkpoint and codec.decode_books(checkpoint[1]) != books:
+            raise JournalError(f"{path}: the checkpoint at fact {sequence} is not what the facts add up to")
     working = len(books.working_orders())
     return (
         f"{path}: {books.sequence} facts, epoch {books.epoch}, {working} working orders,"
@@ -94,7 +93,7 @@ def verify_file(path: Path) -> str:
 
 
 def restore_journal(data_dir: Path, source: Path) -> None:
-    """Put a backup in the journal's place; the present one is kept beside it.
+    """Put a backup in the journal's place; the present one is kept beside it. The caller owns the folder.
 
     The epoch changes, so that no order id is ever given twice, and the bot only reduces until the owner resumes it.
 
@@ -102,18 +101,15 @@ def restore_journal(data_dir: Path, source: Path) -> None:
         ConfigError: there is no such file.
         JournalError: the backup does not add up.
     """
-    from bot.adapters.datafolder import own_folder
-
     verify_file(_existing(source))
-    with own_folder(data_dir):
-        target = data_dir / JOURNAL_FILE
-        now = datetime.now(UTC)  # noqa: TID251 - names a file
-        if target.exists():
-            target.replace(target.with_name(f"journal-before-restore-{now:%Y%m%dT%H%M%SZ}.db"))
-        for leftover in ("-wal", "-shm"):
-            Path(f"{target}{leftover}").unlink(missing_ok=True)
-        copy_database(source, target)
-        _begin_epoch(target, now)
+    target = data_dir / JOURNAL_FILE
+    now = datetime.now(UTC)  # noqa: TID251 - names a file
+    if target.exists():
+        target.replace(target.with_name(f"journal-before-restore-{now:%Y%m%dT%H%M%SZ}.db"))
+    for leftover in ("-wal", "-shm"):
+        Path(f"{target}{leftover}").unlink(missing_ok=True)
+    copy_database(source, target)
+    _begin_epoch(target, now)
 
 
 def _begin_epoch(path: Path, now: datetime) -> None:

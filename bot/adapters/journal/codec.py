@@ -1,6 +1,7 @@
 """How does a fact become text and come back? Exactly.
 
-Numbers are decimal text, times ISO 8601, enums their values. What a class needs is worked out once, from its type hints;
+Numbers are decimal text, times ISO 8601, enums their values. What a class needs is worked out once, from its
+type hints;
 a type that is not known here is an error when the program is loaded, not when a fact is lost.
 """
 

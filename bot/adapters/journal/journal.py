@@ -2,10 +2,12 @@
 
 Rules of this file:
 
-- Nothing is folded into the books before the commit; nothing is committed that the books would refuse, because the fold is
+- Nothing is folded into the books before the commit; nothing is committed that the books would refuse, because
+the fold is
   tried on a copy of what it touches first (orders are the only facts that can be refused).
 - A method that raises has committed nothing.
-- The database is called on the loop: a commit takes a fraction of a millisecond, and there is nothing to do meanwhile that
+- The database is called on the loop: a commit takes a fraction of a millisecond, and there is nothing to do
+meanwhile that
   would be safe.
 """
 
@@ -23,7 +25,15 @@ from bot.adapters.journal import codec
 from bot.adapters.journal.tables import SCHEMA_VERSION, metadata
 from bot.domain.books import Books, apply
 from bot.domain.errors import InvariantViolated, JournalError, JournalTooNew
-from bot.domain.events import CancelRequested, Fact, JournalOpened, LookTaken, OrderChanged, OrderIntended, TradeFilled
+from bot.domain.events import (
+    CancelRequested,
+    Fact,
+    JournalOpened,
+    LookTaken,
+    OrderChanged,
+    OrderIntended,
+    TradeFilled,
+)
 from bot.domain.ids import ALPHABET, EPOCH_LENGTH, MARKER, client_order_id, decode_base32
 from bot.domain.orders import OrderDraft, OrderIntent, OrderState, next_state
 
@@ -134,9 +144,7 @@ class SqlJournal:
         """Save the books as they were before this transaction, now and then."""
         sequence = self._books.sequence
         if sequence and sequence // _CHECKPOINT_EVERY != (sequence + added) // _CHECKPOINT_EVERY:
-            self._connection.exec_driver_sql(
-                _UPSERT_CHECKPOINT, (sequence, codec.encode_books(self._books))
-            )
+            self._connection.exec_driver_sql(_UPSERT_CHECKPOINT, (sequence, codec.encode_books(self._books)))
 
     def facts(
         self, *, after: int = 0, client_order_id: str | None = None, kind: str | None = None
@@ -173,7 +181,8 @@ class SqlJournal:
         return journal
 
     def reopened(self, on_point: OnPoint = _silent) -> "SqlJournal":
-        """Return the journal as the next process would find it: an open transaction is lost, the books are read anew."""
+        """Return the journal as the next process would find it: an open transaction is lost, the books are
+        read anew."""
         if self._connection.connection.driver_connection.in_transaction:  # type: ignore[union-attr]  # it is open
             self._connection.exec_driver_sql("ROLLBACK")
         return SqlJournal(self._engine, read_books(self._connection), self._connection, on_point)
@@ -197,7 +206,8 @@ def _order_id_of(fact: Fact) -> str | None:
             return fact.client_order_id
         case TradeFilled():
             return fact.fill.client_order_id
-    return None
+        case _:
+            return None
 
 
 def _cycle_id_of(fact: Fact) -> str | None:
@@ -206,7 +216,8 @@ def _cycle_id_of(fact: Fact) -> str | None:
             return fact.intent.cycle_id
         case LookTaken():
             return fact.cycle_id
-    return None
+        case _:
+            return None
 
 
 def _try_out(books: Books, facts: Sequence[Fact]) -> None:

@@ -61,9 +61,7 @@ def text_of(body: Mapping[str, Any], key: str) -> str | None:
     if value is None:
         return None
     if not isinstance(value, str) or not 0 < len(value) <= _MAX_TEXT or not value.isprintable():
-        raise RequestRefused(
-            400, "bad_value", f"{key} must be a text of 1 to {_MAX_TEXT} printable characters"
-        )
+        raise RequestRefused(400, "bad_value", f"{key} must be a text of 1 to {_MAX_TEXT} printable characters")
     return value.strip()
 
 

@@ -29,9 +29,7 @@ LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 _WILDCARDS = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - compared, not bound
 
 _HOST = re.compile(r"(?:\[(?P<six>[0-9a-fA-F:.]+)\]|(?P<name>[A-Za-z0-9._-]+))(?::\d{1,5})?\Z")
-_TOKEN_NAMES = frozenset(
-    {"token", "access_token", "auth", "authorization", "bearer", "api_key", "apikey", "key"}
-)
+_TOKEN_NAMES = frozenset({"token", "access_token", "auth", "authorization", "bearer", "api_key", "apikey", "key"})
 _LOG_REFUSALS_EVERY_S = 60.0
 
 _HEADERS = {
@@ -135,9 +133,7 @@ class Guard:
         origin = request.headers.get(hdrs.ORIGIN)
         site = request.headers.get("Sec-Fetch-Site", "same-origin")
         if site not in {"same-origin", "none"} or (origin is not None and not _is_same(origin, request)):
-            raise RequestRefused(
-                403, "foreign_origin", "commands are taken from this page or a program, nowhere else"
-            )
+            raise RequestRefused(403, "foreign_origin", "commands are taken from this page or a program, nowhere else")
 
     def _check_token(self, request: web.Request) -> None:
         scheme, _, given = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
@@ -167,10 +163,7 @@ class Guard:
 
 def _is_same(origin: str, request: web.Request) -> bool:
     parts = urlsplit(origin)
-    return (
-        parts.scheme in {"http", "https"}
-        and parts.netloc.lower() == request.headers.get(hdrs.HOST, "").lower()
-    )
+    return parts.scheme in {"http", "https"} and parts.netloc.lower() == request.headers.get(hdrs.HOST, "").lower()
 
 
 def _code_of(refusal: web.HTTPException) -> str:

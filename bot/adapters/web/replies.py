@@ -25,9 +25,7 @@ class RequestRefused(Exception):
 
 def document_reply(document: dict[str, Any], status: int = 200) -> web.Response:
     """Send one JSON document."""
-    return web.Response(
-        text=json.dumps(document, ensure_ascii=False), status=status, content_type="application/json"
-    )
+    return web.Response(text=json.dumps(document, ensure_ascii=False), status=status, content_type="application/json")
 
 
 def error_reply(status: int, code: str, message: str) -> web.Response:

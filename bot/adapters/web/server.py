@@ -57,9 +57,7 @@ class WebServer:
     def build_app(self) -> web.Application:
         """Return the application, for the server and for tests."""
         app = web.Application(middlewares=[self._guard.middleware], client_max_size=MAX_BODY_BYTES)
-        app.router.add_routes(
-            [*self._api.routes(), *Page().routes(), web.get("/metrics", self._serve_metrics)]
-        )
+        app.router.add_routes([*self._api.routes(), *Page().routes(), web.get("/metrics", self._serve_metrics)])
         return app
 
     async def start(self) -> None:
@@ -68,9 +66,7 @@ class WebServer:
         Raises:
             ConfigError: the address cannot be listened on.
         """
-        runner = web.AppRunner(
-            self.build_app(), handle_signals=False, access_log=None, shutdown_timeout=_SHUTDOWN_S
-        )
+        runner = web.AppRunner(self.build_app(), handle_signals=False, access_log=None, shutdown_timeout=_SHUTDOWN_S)
         await runner.setup()
         try:
             await web.TCPSite(runner, self._host, self._port).start()

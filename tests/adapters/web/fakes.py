@@ -115,9 +115,7 @@ def status_document() -> dict[str, Any]:
                 "stress_surplus": "2133.21",
             }
         ],
-        "refusals": [
-            {"asset": "SOL", "rule": "capacity", "reason": "needs 1,240.50 USDT more to hold the targets"}
-        ],
+        "refusals": [{"asset": "SOL", "rule": "capacity", "reason": "needs 1,240.50 USDT more to hold the targets"}],
         "ignored": ["DOGE"],
         "warnings": [],
         "positions": [

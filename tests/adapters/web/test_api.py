@@ -62,9 +62,7 @@ async def test_our_own_clients_are_named(client: Client, control: FakeControl) -
 
 
 async def test_an_empty_body_counts_as_an_empty_object(client: Client) -> None:
-    reply = await client.post(
-        "/api/v1/halt", data=b"", headers={**BEARER, "Content-Type": "application/json"}
-    )
+    reply = await client.post("/api/v1/halt", data=b"", headers={**BEARER, "Content-Type": "application/json"})
     assert reply.status == 200
 
 
@@ -95,9 +93,7 @@ async def test_an_empty_body_counts_as_an_empty_object(client: Client) -> None:
 async def test_a_bad_body_is_one_clear_error(
     client: Client, control: FakeControl, path: str, raw: bytes, status: int, code: str
 ) -> None:
-    reply = await client.post(
-        f"/api/v1/{path}", data=raw, headers={**BEARER, "Content-Type": "application/json"}
-    )
+    reply = await client.post(f"/api/v1/{path}", data=raw, headers={**BEARER, "Content-Type": "application/json"})
     document = await reply.json()
     assert (reply.status, document["code"]) == (status, code)
     assert document["schema"] == "trimtab.error/1"

@@ -24,9 +24,7 @@ def log() -> Iterator[io.StringIO]:
     root = logging.getLogger()
     before = (root.handlers[:], root.level, logging.raiseExceptions, sys.excepthook)
     stream = io.StringIO()
-    configure_logging(
-        "json", "debug", stream, lambda: datetime(2026, 1, 1, tzinfo=UTC), secrets=[API_SECRET, TOKEN]
-    )
+    configure_logging("json", "debug", stream, lambda: datetime(2026, 1, 1, tzinfo=UTC), secrets=[API_SECRET, TOKEN])
     yield stream
     logging.captureWarnings(capture=False)
     root.handlers[:], root.level, logging.raiseExceptions, sys.excepthook = before

@@ -54,9 +54,7 @@ async def test_without_the_token_nothing_is_done(client: Client, control: FakeCo
     assert control.asked == []
 
 
-@pytest.mark.parametrize(
-    "query", ["?token=x", "?TOKEN=x", "?access_token=x", f"?x={TOKEN}", f"?{TOKEN}", "?api_key=x"]
-)
+@pytest.mark.parametrize("query", ["?token=x", "?TOKEN=x", "?access_token=x", f"?x={TOKEN}", f"?{TOKEN}", "?api_key=x"])
 @pytest.mark.parametrize("path", ["/", "/api/v1/status"])
 async def test_a_token_in_the_address_is_refused(client: Client, path: str, query: str) -> None:
     reply = await client.get(path + query, headers=BEARER)
@@ -64,9 +62,7 @@ async def test_a_token_in_the_address_is_refused(client: Client, path: str, quer
     assert TOKEN not in await reply.text()
 
 
-@pytest.mark.parametrize(
-    "host", ["evil.example", "127.0.0.1.evil.example", "", "127.0.0.1@evil", "a b", "[::2]:80"]
-)
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "", "127.0.0.1@evil", "a b", "[::2]:80"])
 @pytest.mark.parametrize("path", ["/", "/api/v1/status", "/static/page.js"])
 async def test_a_foreign_name_is_not_served(client: Client, path: str, host: str) -> None:
     reply = await client.get(path, headers={**BEARER, "Host": host})
@@ -150,9 +146,7 @@ async def test_the_page_is_static_and_holds_no_data(client: Client, control: Fak
     assert control.asked == []
 
 
-@pytest.mark.parametrize(
-    "path", ["/static/", "/static/../server.py", "/static/%2e%2e/server.py", "/static/none.js"]
-)
+@pytest.mark.parametrize("path", ["/static/", "/static/../server.py", "/static/%2e%2e/server.py", "/static/none.js"])
 async def test_nothing_else_is_served(client: Client, path: str) -> None:
     assert (await client.get(path, headers=BEARER)).status == 404
 
@@ -162,9 +156,7 @@ async def test_the_page_has_nothing_inline_and_writes_no_markup() -> None:
     page = (folder / "index.html").read_text()
     assert not re.search(r"<script(?![^>]*\bsrc=)|\son\w+=|style=|javascript:|https?://", page)
     script = (folder / "page.js").read_text()
-    assert not re.search(
-        r"innerHTML|outerHTML|insertAdjacent|document\.write|eval\(|localStorage|cookie", script
-    )
+    assert not re.search(r"innerHTML|outerHTML|insertAdjacent|document\.write|eval\(|localStorage|cookie", script)
 
 
 async def test_an_empty_token_is_never_served_with() -> None:
