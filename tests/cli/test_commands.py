@@ -269,7 +269,7 @@ def test_adopt_works_without_a_daemon(trimtab: Trimtab, bootstrap: Bootstrap) ->
 def test_a_foreseen_failure_is_a_sentence_and_a_code(
     trimtab: Trimtab, bootstrap: Bootstrap, failure: errors.BotError, code: int
 ) -> None:
-    async def run(settings: Any) -> int:
+    def run(settings: Any) -> int:
         raise failure
 
     bootstrap(run=run)
@@ -284,7 +284,7 @@ def test_a_bug_exits_1_without_secrets(trimtab: Trimtab, bootstrap: Bootstrap) -
 
     register_secrets(["canary-4711"])
 
-    async def run(settings: Any) -> int:
+    def run(settings: Any) -> int:
         raise RuntimeError("broken by canary-4711")
 
     bootstrap(run=run)
@@ -296,7 +296,7 @@ def test_a_bug_exits_1_without_secrets(trimtab: Trimtab, bootstrap: Bootstrap) -
 
 @pytest.mark.parametrize("code", [0, 3])
 def test_run_ends_with_the_code_of_the_daemon(trimtab: Trimtab, bootstrap: Bootstrap, code: int) -> None:
-    async def run(settings: Any) -> int:
+    def run(settings: Any) -> int:
         return code
 
     bootstrap(run=run)
