@@ -1,0 +1,204 @@
+"""What must never happen? Watched from outside, on the exchange's truth; shares no rule with engine or decisions.
+
+The checker sees every change at the exchange as it happens, and the journal only through the facts it has committed.
+"""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from bot.domain.books import Books
+from bot.domain.ids import ClientOrderId, Symbol, carries_marker
+from bot.domain.orders import OrderState, OrderType, Side
+from bot.domain.policy import Policy, TradingState
+from bot.exchange.exchange import Exchange
+from bot.exchange.orders import ExchangeOrder
+from bot.exchange.records import Liquidation, MovementKind, Trade
+from bot.ports import Journal
+
+_ZERO = Decimal(0)
+#: Ledger and wallet are kept to eight places; this much may be lost to rounding per trade.
+_ROUNDING = Decimal("0.0000001")
+_LISTED = 50
+
+
+class InvariantChecker:
+    """Looks for broken promises."""
+
+    def __init__(self, exchange: Exchange, journal: Journal, policy: Policy) -> None:
+        self._exchange = exchange
+        self._journal = journal
+        self._policy = policy
+        self.checked = 0
+        self.violated: list[str] = []
+        #: Longest time that a position was without a stop of its size.
+        self.unprotected_seconds_max = 0.0
+        self._unprotected_since: dict[Symbol, datetime] = {}
+        self._seen_ids: dict[ClientOrderId, int] = {}
+        self._contracts: dict[Symbol, Decimal] = {}
+        self._opening = _wallet_total(exchange)
+        watch = policy.watch
+        #: A stop must be back by then, or an alert must be out: the deadline, and one round of the loop that acts.
+        self._grace = policy.stops.deadline + 2 * watch.protection
+        exchange.floor.observers.append(self._see)
+
+    def follow(self, journal: Journal) -> None:
+        """Go on with the journal of a bot that was started again."""
+        self._journal = journal
+
+    def _expect(self, holds: bool, sentence: str, at: datetime) -> None:
+        self.checked += 1
+        if not holds and len(self.violated) < _LISTED:
+            self.violated.append(f"{at.isoformat()} {sentence}")
+
+    def _see(self, at: datetime, kind: str, record: Any) -> None:
+        if isinstance(record, ExchangeOrder):
+            self._see_order(at, record)
+        elif isinstance(record, Trade):
+            self._see_trade(at, record)
+        elif isinstance(record, Liquidation):
+            self._expect(False, f"liquidated: {record.currency} wallet, balance {record.margin_balance}", at)
+        self._time_protection(at)
+
+    def _see_order(self, at: datetime, order: ExchangeOrder) -> None:
+        mark = order.client_order_id
+        if mark is None or not carries_marker(mark):
+            return
+        first = self._seen_ids.setdefault(mark, order.id)
+        if first != order.id:
+            self._expect(False, f"two orders for one intent: {mark}", at)
+        elif order.created_at == at and order.filled == 0:
+            self._see_new_order(at, order, self._journal.books)
+
+    def _see_new_order(self, at: datetime, order: ExchangeOrder, books: Books) -> None:
+        mark = ClientOrderId(order.client_order_id or "")
+        intended = books.orders.get(mark)
+        self._expect(intended is not None, f"order {mark} has no intent in the journal", at)
+        if intended is None:
+            return
+        intent = intended.intent
+        self._expect(
+            (intent.symbol, intent.side, intent.contracts, intent.reduce_only)
+            == (order.symbol, order.side, order.contracts, order.reduce_only),
+            f"order {mark} is not what was intended",
+            at,
+        )
+        if not order.reduce_only:
+            self._expect(
+                books.trading_state is TradingState.NORMAL,
+                f"exposure was increased while {books.trading_state}: {mark}",
+                at,
+            )
+            twins = [
+                one
+                for one in books.orders.values()
+                if one.intent.symbol == order.symbol
+                and one.intent.client_order_id != mark
+                and not one.intent.reduce_only
+                and one.state in (OrderState.INTENDED, OrderState.UNKNOWN)
+                and one.intent.intended_at < intent.intended_at
+            ]
+            self._expect(not twins, f"{mark} increases while the outcome of another order is unknown", at)
+
+    def _see_trade(self, at: datetime, trade: Trade) -> None:
+        before = self._contracts.get(trade.symbol, _ZERO)
+        after = before + trade.contracts * trade.side.sign
+        self._contracts[trade.symbol] = after
+        held = self._exchange.floor.accounts.contracts_of(trade.symbol)
+        self._expect(held == after, f"{trade.symbol}: position {held} is not the sum of its trades {after}", at)
+        order = None if trade.order_id is None else self._exchange.floor.orders[trade.order_id]
+        if order is not None and order.reduce_only:
+            shrinks = abs(after) < abs(before) and before * after >= 0
+            self._expect(shrinks, f"a reduce-only order took {trade.symbol} from {before} to {after}", at)
+
+    def _time_protection(self, at: datetime) -> None:
+        floor = self._exchange.floor
+        for symbol in list(self._unprotected_since):
+            if symbol not in floor.accounts.positions:
+                self._end_unprotected(symbol, at)
+        for symbol in floor.accounts.positions:
+            if self._is_protected(symbol):
+                self._end_unprotected(symbol, at)
+            else:
+                self._unprotected_since.setdefault(symbol, at)
+
+    def _is_protected(self, symbol: Symbol) -> bool:
+        floor = self._exchange.floor
+        held = floor.accounts.contracts_of(symbol)
+        closing = Side.SELL if held > 0 else Side.BUY
+        return any(
+            order.symbol == symbol
+            and order.type is OrderType.STOP_MARKET
+            and order.side is closing
+            and order.reduce_only
+            and order.remaining == abs(held)
+            for order in floor.open_orders.values()
+        )
+
+    def _end_unprotected(self, symbol: Symbol, at: datetime) -> None:
+        since = self._unprotected_since.pop(symbol, None)
+        if since is None:
+            return
+        lasted = at - since
+        self.unprotected_seconds_max = max(self.unprotected_seconds_max, lasted.total_seconds())
+        was_told = (symbol in {leg[1] for leg in self._journal.books.unprotected}) or lasted <= self._grace
+        self._expect(was_told, f"{symbol} was without its stop for {lasted} and nobody was told", at)
+
+    def check_at_rest(self, now: datetime) -> None:
+        """Check what must hold whenever nothing is going on."""
+        self._time_protection(now)
+        floor, books = self._exchange.floor, self._journal.books
+        for symbol, since in self._unprotected_since.items():
+            lasted = now - since
+            self.unprotected_seconds_max = max(self.unprotected_seconds_max, lasted.total_seconds())
+            self._expect(lasted <= self._grace, f"{symbol} has been without its stop for {lasted}", now)
+        for order in floor.open_orders.values():
+            is_stop = order.type is OrderType.STOP_MARKET
+            self._expect(is_stop, f"order {order.client_order_id} works although nothing goes on", now)
+            self._expect(
+                not is_stop or order.symbol in floor.accounts.positions,
+                f"stop {order.client_order_id} protects no position",
+                now,
+            )
+        self._check_ledger(now, books)
+
+    def _check_ledger(self, now: datetime, books: Books) -> None:
+        floor = self._exchange.floor
+        for symbol in floor.contracts:
+            booked = sum((led.contracts for (_, name), led in books.ledgers.items() if name == symbol), _ZERO)
+            held = floor.accounts.contracts_of(symbol)
+            self._expect(booked == held, f"{symbol}: the ledger has {booked}, the venue {held}", now)
+        moved = _wallet_total(self._exchange) - self._opening - _owner_moves(self._exchange)
+        explained = _ZERO
+        for (_, symbol), ledger in books.ledgers.items():
+            contract = floor.contracts[Symbol(symbol)]
+            if contract.is_linear:
+                cost = floor.accounts.positions[symbol].cost if symbol in floor.accounts.positions else _ZERO
+                explained += ledger.cash_contract_value * contract.size + cost
+                explained += ledger.funding - ledger.fees_paid.get(contract.settle, _ZERO)
+        lost = sum((m.amount for m in floor.accounts.movements if m.kind in _NOT_OURS), _ZERO)
+        apart = abs(moved - explained - lost)
+        allowed = _ROUNDING * (1 + len(floor.trades) + len(floor.funding))
+        self._expect(apart <= allowed, f"ledger and wallets are {apart} apart", now)
+
+
+#: What a wallet loses or gains that no trade of ours explains.
+_NOT_OURS = (MovementKind.LIQUIDATION_FEE, MovementKind.INSURANCE)
+
+
+def _wallet_total(exchange: Exchange) -> Decimal:
+    return sum((held for (_, currency), held in exchange.floor.accounts.wallets.items() if currency == "USDT"), _ZERO)
+
+
+def _owner_moves(exchange: Exchange) -> Decimal:
+    """Return what the owner has paid in and out since the beginning; the first deposits are the opening."""
+    return sum(
+        (
+            movement.amount
+            for movement in exchange.floor.accounts.movements
+            if movement.kind in (MovementKind.DEPOSIT, MovementKind.WITHDRAWAL)
+            and movement.currency == "USDT"
+            and movement.at > exchange.floor.accounts.movements[0].at
+        ),
+        _ZERO,
+    )
