@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from bot.domain.books import Books
-from bot.domain.ids import ClientOrderId, Symbol, carries_marker
+from bot.domain.ids import ClientOrderId, Symbol, VenueId, carries_marker
 from bot.domain.orders import OrderState, OrderType, Side
 from bot.domain.policy import Policy, TradingState
 from bot.exchange.exchange import Exchange
@@ -20,6 +20,7 @@ _ZERO = Decimal(0)
 #: Ledger and wallet are kept to eight places; this much may be lost to rounding per trade.
 _ROUNDING = Decimal("0.0000001")
 _LISTED = 50
+_VENUE = VenueId("paper")
 
 
 class InvariantChecker:
@@ -51,7 +52,7 @@ class InvariantChecker:
         if not holds and len(self.violated) < _LISTED:
             self.violated.append(f"{at.isoformat()} {sentence}")
 
-    def _see(self, at: datetime, kind: str, record: Any) -> None:
+    def _see(self, at: datetime, _kind: str, record: Any) -> None:
         if isinstance(record, ExchangeOrder):
             self._see_order(at, record)
         elif isinstance(record, Trade):
@@ -176,6 +177,11 @@ class InvariantChecker:
                 cost = floor.accounts.positions[symbol].cost if symbol in floor.accounts.positions else _ZERO
                 explained += ledger.cash_contract_value * contract.size + cost
                 explained += ledger.funding - ledger.fees_paid.get(contract.settle, _ZERO)
+        for payment in floor.funding:
+            # What was settled after the last reading is not booked yet, and need not be.
+            until = books.funding_until.get(_VENUE)
+            if floor.contracts[payment.symbol].is_linear and (until is None or payment.at > until):
+                explained += payment.amount
         lost = sum((m.amount for m in floor.accounts.movements if m.kind in _NOT_OURS), _ZERO)
         apart = abs(moved - explained - lost)
         allowed = _ROUNDING * (1 + len(floor.trades) + len(floor.funding))

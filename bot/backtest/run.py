@@ -3,7 +3,7 @@
 import sys
 import time
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from statistics import median
@@ -31,6 +31,8 @@ from bot.settings.policies import policy_of
 SCHEMA = "trimtab.backtest/1"
 #: Ids of a backtest are the same every time.
 _EPOCH_TAIL = "BAC"
+#: Nothing is begun at the very end, where nothing could follow.
+_SHORT_OF_THE_END = timedelta(seconds=1)
 
 
 def run_backtest(settings: Settings, *, data: Path, start: datetime, end: datetime, out: Path | None) -> dict[str, Any]:
@@ -74,7 +76,7 @@ def _simulate(
     end_us = exchange.floor.market.end_us
     until = end if end_us is None else min(end, from_us(end_us))
     began = time.process_time()
-    simulate(policy, exchange, journal, until=until, observers=[recorder.see])
+    simulate(policy, exchange, journal, until=until - _SHORT_OF_THE_END, observers=[recorder.see])
     seconds = time.process_time() - began
     checker.check_at_rest(exchange.now)
     document = {

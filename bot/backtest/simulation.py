@@ -52,5 +52,5 @@ async def _run(
     await bot.supervisor.start()
     loop.call_later((until - clock.now()).total_seconds(), bot.supervisor.stop)
     await bot.supervisor.run()
-    await bot.supervisor.close("the simulation has ended")
+    await bot.supervisor.wind_up("the simulation has ended")
     return bot

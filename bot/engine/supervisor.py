@@ -118,14 +118,18 @@ class Supervisor:
         finally:
             self._schedule.stop()
 
-    async def close(self, reason: str) -> None:
-        """Cancel working hedge orders, leave the stops, and close venues and journal."""
+    async def wind_up(self, reason: str) -> None:
+        """Cancel working hedge orders, leave the stops, and say so in the journal."""
         try:
             async with asyncio.timeout(_STOP_SECONDS):
                 await self.cancel_hedge_orders(reason)
                 await self._desk.journal.record(BotStopped(at=self._desk.clock.now(), reason=reason))
         except (TimeoutError, JournalError) as failure:
             log.warning("The end was not orderly", code="stop_unclean", reason=str(failure))
+
+    async def close(self, reason: str) -> None:
+        """Wind up, and close venues and journal."""
+        await self.wind_up(reason)
         for venue in self._desk.venues.values():
             await venue.stop()
         await self._desk.journal.close()
