@@ -145,7 +145,8 @@ def _plain(value: Any) -> Any:
             return [_plain(inner) for inner in value]
         case None | str() | int() | float():
             return value
-    return repr(value)
+        case _:
+        return repr(value)
 
 
 def _key(key: Any) -> str:

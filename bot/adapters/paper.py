@@ -33,6 +33,8 @@ class PaperVenue:
     def __init__(self, exchange: Exchange, clock: Clock) -> None:
         self._exchange = exchange
         self._clock = clock
+        #: The account as of one moment and one state of the exchange: asked for twice, it is put together once.
+        self._account: tuple[int, int, AccountState] | None = None
 
     @property
     def id(self) -> VenueId:
@@ -94,6 +96,13 @@ class PaperVenue:
     async def fetch_account(self) -> AccountState:
         """Return balances, positions, margin and open orders."""
         self._reach("fetch_account")
+        floor = self._exchange.floor
+        kept = self._account
+        if kept is None or kept[:2] != (floor.version, floor.now_us):
+            kept = self._account = (floor.version, floor.now_us, self._put_together())
+        return kept[2]
+
+    def _put_together(self) -> AccountState:
         floor = self._exchange.floor
         margins = self._exchange.margins()
         unrealised = {(one.wallet, one.currency): one.unrealised for one in margins}

@@ -47,7 +47,8 @@ def exit_code_of(failure: errors.BotError) -> ExitCode:
             return ExitCode.UNREACHABLE
         case errors.InvariantViolated():
             return ExitCode.BROKEN
-    return ExitCode.REFUSED
+        case _:
+            return ExitCode.REFUSED
 
 
 def _code_of_refusal(refusal: DaemonRefused) -> ExitCode:

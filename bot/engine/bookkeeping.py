@@ -4,7 +4,9 @@ A trade of a stop order is a stop-out: the exposure that the leg hedged is open 
 the very commit that books the trade. A crash cannot come between the two.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 import structlog
 
@@ -17,6 +19,8 @@ from bot.engine.reference import Reference
 
 log = structlog.get_logger()
 
+Known = TypeVar("Known", bound=Fact)
+
 #: Venues stamp trades and list them in slightly different orders: read this much twice.
 _OVERLAP = timedelta(minutes=1)
 _FORCED = (Purpose.LIQUIDATION, Purpose.SETTLEMENT, Purpose.DELEVERAGE)
@@ -28,17 +32,22 @@ class Bookkeeping:
     def __init__(self, desk: Desk, reference: Reference) -> None:
         self._desk = desk
         self._reference = reference
+        #: Keys of what the last reading gave, which the next one gives again: spares the journal the question.
+        self._read_before: dict[tuple[str, VenueId], frozenset[str | None]] = {}
 
     async def book_trades(self, venue_id: VenueId) -> tuple[Fill, ...]:
         """Book every trade that is not booked yet and return the new ones, oldest first."""
         desk = self._desk
         since = self._since(desk.journal.books.fills_until.get(venue_id))
         fills = await desk.read(desk.venues[venue_id].fetch_fills(since))
-        facts: list[Fact] = []
-        for fill in fills:
-            if fill.symbol not in desk.policy.foreign_symbols:
-                facts.extend(self._facts_of(fill))
+        now = desk.clock.now()
+        booked_now = [
+            TradeFilled(at=now, fill=fill) for fill in fills if fill.symbol not in desk.policy.foreign_symbols
+        ]
+        fresh = self._fresh("fills", venue_id, booked_now)
+        facts = [fact for trade in fresh for fact in self._facts_of(trade)]
         new = await desk.journal.record(*facts) if facts else ()
+        self._remember("fills", venue_id, booked_now)
         booked = tuple(fact.fill for fact in new if isinstance(fact, TradeFilled))
         for fill in booked:
             self._tell(fill)
@@ -50,16 +59,25 @@ class Bookkeeping:
         since = self._since(desk.journal.books.funding_until.get(venue_id))
         payments = await desk.read(desk.venues[venue_id].fetch_funding(since))
         ours = [payment for payment in payments if payment.symbol not in desk.policy.foreign_symbols]
-        for fact in await desk.journal.record(*ours) if ours else ():
+        fresh = self._fresh("funding", venue_id, ours)
+        for fact in await desk.journal.record(*fresh) if fresh else ():
             log.debug("Funding was settled", code="funding_settled", fact=fact)
+        self._remember("funding", venue_id, ours)
+
+    def _fresh(self, what: str, venue_id: VenueId, facts: Sequence[Known]) -> list[Known]:
+        before = self._read_before.get((what, venue_id), frozenset())
+        return [fact for fact in facts if fact.dedup_key not in before]
+
+    def _remember(self, what: str, venue_id: VenueId, facts: Sequence[Fact]) -> None:
+        """Note what was read, once it is safely booked."""
+        self._read_before[what, venue_id] = frozenset(fact.dedup_key for fact in facts)
 
     def _since(self, until: datetime | None) -> datetime:
         opened_at = self._desk.journal.books.opened_at or self._desk.clock.now()
         return max(opened_at, until - _OVERLAP) if until else opened_at
 
-    def _facts_of(self, fill: Fill) -> list[Fact]:
-        now = self._desk.clock.now()
-        booked = TradeFilled(at=now, fill=fill)
+    def _facts_of(self, booked: TradeFilled) -> list[Fact]:
+        fill, now = booked.fill, booked.at
         order = self._order_of(fill)
         is_stop = order is not None and order.intent.purpose is Purpose.STOP
         if not is_stop and fill.forced not in _FORCED:

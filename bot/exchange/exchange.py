@@ -143,6 +143,7 @@ class Exchange:
             raise TypeError("only a static market can be told a price")
         market.set_price(asset, self.floor.now_us, price)
         self.floor.feed.begin(self.floor.now_us, {})
+        self.floor.version += 1
         for order in due_orders(self.floor, self._matching):
             self._meet(order)
         liquidate_where_due(self.floor, self._matching)

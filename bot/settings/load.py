@@ -48,8 +48,7 @@ def variables(model: type[BaseModel] = Settings, prefix: str = PREFIX) -> Iterat
     for name, field in model.model_fields.items():
         inner = field.annotation
         # A block has a model of its own and no reader; a value that happens to be a model has one.
-        is_block = isinstance(inner, type) and issubclass(inner, BaseModel) and not field.metadata
-        if is_block:
+        if isinstance(inner, type) and issubclass(inner, BaseModel) and not field.metadata:
             yield from variables(inner, f"{prefix}{name.upper()}__")
         else:
             yield f"{prefix}{name.upper()}", field

@@ -34,7 +34,13 @@ def _signed(row: dict[str, str]) -> Fraction:
     return Fraction(row["amount_base"]) * (1 if row["side"] == "buy" else -1)
 
 
-@pytest.fixture(scope="module", params=[("2020-03-01", "2020-04-01", "BTC=60%,ETH=40%", "6000"), ("2021-01-01", "2021-06-01", "BTC=50%,ETH=30%,SOL=20%", "3000")])
+@pytest.fixture(
+    scope="module",
+    params=[
+        ("2020-03-01", "2020-04-01", "BTC=60%,ETH=40%", "6000"),
+        ("2021-01-01", "2021-06-01", "BTC=50%,ETH=30%,SOL=20%", "3000"),
+    ],
+)
 def result(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], Path]:
     """A backtest's document and the folder with its files."""
     begin, end, targets, collateral = request.param
