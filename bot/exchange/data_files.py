@@ -114,9 +114,7 @@ def read_rates(path: Path, from_us: int, to_us: int) -> Rates:
     for place, at_us, cells in _rows(path, _FUNDING_COLUMNS, MINUTE_US):
         rate = _number(path, place, "funding_rate", cells[0])
         if abs(rate) >= _ABSURD_RATE:
-            raise DataError(
-                f"{path.name} row {place}: a funding rate of {rate} per settlement is no fraction; write 0.0001 for 1 bp"
-            )
+            raise DataError(f"{path.name} row {place}: a funding rate of {rate} is no fraction; write 0.0001 for 1 bp")
         if at_us >= from_us:
             rates.append((at_us, rate))
         if at_us > to_us:
