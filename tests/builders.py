@@ -10,7 +10,14 @@ from bot.domain.ids import Asset, Currency, Symbol, VenueId
 from bot.domain.instruments import ContractKind, Instrument, MarginTier
 from bot.domain.market import CurrencyRate, FundingRate, PriceHistory, Quote
 from bot.domain.policy import BandPolicy, Destination, Policy
-from bot.domain.portfolio import AccountState, ExternalHolding, FuturesPosition, MarginAccount, WalletBalance, WalletKind
+from bot.domain.portfolio import (
+    AccountState,
+    ExternalHolding,
+    FuturesPosition,
+    MarginAccount,
+    WalletBalance,
+    WalletKind,
+)
 from bot.domain.snapshot import Snapshot
 
 NOW = datetime(2024, 6, 3, 12, tzinfo=UTC)
@@ -150,11 +157,13 @@ def make_snapshot(
     external: Iterable[ExternalHolding] = (),
     histories: Iterable[PriceHistory] = (),
     rates: Mapping[str, str] | None = None,
-    funding: Iterable[FundingRate] = (),
+    funding: Iterable[FundingRate] | None = None,
     at: datetime = NOW,
 ) -> Snapshot:
-    """Return a snapshot of one venue."""
+    """Return a snapshot of one venue; funding is zero unless told otherwise."""
     pairs = list(quotes.items() if isinstance(quotes, Mapping) else quotes)
+    if funding is None:
+        funding = [make_funding(one) for one, _ in pairs]
     instruments: dict[Leg, Instrument] = {(one.venue, one.symbol): one for one, _ in pairs}
     return Snapshot(
         at=at,
@@ -169,6 +178,18 @@ def make_snapshot(
         histories={history.asset: history for history in histories},
         external_holdings=tuple(external),
         books=books or Books(),
+    )
+
+
+def make_funding(instrument: Instrument, rate: str = "0", hours: int = 8) -> FundingRate:
+    """Return the forecast of a perpetual's next funding."""
+    return FundingRate(
+        venue=instrument.venue,
+        symbol=instrument.symbol,
+        rate=Decimal(rate),
+        interval=timedelta(hours=hours),
+        next_at=NOW + timedelta(hours=hours),
+        as_of=NOW,
     )
 
 

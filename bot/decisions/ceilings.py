@@ -1,15 +1,17 @@
 """Which ceilings has protection left, and which have run out?"""
 
+from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 
 from bot.domain.books import Books, Ceiling
-from bot.domain.events import CeilingReleased
+from bot.domain.events import CeilingReleased, CeilingSet
 from bot.domain.ids import Asset
+from bot.domain.units import ZERO
 
 
 def is_released(ceiling: Ceiling, now: datetime) -> bool:
-    """Return True from the moment of release on."""
+    """Return True from the moment of release on; one without a time is released by another condition."""
     return ceiling.release_at is not None and now >= ceiling.release_at
 
 
@@ -22,12 +24,28 @@ def released_ceilings(books: Books, now: datetime) -> tuple[CeilingReleased, ...
     )
 
 
-def lowest_ceiling(asset: Asset, books: Books, now: datetime) -> Ceiling | None:
-    """Return the ceiling in force that bounds |delta| of an asset most; None when none does."""
-    in_force = [one for one in books.ceilings.values() if one.asset == asset and not is_released(one, now)]
-    return min(in_force, key=lambda one: one.max_delta_base, default=None)
+def ceilings_in_force(books: Books, pending: Iterable[CeilingSet], now: datetime) -> dict[Asset, Ceiling]:
+    """Return the lowest ceiling of each asset that has one, with those that protection is about to set."""
+    lowest: dict[Asset, Ceiling] = {}
+    standing = [one for one in books.ceilings.values() if not is_released(one, now)]
+    for ceiling in (*standing, *(_as_ceiling(fact) for fact in pending)):
+        known = lowest.get(ceiling.asset)
+        if known is None or ceiling.max_delta_base < known.max_delta_base:
+            lowest[ceiling.asset] = ceiling
+    return lowest
+
+
+def _as_ceiling(fact: CeilingSet) -> Ceiling:
+    return Ceiling(
+        asset=fact.asset,
+        cause=fact.cause,
+        max_delta_base=fact.max_delta_base,
+        set_at=fact.at,
+        release_at=fact.release_at,
+        why=fact.why,
+    )
 
 
 def room_below(ceiling: Ceiling, delta_base: Decimal, *, direction: int) -> Decimal:
-    """Return how many coins |delta| may still grow by in ``direction`` (+1 buy, −1 sell) below a ceiling."""
-    return max(Decimal(0), ceiling.max_delta_base - delta_base * direction)
+    """Return how many coins delta may still move in ``direction`` (+1 buy, −1 sell) and stay below a ceiling."""
+    return max(ZERO, ceiling.max_delta_base - delta_base * direction)

@@ -1,32 +1,22 @@
 """What should be done now? ``decide`` composes every other question; nothing else does."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 
-from bot.decisions.ceilings import lowest_ceiling, released_ceilings
+from bot.decisions.ceilings import ceilings_in_force, released_ceilings
 from bot.decisions.drift import measure_drift
 from bot.decisions.exposure import Exposures, measure_exposure
-from bot.decisions.flows import judge_flows, judge_wallets
-from bot.decisions.lines import asset_line, changed_corrections, resized, unhedgeable
-from bot.decisions.margin import (
-    Changes,
-    Wallet,
-    WalletKey,
-    capacity_frac,
-    leverage,
-    shortfall,
-    stress_surplus,
-    wallets_of,
-)
-from bot.decisions.plan import lots_quote, needs_quote, plan_legs, wanted_gaps
+from bot.decisions.flows import judge_flows, judge_wallets, pending_flows
+from bot.decisions.instrument_choice import choose_instruments
+from bot.decisions.lines import approved_legs, asset_lines, changed_corrections, decision_warnings, untraded
+from bot.decisions.margin import WalletLoad, load_wallets, margin_line
+from bot.decisions.plan import lots_quote, needs_quote, plan_legs, smallest_orders_quote, wanted_gaps
 from bot.decisions.risk import GateInputs, judge_legs
-from bot.decisions.stops import StopPlan, want_stops
-from bot.decisions.volatility import daily_sigma
-from bot.domain.books import Ceiling
-from bot.domain.events import FlowSuspected, HoldingsAccepted
+from bot.decisions.stops import StopPlan, protect_accounts
+from bot.domain.events import Fact
 from bot.domain.ids import Asset
-from bot.domain.plan import Decision, HedgeLeg, MarginLine
+from bot.domain.plan import Decision, HedgeLeg
 from bot.domain.policy import Policy
 from bot.domain.snapshot import Snapshot
 from bot.domain.units import ONE, ZERO
@@ -40,164 +30,69 @@ def decide(snapshot: Snapshot, policy: Policy, now: datetime) -> Decision:
     """
     books = snapshot.books
     exposures = measure_exposure(snapshot, policy)
-    prices = {asset: one.index_price for asset, one in exposures.by_asset.items()}
     value = exposures.valuation.portfolio_value_quote
-    flows = judge_flows(snapshot, policy, index_prices=prices, value_quote=value)
+    flows = judge_flows(snapshot, policy, index_prices=exposures.index_prices, value_quote=value)
     anchors, questions = judge_wallets(snapshot, policy)
-    protection = _protection(snapshot, policy, prices, now)
+    protection = protect_accounts(snapshot, policy, exposures.index_prices, now)
 
-    lots = lots_quote(snapshot, policy)
+    chosen = choose_instruments(snapshot, policy)
+    lots = lots_quote(chosen, snapshot)
     drifts = measure_drift(exposures, policy, corrections=books.corrections, lots_quote=lots)
     needs = needs_quote(drifts, wanted_gaps(drifts, policy.bands), value)
-    wished = plan_legs(needs, exposures, snapshot, policy)
+    corrections = changed_corrections(drifts, needs, smallest_orders_quote(chosen, snapshot), books, now)
 
-    before, after = _wallets(snapshot, wished)
-    inputs = GateInputs(
-        snapshot=snapshot,
-        policy=policy,
-        exposures=exposures,
-        state=books.trading_state,
-        ceilings=_ceilings(snapshot, policy, protection, now),
-        flows=_pending_flows(snapshot, flows),
-        capacities=_capacities(snapshot, policy, before, wished),
-        wallets=before,
-        now=now,
-    )
+    free = {asset: need for asset, need in needs.items() if asset not in protection.shrinking}
+    wished = plan_legs(free, exposures, snapshot, policy, chosen)
+    inputs = _gate_inputs(snapshot, policy, exposures, protection, flows, wished, now)
     judged = judge_legs(wished, inputs)
-    legs = tuple(resized(leg, verdict.approved_contracts) for leg, verdict in judged if verdict.approved_contracts)
+    legs = approved_legs(judged)
     refusals = tuple(refusal for _, verdict in judged for refusal in verdict.refusals)
-    refusals += unhedgeable(needs, lots, drifts)
+    refusals += untraded(drifts, needs, wished, protection.shrinking)
     return Decision(
         at=now,
-        trading_state=books.trading_state,
+        trading_state=inputs.state,
         valuation=exposures.valuation,
-        lines=tuple(asset_line(drift, exposures, needs[drift.asset], wished, legs, refusals) for drift in drifts),
+        lines=asset_lines(drifts, exposures, needs, legs, refusals, policy),
         reductions=protection.reductions,
         legs=legs,
         stops=protection.stops,
         refusals=refusals,
-        margins=_margin_lines(before, after, snapshot, policy),
-        capacity_short_quote=_capacity_short(after, exposures, snapshot, policy),
-        facts=(
-            *flows,
-            *anchors,
-            *released_ceilings(books, now),
-            *changed_corrections(drifts, needs, lots, books, now),
-        ),
+        margins=tuple(margin_line(load) for load in inputs.loads.values()),
+        capacity_short_quote=_capacity_short(inputs.loads.values(), exposures),
+        facts=(*flows, *anchors, *released_ceilings(books, now), *corrections),
         questions=questions,
-        warnings=exposures.warnings,
+        warnings=decision_warnings(exposures, protection.warnings, snapshot, policy, now),
     )
 
 
-def _protection(snapshot: Snapshot, policy: Policy, prices: Mapping[Asset, Decimal], now: datetime) -> StopPlan:
-    sigmas = {asset: daily_sigma(history, now) for asset, history in snapshot.histories.items()}
-    plans = [
-        want_stops(
-            account,
-            instruments=snapshot.instruments,
-            quotes=snapshot.quotes,
-            daily_sigmas=sigmas,
-            anchors=prices,
-            policy=policy,
-            now=now,
-        )
-        for account in snapshot.accounts.values()
-        if account.positions
-    ]
-    return StopPlan(
-        stops=tuple(stop for plan in plans for stop in plan.stops),
-        reductions=tuple(reduction for plan in plans for reduction in plan.reductions),
+def _gate_inputs(
+    snapshot: Snapshot,
+    policy: Policy,
+    exposures: Exposures,
+    protection: StopPlan,
+    flows: tuple[Fact, ...],
+    wished: tuple[HedgeLeg, ...],
+    now: datetime,
+) -> GateInputs:
+    return GateInputs(
+        snapshot=snapshot,
+        policy=policy,
+        exposures=exposures,
+        state=snapshot.books.trading_state,
+        ceilings=ceilings_in_force(snapshot.books, [one.ceiling for one in protection.reductions], now),
+        flows=pending_flows(snapshot, flows),
+        loads=load_wallets(snapshot, wished, policy.limits),
+        now=now,
     )
 
 
-def _ceilings(snapshot: Snapshot, policy: Policy, protection: StopPlan, now: datetime) -> dict[Asset, Ceiling]:
-    """Return the lowest ceiling per asset, with those that protection is about to set."""
-    found = {asset: lowest_ceiling(asset, snapshot.books, now) for asset in policy.assets}
-    ceilings = {asset: one for asset, one in found.items() if one is not None}
-    for reduction in protection.reductions:
-        fact = reduction.ceiling
-        ceilings[fact.asset] = Ceiling(
-            asset=fact.asset,
-            cause=fact.cause,
-            max_delta_base=fact.max_delta_base,
-            set_at=now,
-            release_at=fact.release_at,
-            why=fact.why,
-        )
-    return ceilings
-
-
-def _pending_flows(snapshot: Snapshot, flows: tuple[object, ...]) -> frozenset[Asset]:
-    pending = set(snapshot.books.flows)
-    for fact in flows:
-        if isinstance(fact, FlowSuspected):
-            pending.add(fact.asset)
-        elif isinstance(fact, HoldingsAccepted):
-            pending -= set(fact.holdings_base)
-    return frozenset(pending)
-
-
-def _wallets(snapshot: Snapshot, legs: tuple[HedgeLeg, ...]) -> tuple[dict[WalletKey, Wallet], dict[WalletKey, Wallet]]:
-    """Return the wallets with reductions done, and with the whole plan done."""
-    reducing = _changes(snapshot, tuple(leg for leg in legs if leg.reduce_only))
-    every = _changes(snapshot, legs)
-    wallets = [
-        wallet
-        for account in snapshot.accounts.values()
-        for wallet in wallets_of(account, snapshot.instruments, snapshot.quotes)
-    ]
-    before = {wallet.key: wallet.with_changes(reducing) for wallet in wallets}
-    after = {wallet.key: wallet.with_changes(every) for wallet in wallets}
-    return before, after
-
-
-def _changes(snapshot: Snapshot, legs: tuple[HedgeLeg, ...]) -> Changes:
-    changes: Changes = {}
-    for leg in legs:
-        key = (leg.instrument.venue, leg.instrument.symbol)
-        earlier = changes[key][1] if key in changes else ZERO
-        signed = earlier + leg.contracts * leg.side.sign
-        changes[key] = (leg.instrument, signed, snapshot.quotes[key].mark_price)
-    return changes
-
-
-def _capacities(
-    snapshot: Snapshot, policy: Policy, before: Mapping[WalletKey, Wallet], legs: tuple[HedgeLeg, ...]
-) -> dict[WalletKey, Decimal]:
-    increases = _changes(snapshot, tuple(leg for leg in legs if not leg.reduce_only))
-    return {
-        key: capacity_frac(wallet, increases, snapshot.histories, policy.limits) if increases else ONE
-        for key, wallet in before.items()
-    }
-
-
-def _margin_lines(
-    before: Mapping[WalletKey, Wallet], after: Mapping[WalletKey, Wallet], snapshot: Snapshot, policy: Policy
-) -> tuple[MarginLine, ...]:
-    return tuple(
-        MarginLine(
-            venue=wallet.venue,
-            wallet=wallet.kind,
-            currency=wallet.currency,
-            margin_balance=wallet.margin_balance,
-            maintenance_margin=wallet.maintenance_margin,
-            usage_frac=wallet.maintenance_margin / wallet.margin_balance if wallet.margin_balance > 0 else None,
-            leverage_after=leverage(after[key]),
-            stress_surplus=stress_surplus(after[key], snapshot.histories, policy.limits),
-        )
-        for key, wallet in before.items()
-    )
-
-
-def _capacity_short(
-    after: Mapping[WalletKey, Wallet], exposures: Exposures, snapshot: Snapshot, policy: Policy
-) -> Decimal:
-    """Return the cash that is missing, in USD, to carry every wallet with the whole plan done."""
+def _capacity_short(loads: Iterable[WalletLoad], exposures: Exposures) -> Decimal:
+    """Return the cash in USD that is missing to carry the whole plan, in the wallets that hold the targeted assets."""
     short = ZERO
-    for wallet in after.values():
-        missing = shortfall(wallet, snapshot.histories, policy.limits)
-        if missing > 0:
-            rate = exposures.usd_rates.get(wallet.currency)
-            coin = exposures.by_asset.get(Asset(wallet.currency))
-            short += missing * (rate if rate is not None else coin.index_price if coin is not None else ZERO)
+    for load in loads:
+        is_ours = any(one.instrument.asset in exposures.by_asset for one in load.after.holdings)
+        if is_ours and load.shortfall > 0:
+            coin = exposures.by_asset.get(Asset(load.after.currency))
+            rate = exposures.usd_rates.get(load.after.currency, ONE)
+            short += load.shortfall * (coin.index_price if coin is not None else rate)
     return short

@@ -24,6 +24,10 @@ class Drift:
     destination_gap: Decimal
     #: True while an earlier correction is on its way.
     is_correcting: bool
+    #: False where no contract can carry a trade: the gap stays what it is.
+    is_hedgeable: bool
+    #: Net exposure in USD, from which a need is counted without dividing.
+    exposure_quote: Decimal
 
     @property
     def gap(self) -> Decimal:
@@ -39,7 +43,12 @@ class Drift:
     def wanted_gap(self) -> Decimal:
         """The gap that the asset should have after this look: its destination, or the one it has."""
         is_due = self.is_outside_band or self.is_correcting
-        return self.destination_gap if is_due and abs(self.gap) > abs(self.destination_gap) else self.gap
+        return self.gap if not is_due or self.has_arrived else self.destination_gap
+
+    @property
+    def has_arrived(self) -> bool:
+        """True at the destination or nearer to the target."""
+        return abs(self.gap) <= abs(self.destination_gap)
 
 
 def band_of(target_weight: Decimal, bands: BandPolicy) -> Decimal:
@@ -59,8 +68,9 @@ def measure_drift(
 ) -> tuple[Drift, ...]:
     """Measure every asset.
 
-    ``corrections`` holds the gap at which each open correction began, ``lots_quote`` the worth of the smallest step that can be
-    traded in an asset; an asset without one has no contract.
+    ``corrections`` holds the gap at which each open correction began, ``lots_quote`` the worth of the smallest step
+    that can be traded in an asset; an asset without one has no contract. A correction whose gap has changed sides
+    is over.
     """
     value = exposures.valuation.portfolio_value_quote
     drifts = []
@@ -78,6 +88,8 @@ def measure_drift(
                 band=band,
                 destination_gap=stop * sign(gap),
                 is_correcting=asset in corrections and sign(corrections[asset]) == sign(gap),
+                is_hedgeable=asset in lots_quote,
+                exposure_quote=exposure.exposure_quote,
             )
         )
     return tuple(drifts)

@@ -1,10 +1,12 @@
 """What does the owner hold, net of futures, and what is it all worth?
 
-- Holding: equity of the coin in every wallet (unrealised profit of coin-settled futures included), aliases folded in, plus
-  what is declared as held elsewhere; each counted once.
-- Delta: contracts × contract size (linear), ÷ mark (inverse). Collateral *with* its profit plus delta is exact: a short of N
-  dollars opened at E against C coins is worth (C + N/P − N/E)·P, and moves with P as C − N/E coins do.
+- Holding: equity of the coin in every wallet (unrealised profit of coin-settled futures included), aliases folded in,
+  plus what is declared as held elsewhere; each counted once.
+- Delta: contracts × contract size (linear), ÷ mark (inverse). Collateral *with* its profit plus delta is exact: a
+short
+  of N dollars opened at E against C coins is worth (C + N/P − N/E)·P, and moves with P as C − N/E coins do.
 - V by scope: targeted holdings + hedge profit, or targeted holdings + cash.
+- Prices are in USD: an index that is quoted in a stablecoin is converted at the stablecoin's rate.
 """
 
 from collections.abc import Mapping
@@ -12,12 +14,17 @@ from dataclasses import dataclass
 from decimal import Decimal
 from statistics import median
 
+from bot.domain.books import Leg, LegLedger
 from bot.domain.errors import IncompleteData
-from bot.domain.ids import Asset, Currency
+from bot.domain.ids import Asset, Currency, VenueId
+from bot.domain.instruments import Instrument
+from bot.domain.market import Quote
 from bot.domain.plan import Valuation
 from bot.domain.policy import Policy, Scope
 from bot.domain.snapshot import Snapshot
 from bot.domain.units import ONE, ZERO
+
+_USD = Currency("USD")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +54,11 @@ class Exposures:
     usd_rates: Mapping[Currency, Decimal]
     warnings: tuple[str, ...]
 
+    @property
+    def index_prices(self) -> dict[Asset, Decimal]:
+        """USD per coin."""
+        return {asset: one.index_price for asset, one in self.by_asset.items()}
+
 
 def measure_exposure(snapshot: Snapshot, policy: Policy) -> Exposures:
     """Measure every targeted asset and V.
@@ -58,10 +70,11 @@ def measure_exposure(snapshot: Snapshot, policy: Policy) -> Exposures:
     rates, warnings = usd_rates(snapshot, policy)
     holdings = measure_holdings(snapshot, policy)
     deltas = _measure_deltas(snapshot, policy)
+    prices = _index_prices(snapshot, policy, rates)
     by_asset = {
         asset: Exposure(
             asset=asset,
-            index_price=_index_price(asset, snapshot),
+            index_price=prices[asset],
             holding_base=holdings.get(asset, ZERO),
             futures_delta_base=deltas.get(asset, ZERO),
         )
@@ -78,9 +91,21 @@ def measure_exposure(snapshot: Snapshot, policy: Policy) -> Exposures:
         hedge_profit_quote=profit,
         cash_quote=cash,
         portfolio_value_quote=value,
-        ignored=_ignored(snapshot, policy),
+        ignored=tuple(sorted(coin for coin, amount in holdings.items() if amount and coin not in by_asset)),
     )
     return Exposures(by_asset=by_asset, valuation=valuation, usd_rates=rates, warnings=warnings)
+
+
+def terms_of(leg: Leg, snapshot: Snapshot) -> tuple[Instrument, Quote]:
+    """Return the terms and the prices of a contract that is held or was traded.
+
+    Raises:
+        IncompleteData: the venue no longer lists it, or gives no price.
+    """
+    instrument, quote = snapshot.instruments.get(leg), snapshot.quotes.get(leg)
+    if instrument is None or quote is None:
+        raise IncompleteData(f"{leg[0]} gives no terms or no price for {leg[1]}, which is held or was traded")
+    return instrument, quote
 
 
 def _refuse_unreadable(snapshot: Snapshot) -> None:
@@ -92,19 +117,18 @@ def _refuse_unreadable(snapshot: Snapshot) -> None:
 
 def usd_rates(snapshot: Snapshot, policy: Policy) -> tuple[dict[Currency, Decimal], tuple[str, ...]]:
     """Return what each cash currency counts for, with a sentence for each that is off its peg."""
-    rates: dict[Currency, Decimal] = {Currency("USD"): ONE}
+    rates: dict[Currency, Decimal] = {_USD: ONE}
     warnings = []
     for currency, measured in snapshot.currency_rates.items():
-        off = abs(measured.usd - 1)
-        if off <= policy.limits.peg_tolerance_frac:
-            rates[currency] = ONE
-        else:
-            rates[currency] = measured.usd
+        is_off_peg = abs(measured.usd - 1) > policy.limits.peg_tolerance_frac
+        rates[currency] = measured.usd if is_off_peg else ONE
+        if is_off_peg:
             warnings.append(f"{currency} trades at {measured.usd} USD, off its peg")
     return rates, tuple(warnings)
 
 
-def _coin_of(currency: Currency, policy: Policy) -> tuple[Asset, Decimal]:
+def folded(currency: Currency, policy: Policy) -> tuple[Asset, Decimal]:
+    """Return the asset that a coin counts as, and how much of it one coin is."""
     for alias in policy.aliases:
         if alias.coin == currency:
             return alias.asset, alias.ratio
@@ -118,10 +142,10 @@ def measure_holdings(snapshot: Snapshot, policy: Policy) -> dict[Asset, Decimal]
         for line in account.balances:
             if line.currency in policy.cash_currencies:
                 continue
-            asset, ratio = _coin_of(line.currency, policy)
+            asset, ratio = folded(line.currency, policy)
             holdings[asset] = holdings.get(asset, ZERO) + line.equity * ratio
     for external in snapshot.external_holdings:
-        asset, ratio = _coin_of(Currency(external.asset), policy)
+        asset, ratio = folded(Currency(external.asset), policy)
         holdings[asset] = holdings.get(asset, ZERO) + external.amount_base * ratio
     return holdings
 
@@ -131,38 +155,46 @@ def _measure_deltas(snapshot: Snapshot, policy: Policy) -> dict[Asset, Decimal]:
     for position in snapshot.positions():
         if position.symbol in policy.foreign_symbols:
             continue
-        leg = (position.venue, position.symbol)
-        instrument, quote = snapshot.instruments[leg], snapshot.quotes[leg]
+        instrument, quote = terms_of((position.venue, position.symbol), snapshot)
         delta = instrument.base_from_contracts(position.contracts, quote.mark_price)
         deltas[instrument.asset] = deltas.get(instrument.asset, ZERO) + delta
     return deltas
 
 
-def _index_price(asset: Asset, snapshot: Snapshot) -> Decimal:
-    by_venue = {
-        venue: quote.index_price
-        for (venue, symbol), quote in snapshot.quotes.items()
-        if snapshot.instruments[venue, symbol].asset == asset
-    }
-    if not by_venue:
-        raise IncompleteData(f"no venue gives an index price for {asset}")
-    return median(by_venue.values())
+def _index_prices(snapshot: Snapshot, policy: Policy, rates: Mapping[Currency, Decimal]) -> dict[Asset, Decimal]:
+    """Return the median over the venues of each asset's index in USD; a venue counts once."""
+    seen: dict[Asset, dict[VenueId, list[Decimal]]] = {asset: {} for asset in policy.assets}
+    for leg, quote in snapshot.quotes.items():
+        instrument = snapshot.instruments[leg]
+        rate = rates.get(instrument.quote)
+        if instrument.asset in seen and rate is not None:
+            by_venue = seen[instrument.asset]
+            by_venue.setdefault(instrument.venue, []).append(quote.index_price * rate)
+    for asset, by_venue in seen.items():
+        if not by_venue:
+            raise IncompleteData(f"no venue gives an index price for {asset} that can be told in USD")
+    return {asset: median([median(prices) for prices in by_venue.values()]) for asset, by_venue in seen.items()}
 
 
 def _hedge_profit(snapshot: Snapshot, policy: Policy, rates: Mapping[Currency, Decimal]) -> Decimal:
-    """Return realised + unrealised + funding − fees of our cash-settled futures, less what was settled."""
+    """Return realised + unrealised + funding − fees of our cash-settled futures, less what was settled.
+
+    Profit that settles in a coin, and fees paid in one, are in the holding of that coin already.
+    """
     profit = -snapshot.books.settled_profit_quote
     for leg, ledger in snapshot.books.ledgers.items():
-        instrument = snapshot.instruments.get(leg)
-        if instrument is None:
-            raise IncompleteData(f"{leg[0]} no longer lists {leg[1]}, which has been traded")
-        if not instrument.is_linear or instrument.symbol in policy.foreign_symbols:
+        if leg[1] in policy.foreign_symbols:
             continue
-        mark = snapshot.quotes[leg].mark_price
-        traded = (ledger.cash_contract_value + ledger.contracts * mark) * instrument.contract_size
-        fees = ledger.fees_paid.get(instrument.settle, ZERO)
-        profit += (traded + ledger.funding - fees) * _rate(instrument.settle, rates)
+        instrument, quote = terms_of(leg, snapshot)
+        if instrument.is_linear:
+            traded = ledger.cash_contract_value + ledger.contracts * quote.mark_price
+            settled = traded * instrument.contract_size + ledger.funding
+            profit += settled * _rate(instrument.settle, rates) - _cash_fees(ledger, rates)
     return profit
+
+
+def _cash_fees(ledger: LegLedger, rates: Mapping[Currency, Decimal]) -> Decimal:
+    return sum((paid * rates[currency] for currency, paid in ledger.fees_paid.items() if currency in rates), ZERO)
 
 
 def _rate(currency: Currency, rates: Mapping[Currency, Decimal]) -> Decimal:
@@ -182,8 +214,3 @@ def _cash_equity(snapshot: Snapshot, policy: Policy, rates: Mapping[Currency, De
         ),
         ZERO,
     )
-
-
-def _ignored(snapshot: Snapshot, policy: Policy) -> tuple[str, ...]:
-    holdings = measure_holdings(snapshot, policy)
-    return tuple(sorted(coin for coin, held in holdings.items() if held != 0 and coin not in policy.targets))

@@ -1,23 +1,21 @@
 """Has the owner moved something?
 
-A change of holdings that our own coin-settled futures do not explain, and that is larger than the policy's
-bounds, is an owner
-flow: it waits for the owner's word, or for time. A futures wallet that holds more or less than our ledger explains is a
-question; it is never booked by guess.
+A change of holdings that our own coin-settled futures do not explain, and that is larger than the policy's bounds,
+is an owner flow: it waits for the owner's word, or for time. A futures wallet that holds more or less than our
+ledger explains is a question; it is never booked by guess.
 """
 
-from collections.abc import Iterator, Mapping
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 
-from bot.decisions.exposure import measure_holdings
+from bot.decisions.exposure import folded, measure_holdings, terms_of
 from bot.domain.books import LegLedger
 from bot.domain.events import Fact, FlowSuspected, HoldingsAccepted, WalletAnchored
-from bot.domain.ids import Asset
+from bot.domain.ids import Asset, Currency, VenueId
 from bot.domain.instruments import Instrument
 from bot.domain.plan import WalletQuestion
 from bot.domain.policy import Policy
-from bot.domain.portfolio import AccountState, WalletBalance, WalletKind
+from bot.domain.portfolio import AccountState, WalletKind
 from bot.domain.snapshot import Snapshot
 from bot.domain.units import ZERO
 
@@ -25,57 +23,87 @@ from bot.domain.units import ZERO
 _TOLERANCE = Decimal("0.01")
 _TOLERANCE_FRAC = Decimal("0.000001")
 
+#: One line of one futures wallet.
+WalletLine = tuple[VenueId, WalletKind, Currency]
+
+
+# --- coins -------------------------------------------------------------------------------------
+
 
 def owned_holdings(snapshot: Snapshot, policy: Policy) -> dict[Asset, Decimal]:
-    """Return the holdings of the targeted assets without what our coin-settled futures have brought or cost."""
+    """Return the holdings of the targeted assets without what our coin-settled futures have brought or cost.
+
+    Raises:
+        IncompleteData: a contract that has been traded has no terms or no price.
+    """
     holdings = measure_holdings(snapshot, policy)
     owned = {asset: holdings.get(asset, ZERO) for asset in policy.assets}
     for leg, ledger in snapshot.books.ledgers.items():
-        instrument = snapshot.instruments[leg]
+        instrument, quote = terms_of(leg, snapshot)
         if not instrument.is_linear and instrument.asset in owned:
-            owned[instrument.asset] -= _coin_profit(instrument, ledger, snapshot.quotes[leg].mark_price)
+            owned[instrument.asset] -= _coin_profit(instrument, ledger, quote.mark_price)
+        for currency, paid in ledger.fees_paid.items():
+            asset, ratio = folded(currency, policy)
+            if asset in owned:
+                owned[asset] += paid * ratio
     return owned
 
 
 def _coin_profit(instrument: Instrument, ledger: LegLedger, price: Decimal) -> Decimal:
+    """Return what an inverse contract has brought in its coin, before fees."""
     traded = (ledger.inverse_contract_value - ledger.contracts / price) * instrument.contract_size
-    return traded + ledger.funding - ledger.fees_paid.get(instrument.settle, ZERO)
+    return traded + ledger.funding
 
 
 def judge_flows(
     snapshot: Snapshot, policy: Policy, *, index_prices: Mapping[Asset, Decimal], value_quote: Decimal
 ) -> tuple[Fact, ...]:
     """Return what is learned about the owner's holdings: accepted, or suspected and waiting."""
-    now, books = snapshot.at, snapshot.books
     accepted: dict[str, dict[Asset, Decimal]] = {}
     suspected: list[Fact] = []
     for asset, owned in owned_holdings(snapshot, policy).items():
-        before = books.accepted_holdings.get(asset)
-        if before is None:
-            accepted.setdefault("start", {})[asset] = owned
-        elif _is_flow(before, owned, index_prices[asset], value_quote, policy):
-            flow = books.flows.get(asset)
-            if flow is None or flow.to_base != owned:
-                suspected.append(FlowSuspected(at=now, asset=asset, from_base=before, to_base=owned))
-            elif now - flow.since >= policy.flows.settle:
-                accepted.setdefault("settled", {})[asset] = owned
-        elif (owned != before and _is_drift(before, owned)) or asset in books.flows:
-            accepted.setdefault("drifted", {})[asset] = owned
-    facts: list[Fact] = [
-        HoldingsAccepted(at=now, holdings_base=holdings, how=how) for how, holdings in accepted.items()
-    ]
-    return (*facts, *suspected)
+        bound = policy.flows.min_value_frac * value_quote / index_prices[asset]
+        how = _judge_holding(asset, owned, bound, snapshot, policy)
+        if how == "suspected":
+            before = snapshot.books.accepted_holdings[asset]
+            suspected.append(FlowSuspected(at=snapshot.at, asset=asset, from_base=before, to_base=owned))
+        elif how:
+            accepted.setdefault(how, {})[asset] = owned
+    return (
+        *(HoldingsAccepted(at=snapshot.at, holdings_base=held, how=how) for how, held in accepted.items()),
+        *suspected,
+    )
 
 
-def _is_flow(before: Decimal, owned: Decimal, index_price: Decimal, value_quote: Decimal, policy: Policy) -> bool:
-    change = abs(owned - before)
-    bound = max(policy.flows.min_value_frac * value_quote / index_price, policy.flows.min_asset_frac * abs(before))
-    return change > bound
+def _judge_holding(asset: Asset, owned: Decimal, bound_base: Decimal, snapshot: Snapshot, policy: Policy) -> str:
+    """Return how the holding is accepted, ``suspected``, or nothing where there is nothing new to say."""
+    before = snapshot.books.accepted_holdings.get(asset)
+    flow = snapshot.books.flows.get(asset)
+    if before is None:
+        return "start"
+    bound = max(bound_base, policy.flows.min_asset_frac * abs(before))
+    if abs(owned - before) <= bound:
+        return "drifted" if flow is not None or _is_worth_a_line(before, owned) else ""
+    if flow is None or abs(owned - flow.to_base) > bound:
+        # A flow that goes on moving begins to wait anew; its last digits moving does not count.
+        return "suspected"
+    return "settled" if snapshot.at - flow.since >= policy.flows.settle else ""
 
 
-def _is_drift(before: Decimal, owned: Decimal) -> bool:
-    """Return True for a change that is worth a line in the journal: rounding is not."""
+def _is_worth_a_line(before: Decimal, owned: Decimal) -> bool:
+    """Return True for a change that belongs in the journal: rounding does not."""
     return abs(owned - before) > max(abs(before), abs(owned)) * _TOLERANCE_FRAC
+
+
+def pending_flows(snapshot: Snapshot, facts: Iterable[Fact]) -> frozenset[Asset]:
+    """Return the assets with a flow that waits, once ``facts`` are known."""
+    pending = set(snapshot.books.flows)
+    for fact in facts:
+        if isinstance(fact, FlowSuspected):
+            pending.add(fact.asset)
+        elif isinstance(fact, HoldingsAccepted):
+            pending -= set(fact.holdings_base)
+    return frozenset(pending)
 
 
 def accept_flows(snapshot: Snapshot, policy: Policy, asset: Asset | None) -> tuple[Fact, ...]:
@@ -85,64 +113,75 @@ def accept_flows(snapshot: Snapshot, policy: Policy, asset: Asset | None) -> tup
     return (HoldingsAccepted(at=snapshot.at, holdings_base=chosen, how="confirmed"),)
 
 
+# --- futures wallets ---------------------------------------------------------------------------
+
+
 def judge_wallets(snapshot: Snapshot, policy: Policy) -> tuple[tuple[WalletAnchored, ...], tuple[WalletQuestion, ...]]:
     """Compare futures wallets with the ledger: the first time to anchor them, then to ask.
 
     Not judged where the owner trades reserved symbols, whose profit is in the same wallet.
     """
-    anchors, questions = [], []
-    for line, baseline in _baselines(snapshot, policy):
-        before = snapshot.books.wallet_baselines.get((line.venue, line.wallet, line.currency))
+    anchors: list[WalletAnchored] = []
+    questions: list[WalletQuestion] = []
+    for line, balance, baseline in _baselines(snapshot, policy):
+        before = snapshot.books.wallet_baselines.get(line)
         if before is None:
-            anchors.append(_anchor(line, baseline, snapshot.at, "start"))
-        elif abs(baseline - before) > _TOLERANCE + abs(line.balance) * _TOLERANCE_FRAC:
+            anchors.append(_anchor(line, baseline, snapshot, "start"))
+        elif abs(baseline - before) > _TOLERANCE + abs(balance) * _TOLERANCE_FRAC:
+            venue, wallet, currency = line
             questions.append(
-                WalletQuestion(
-                    venue=line.venue,
-                    wallet=line.wallet,
-                    currency=line.currency,
-                    difference=baseline - before,
-                )
+                WalletQuestion(venue=venue, wallet=wallet, currency=currency, difference=baseline - before)
             )
     return tuple(anchors), tuple(questions)
 
 
 def anchor_wallets(snapshot: Snapshot, policy: Policy, *, why: str) -> tuple[WalletAnchored, ...]:
     """Return the facts by which the present wallets are taken as explained."""
-    return tuple(_anchor(line, baseline, snapshot.at, why) for line, baseline in _baselines(snapshot, policy))
+    return tuple(_anchor(line, baseline, snapshot, why) for line, _, baseline in _baselines(snapshot, policy))
 
 
-def _anchor(line: WalletBalance, baseline: Decimal, at: datetime, why: str) -> WalletAnchored:
-    return WalletAnchored(
-        at=at, venue=line.venue, wallet=line.wallet, currency=line.currency, baseline=baseline, why=why
-    )
+def _anchor(line: WalletLine, baseline: Decimal, snapshot: Snapshot, why: str) -> WalletAnchored:
+    venue, wallet, currency = line
+    return WalletAnchored(at=snapshot.at, venue=venue, wallet=wallet, currency=currency, baseline=baseline, why=why)
 
 
-def _baselines(snapshot: Snapshot, policy: Policy) -> Iterator[tuple[WalletBalance, Decimal]]:
-    """Yield each futures wallet with what our ledger does not explain of it: the owner's deposit."""
+def _baselines(snapshot: Snapshot, policy: Policy) -> Iterator[tuple[WalletLine, Decimal, Decimal]]:
+    """Yield each futures wallet with its balance and what our ledger does not explain of it: the owner's deposit.
+
+    A line that was anchored and that a completely read venue no longer lists is empty, and said so.
+    """
     if policy.foreign_symbols:
         return
     for account in snapshot.accounts.values():
-        for line in account.balances:
-            if line.wallet is not WalletKind.SPOT:
-                yield line, line.balance - _booked(line, account, snapshot)
+        balances: dict[WalletLine, Decimal] = {
+            (line.venue, line.wallet, line.currency): line.balance
+            for line in account.balances
+            if line.wallet is not WalletKind.SPOT
+        }
+        gone = [line for line in snapshot.books.wallet_baselines if line[0] == account.venue]
+        for line in (*balances, *(one for one in gone if one not in balances)):
+            balance = balances.get(line, ZERO)
+            yield line, balance, balance - _booked(line, account, snapshot)
 
 
-def _booked(line: WalletBalance, account: AccountState, snapshot: Snapshot) -> Decimal:
+def _booked(line: WalletLine, account: AccountState, snapshot: Snapshot) -> Decimal:
     """Return the realised profit + funding − fees of our futures in one wallet, in its currency.
 
     What is realised is what was traded, less the open position at its entry price; mark plays no part.
     """
     entries = {position.symbol: position.entry_price for position in account.positions}
     booked = ZERO
-    for (venue, symbol), ledger in snapshot.books.ledgers.items():
-        instrument = snapshot.instruments[venue, symbol]
-        if venue != line.venue or instrument.settle != line.currency:
+    for leg, ledger in snapshot.books.ledgers.items():
+        if leg[0] != account.venue:
             continue
-        entry = entries.get(symbol, snapshot.quotes[venue, symbol].mark_price)
+        booked -= ledger.fees_paid.get(line[2], ZERO)
+        instrument, quote = terms_of(leg, snapshot)
+        if instrument.settle != line[2]:
+            continue
+        entry = entries.get(leg[1], quote.mark_price)
         if instrument.is_linear:
-            traded = (ledger.cash_contract_value + ledger.contracts * entry) * instrument.contract_size
-            booked += traded + ledger.funding - ledger.fees_paid.get(instrument.settle, ZERO)
+            traded = ledger.cash_contract_value + ledger.contracts * entry
+            booked += traded * instrument.contract_size + ledger.funding
         else:
             booked += _coin_profit(instrument, ledger, entry)
     return booked

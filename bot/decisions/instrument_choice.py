@@ -1,7 +1,7 @@
 """In which contract is a hedge opened?
 
-Among the perpetuals that the owner allows: the first kind of the owner's preference, then the venues in the order they are
-configured, then the symbol. The same answer for the same inputs, always.
+Among the perpetuals that the owner allows: the first kind of the owner's preference, then the venues in the order
+they are configured, then the symbol. The same answer for the same inputs, always.
 """
 
 from bot.domain.ids import Asset
@@ -20,6 +20,7 @@ def choose_instrument(asset: Asset, snapshot: Snapshot, policy: Policy) -> Instr
         if instrument.asset == asset
         and instrument.is_perpetual
         and instrument.kind in kinds
+        and instrument.venue in snapshot.accounts
         and instrument.symbol not in policy.foreign_symbols
     ]
     return min(
@@ -27,3 +28,9 @@ def choose_instrument(asset: Asset, snapshot: Snapshot, policy: Policy) -> Instr
         key=lambda one: (kinds.index(one.kind), venues.index(one.venue), one.symbol),
         default=None,
     )
+
+
+def choose_instruments(snapshot: Snapshot, policy: Policy) -> dict[Asset, Instrument]:
+    """Return the contract for new exposure in each asset; assets without one are left out."""
+    chosen = {asset: choose_instrument(asset, snapshot, policy) for asset in policy.assets}
+    return {asset: instrument for asset, instrument in chosen.items() if instrument is not None}

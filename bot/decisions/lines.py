@@ -1,21 +1,27 @@
 """How is a decision told, asset by asset, and which corrections does it start or end?"""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
-from bot.decisions.drift import Drift
+from bot.decisions.drift import Drift, band_of
 from bot.decisions.exposure import Exposures
 from bot.domain.books import Books
 from bot.domain.events import CorrectionEnded, CorrectionStarted
 from bot.domain.ids import Asset
-from bot.domain.plan import AssetLine, HedgeLeg, Refusal, Rule
-from bot.domain.units import ZERO, decimal_text, sign
+from bot.domain.plan import AssetLine, HedgeLeg, Refusal, Rule, Verdict
+from bot.domain.policy import CASH, Policy
+from bot.domain.snapshot import Snapshot
+from bot.domain.units import ONE, ZERO, decimal_text, sign
 
 
-def resized(leg: HedgeLeg, contracts: Decimal) -> HedgeLeg:
-    """Return a leg with the contracts that the gate approved."""
+def approved_legs(judged: Iterable[tuple[HedgeLeg, Verdict]]) -> tuple[HedgeLeg, ...]:
+    """Return what the gate let through, with the contracts that it let through."""
+    return tuple(_resized(leg, verdict.approved_contracts) for leg, verdict in judged if verdict.approved_contracts)
+
+
+def _resized(leg: HedgeLeg, contracts: Decimal) -> HedgeLeg:
     if contracts == leg.contracts:
         return leg
     share = contracts / leg.contracts
@@ -27,38 +33,65 @@ def resized(leg: HedgeLeg, contracts: Decimal) -> HedgeLeg:
     )
 
 
-def unhedgeable(
-    needs: Mapping[Asset, Decimal], lots: Mapping[Asset, Decimal], drifts: tuple[Drift, ...]
+def untraded(
+    drifts: tuple[Drift, ...],
+    needs: Mapping[Asset, Decimal],
+    wished: tuple[HedgeLeg, ...],
+    shrinking: frozenset[Asset],
 ) -> tuple[Refusal, ...]:
-    """Return a refusal for each asset that wants a trade and has no contract to trade."""
+    """Return why an asset that needs a trade has no leg that the gate could judge."""
+    tried = {leg.instrument.asset for leg in wished}
     return tuple(
-        Refusal(
-            asset=drift.asset,
-            rule=Rule.UNHEDGEABLE,
-            reason=f"there is no contract for {drift.asset} among those allowed",
-        )
+        _untraded(drift, needs[drift.asset], shrinking)
         for drift in drifts
-        if drift.asset not in lots and needs[drift.asset] != 0
+        if needs[drift.asset] != 0 and drift.asset not in tried
     )
 
 
-def asset_line(
+def _untraded(drift: Drift, need_quote: Decimal, shrinking: frozenset[Asset]) -> Refusal:
+    asset = drift.asset
+    if asset in shrinking:
+        reason = "protection makes its leg smaller first; the next look measures again"
+        return Refusal(asset=asset, rule=Rule.CEILING, reason=reason)
+    if not drift.is_hedgeable:
+        reason = f"there is no contract for {asset} among those allowed"
+        return Refusal(asset=asset, rule=Rule.UNHEDGEABLE, reason=reason)
+    reason = f"{abs(need_quote):.2f} USD are less than the smallest order; they are carried"
+    return Refusal(asset=asset, rule=Rule.BELOW_MINIMUM, reason=reason)
+
+
+def asset_lines(
+    drifts: tuple[Drift, ...],
+    exposures: Exposures,
+    needs: Mapping[Asset, Decimal],
+    legs: tuple[HedgeLeg, ...],
+    refusals: tuple[Refusal, ...],
+    policy: Policy,
+) -> tuple[AssetLine, ...]:
+    """Return one row per asset, cash last where it has a target."""
+    lines = [_asset_line(drift, exposures, needs[drift.asset], legs, refusals) for drift in drifts]
+    if CASH in policy.targets:
+        lines.append(_cash_line(exposures, policy))
+    return tuple(lines)
+
+
+def _asset_line(
     drift: Drift,
     exposures: Exposures,
     need_quote: Decimal,
-    wished: tuple[HedgeLeg, ...],
     legs: tuple[HedgeLeg, ...],
     refusals: tuple[Refusal, ...],
 ) -> AssetLine:
     """Return one asset's row with what is done, or why nothing is."""
     exposure = exposures.by_asset[drift.asset]
-    done = sum((leg.notional_quote * leg.side.sign for leg in _of(drift.asset, legs)), ZERO)
+    mine = [leg for leg in legs if leg.instrument.asset == drift.asset]
+    done = sum((leg.notional_quote * leg.side.sign for leg in mine), ZERO)
     return AssetLine(
         asset=drift.asset,
         index_price=exposure.index_price,
         holding_base=exposure.holding_base,
         futures_delta_base=exposure.futures_delta_base,
-        exposure_quote=exposure.exposure_quote,
+        exposure_quote=drift.exposure_quote,
         weight=drift.weight,
         target_weight=drift.target_weight,
         gap=drift.gap,
@@ -66,56 +99,75 @@ def asset_line(
         is_outside_band=drift.is_outside_band,
         hedge_need_quote=need_quote,
         residual_quote=need_quote - done,
-        reason=_reason(drift, need_quote, wished, legs, refusals),
+        reason=_reason(mine, [one.reason for one in refusals if one.asset == drift.asset]),
     )
 
 
-def _of(asset: Asset, legs: tuple[HedgeLeg, ...]) -> list[HedgeLeg]:
-    return [leg for leg in legs if leg.instrument.asset == asset]
+def _reason(legs: list[HedgeLeg], against: list[str]) -> str:
+    told = ", ".join(f"{leg.side} {decimal_text(leg.contracts)} {leg.instrument.symbol}" for leg in legs)
+    objections = "; ".join(against)
+    if told and objections:
+        return f"{told} ({objections})"
+    return told or objections or "inside its band"
 
 
-def _reason(
-    drift: Drift,
-    need_quote: Decimal,
-    wished: tuple[HedgeLeg, ...],
-    legs: tuple[HedgeLeg, ...],
-    refusals: tuple[Refusal, ...],
-) -> str:
-    asset = drift.asset
-    against = "; ".join(refusal.reason for refusal in refusals if refusal.asset == asset)
-    mine = _of(asset, legs)
-    if mine:
-        told = ", ".join(f"{leg.side} {decimal_text(leg.contracts)} {leg.instrument.symbol}" for leg in mine)
-        return f"{told} ({against})" if against else told
-    if against:
-        return against
-    if need_quote == 0:
-        return "inside its band"
-    return "below the smallest order" if not _of(asset, wished) else "refused"
+def _cash_line(exposures: Exposures, policy: Policy) -> AssetLine:
+    """Return the row of cash: what the assets leave of V. A short leg is cash, too; no order is for cash itself."""
+    value, cash = exposures.valuation.portfolio_value_quote, exposures.valuation.cash_quote
+    exposure = value - sum((one.exposure_quote for one in exposures.by_asset.values()), ZERO)
+    weight = exposure / value
+    target = policy.targets[CASH]
+    band = band_of(target, policy.bands)
+    return AssetLine(
+        asset=CASH,
+        index_price=ONE,
+        holding_base=cash,
+        futures_delta_base=exposure - cash,
+        exposure_quote=exposure,
+        weight=weight,
+        target_weight=target,
+        gap=weight - target,
+        band=band,
+        is_outside_band=abs(weight - target) > band,
+        hedge_need_quote=ZERO,
+        residual_quote=ZERO,
+        reason="what the other assets leave; it has no order",
+    )
+
+
+def decision_warnings(
+    exposures: Exposures, stop_warnings: tuple[str, ...], snapshot: Snapshot, policy: Policy, now: datetime
+) -> tuple[str, ...]:
+    """Return the sentences that want the owner's eye."""
+    old = tuple(
+        f"the declared holding of {one.asset} is of {one.as_of:%Y-%m-%d}; declare it again"
+        for one in snapshot.external_holdings
+        if now - one.as_of > policy.external_max_age
+    )
+    return (*exposures.warnings, *old, *stop_warnings)
 
 
 def changed_corrections(
     drifts: tuple[Drift, ...],
     needs: Mapping[Asset, Decimal],
-    lots: Mapping[Asset, Decimal],
+    smallest_quote: Mapping[Asset, Decimal],
     books: Books,
     now: datetime,
 ) -> tuple[CorrectionStarted | CorrectionEnded, ...]:
     """Return the corrections that this look starts and ends.
 
-    One starts when an asset is outside its band and can be traded; it ends when less than a lot is left to do,
-    or when the
-    asset has come out on the other side of its target.
+    One starts when an asset is outside its band and can be traded; it ends when less than the smallest order is
+    left to do, or when the asset has come out on the other side of its target.
     """
     facts: list[CorrectionStarted | CorrectionEnded] = []
     for drift in drifts:
         asset = drift.asset
-        is_arrived = abs(drift.gap) <= abs(drift.destination_gap) or abs(needs[asset]) < lots.get(asset, ZERO)
-        if asset in books.corrections:
-            if sign(books.corrections[asset]) != sign(drift.gap):
-                facts.append(CorrectionEnded(at=now, asset=asset, why="the gap changed sides"))
-            elif is_arrived:
-                facts.append(CorrectionEnded(at=now, asset=asset, why="arrived"))
-        elif drift.is_outside_band and asset in lots and not is_arrived:
-            facts.append(CorrectionStarted(at=now, asset=asset, gap=drift.gap))
+        is_arrived = drift.has_arrived or abs(needs[asset]) < smallest_quote.get(asset, ZERO)
+        if asset not in books.corrections:
+            if drift.is_outside_band and drift.is_hedgeable and not is_arrived:
+                facts.append(CorrectionStarted(at=now, asset=asset, gap=drift.gap))
+        elif sign(books.corrections[asset]) != sign(drift.gap):
+            facts.append(CorrectionEnded(at=now, asset=asset, why="the gap changed sides"))
+        elif is_arrived:
+            facts.append(CorrectionEnded(at=now, asset=asset, why="arrived"))
     return tuple(facts)

@@ -1,35 +1,35 @@
 """What can a wallet carry?
 
-A wallet is all futures of one venue that settle in one currency, with cross margin. Amounts are in that
-currency. Spot is
-never sold, so a hedge's losses are paid from here, and what a wallet survives bounds what can be hedged.
+A wallet is all futures of one venue that settle in one currency, with cross margin. Amounts are in that currency,
+so the collateral of a coin-settled wallet moves with its coin by itself. Spot is never sold: a hedge's losses are
+paid from here, and what a wallet survives bounds what can be hedged.
 
-Stress: every leg moves against us at once by x % (which is never milder than a parallel move of ±x %), and each
-recorded day on
-which some asset moved further than that. The wallet survives when what is left covers a multiple of maintenance.
+Stress: every leg moves against us at once by x % (never milder than a parallel move of ±x %), and every recorded
+joint window of 1, 3 and 7 days. The wallet survives when what is left covers a multiple of maintenance. What
+survives is concave in the size of the plan: losses grow in proportion, maintenance at least so.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import lru_cache
 
-from bot.decisions.volatility import extreme_days
+from bot.decisions.volatility import joint_windows
 from bot.domain.books import Leg
 from bot.domain.ids import Asset, Currency, Symbol, VenueId
 from bot.domain.instruments import Instrument
 from bot.domain.market import PriceHistory, Quote
+from bot.domain.plan import HedgeLeg, MarginLine
 from bot.domain.policy import RiskLimits
 from bot.domain.portfolio import AccountState, FuturesPosition, MarginAccount, WalletKind
-from bot.domain.units import ONE, ZERO, sign
+from bot.domain.snapshot import Snapshot
+from bot.domain.units import ONE, ZERO, clamp, sign
 
-#: Contracts to be added: leg → (instrument, signed contracts, mark price).
-Changes = dict[Leg, tuple[Instrument, Decimal, Decimal]]
 #: A wallet in the sense of this file.
 WalletKey = tuple[VenueId, Currency]
 
-#: Halvings of the search for the largest fraction that survives; 2⁻¹⁰ is a tenth of a percent.
-_HALVINGS = 10
+#: Chords drawn toward the largest fraction that survives. Within one margin tier the first is exact.
+_CHORDS = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,9 +47,9 @@ class Holding:
         return self.instrument.notional_quote(self.contracts, self.mark_price)
 
     @property
-    def maintenance(self) -> Decimal:
-        """Maintenance margin at mark, in the settlement currency."""
-        return self.maintenance_after(ZERO)
+    def notional_settle(self) -> Decimal:
+        """Unsigned worth at mark, in the settlement currency."""
+        return self.notional if self.instrument.is_linear else self.notional / self.mark_price
 
     def profit_after(self, move_frac: Decimal) -> Decimal:
         """Return what a move of the price brings, in the settlement currency."""
@@ -73,6 +73,7 @@ class Wallet:
     kind: WalletKind
     currency: Currency
     margin_balance: Decimal
+    #: As the venue reports it, with the positions that are open.
     maintenance_margin: Decimal
     holdings: tuple[Holding, ...]
 
@@ -82,26 +83,18 @@ class Wallet:
         return self.venue, self.currency
 
     @property
-    def gross_notional(self) -> Decimal:
-        """Σ |notional| in quote currency."""
-        return sum((holding.notional for holding in self.holdings), ZERO)
+    def gross(self) -> Decimal:
+        """Σ |notional| in the settlement currency."""
+        return sum((one.notional_settle for one in self.holdings), ZERO)
 
-    def with_changes(self, changes: Mapping[Leg, tuple[Instrument, Decimal, Decimal]]) -> "Wallet":
-        """Return the wallet with contracts added: leg → (instrument, signed contracts, mark price)."""
-        merged = {(self.venue, one.instrument.symbol): one for one in self.holdings}
-        for leg, (instrument, contracts, mark_price) in changes.items():
-            if (instrument.venue, instrument.settle) != self.key:
-                continue
-            before = merged[leg].contracts if leg in merged else ZERO
-            merged[leg] = Holding(instrument=instrument, contracts=before + contracts, mark_price=mark_price)
-        return Wallet(
-            venue=self.venue,
-            kind=self.kind,
-            currency=self.currency,
-            margin_balance=self.margin_balance,
-            maintenance_margin=self.maintenance_margin,
-            holdings=tuple(merged.values()),
-        )
+    def with_contracts(self, changes: Mapping[Symbol, Holding]) -> "Wallet":
+        """Return the wallet with contracts added; what comes to nothing is left out."""
+        merged = {one.instrument.symbol: one for one in self.holdings}
+        for symbol, change in changes.items():
+            before = merged.get(symbol)
+            total = change.contracts + (before.contracts if before is not None else ZERO)
+            merged[symbol] = replace(change, contracts=total)
+        return replace(self, holdings=tuple(one for one in merged.values() if one.contracts))
 
 
 def wallets_of(
@@ -129,103 +122,252 @@ def _holdings_in(
 ) -> Iterable[Holding]:
     for position in positions:
         leg = (position.venue, position.symbol)
-        instrument = instruments.get(leg)
-        if instrument is not None and instrument.settle == margin.currency:
-            yield Holding(
-                instrument=instrument,
-                contracts=position.contracts,
-                mark_price=quotes[leg].mark_price,
-            )
+        instrument, quote = instruments.get(leg), quotes.get(leg)
+        if instrument is not None and quote is not None and instrument.settle == margin.currency:
+            yield Holding(instrument=instrument, contracts=position.contracts, mark_price=quote.mark_price)
 
 
-@lru_cache(maxsize=8)
-def _extreme_days(histories: tuple[PriceHistory, ...], beyond_frac: Decimal) -> tuple[dict[Asset, Decimal], ...]:
-    return extreme_days(histories, beyond_frac)
+# --- stress ------------------------------------------------------------------------------------
 
 
 def stress_surplus(wallet: Wallet, histories: Mapping[Asset, PriceHistory], limits: RiskLimits) -> Decimal:
     """Return what the worst stress leaves over the needed multiple of maintenance; negative is the shortfall."""
-    against = {holding.instrument.symbol: -limits.stress_frac * sign(holding.contracts) for holding in wallet.holdings}
-    worst = _surplus_after(wallet, against, limits)
-    for day in _extreme_days(tuple(histories.values()), limits.stress_frac):
-        moves = {one.instrument.symbol: day.get(one.instrument.asset, ZERO) for one in wallet.holdings}
-        worst = min(worst, _surplus_after(wallet, moves, limits))
-    return worst
+    directions = tuple((one.instrument.asset, sign(one.contracts)) for one in wallet.holdings)
+    scenarios = _adverse_scenarios(tuple(histories.values()), directions, limits.stress_frac)
+    return min(_surplus_after(wallet, moves, limits.stress_maintenance_multiple) for moves in scenarios)
 
 
-def _surplus_after(wallet: Wallet, moves: Mapping[Symbol, Decimal], limits: RiskLimits) -> Decimal:
-    left = wallet.margin_balance
-    needed = ZERO
-    for holding in wallet.holdings:
-        move = moves[holding.instrument.symbol]
+def _surplus_after(wallet: Wallet, moves: tuple[Decimal, ...], multiple: Decimal) -> Decimal:
+    left, needed = wallet.margin_balance, ZERO
+    for holding, move in zip(wallet.holdings, moves, strict=True):
         left += holding.profit_after(move)
         needed += holding.maintenance_after(move)
-    return left - needed * limits.stress_maintenance_multiple
+    return left - needed * multiple
 
 
-def gross_settle(wallet: Wallet) -> Decimal:
-    """Return Σ |notional| in the settlement currency."""
-    return sum(
-        (one.notional if one.instrument.is_linear else one.notional / one.mark_price for one in wallet.holdings),
-        ZERO,
+@lru_cache(maxsize=64)
+def _adverse_scenarios(
+    histories: tuple[PriceHistory, ...], directions: tuple[tuple[Asset, int], ...], stress_frac: Decimal
+) -> tuple[tuple[Decimal, ...], ...]:
+    """Return the moves, one per leg, that can be the worst for legs of these directions.
+
+    First the one against every leg at once. Then the recorded windows, without those that are nowhere worse than
+    another scenario. A leg whose asset has no close in a window moves against us: missing is not zero.
+    """
+    against = tuple(-stress_frac * direction for _, direction in directions)
+    places = {history.asset: place for place, history in enumerate(histories)}
+    kept = [against]
+    for moves in joint_windows(histories):
+        window = tuple(
+            _move_of(places.get(asset), moves, worst) for (asset, _), worst in zip(directions, against, strict=True)
+        )
+        if not any(_is_no_worse(window, other, directions) for other in kept):
+            kept = [other for other in kept if not _is_no_worse(other, window, directions)]
+            kept.append(window)
+    return tuple(kept)
+
+
+def _move_of(place: int | None, moves: tuple[Decimal | None, ...], worst: Decimal) -> Decimal:
+    move = None if place is None else moves[place]
+    return worst if move is None else move
+
+
+def _is_no_worse(
+    moves: tuple[Decimal, ...], other: tuple[Decimal, ...], directions: tuple[tuple[Asset, int], ...]
+) -> bool:
+    """Return True when no leg loses more in ``moves`` than in ``other``."""
+    return all(
+        move * direction >= reference * direction
+        for move, reference, (_, direction) in zip(moves, other, directions, strict=True)
     )
+
+
+# --- capacity ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WalletLoad:
+    """One wallet under the plan."""
+
+    #: With the reducing legs done.
+    before: Wallet
+    #: With every leg done.
+    after: Wallet
+    #: What the worst stress leaves of ``after``; negative is the shortfall.
+    surplus_after: Decimal
+    #: Largest common fraction of the increasing legs that survives the stress.
+    stress_capacity_frac: Decimal
+    #: Largest common fraction that stays within the leverage cap.
+    leverage_capacity_frac: Decimal
+    #: Margin that is missing to carry ``after``, in the settlement currency; 0 when none is.
+    shortfall: Decimal
+
+
+def load_wallets(snapshot: Snapshot, legs: Iterable[HedgeLeg], limits: RiskLimits) -> dict[WalletKey, WalletLoad]:
+    """Return every wallet with the legs of a plan in it; one that a leg needs and that is not there is empty."""
+    wallets = {
+        wallet.key: wallet
+        for account in snapshot.accounts.values()
+        for wallet in wallets_of(account, snapshot.instruments, snapshot.quotes)
+    }
+    reducing: dict[WalletKey, dict[Symbol, Holding]] = {}
+    every: dict[WalletKey, dict[Symbol, Holding]] = {}
+    for leg in legs:
+        key = (leg.instrument.venue, leg.instrument.settle)
+        wallets.setdefault(key, _empty_wallet(leg.instrument))
+        quote = snapshot.quotes[leg.instrument.venue, leg.instrument.symbol]
+        _add(every.setdefault(key, {}), leg, quote.mark_price)
+        if leg.reduce_only:
+            _add(reducing.setdefault(key, {}), leg, quote.mark_price)
+    return {
+        key: load_wallet(
+            wallet.with_contracts(reducing.get(key, {})),
+            wallet.with_contracts(every.get(key, {})),
+            snapshot.histories,
+            limits,
+        )
+        for key, wallet in wallets.items()
+    }
+
+
+def _add(changes: dict[Symbol, Holding], leg: HedgeLeg, mark_price: Decimal) -> None:
+    symbol = leg.instrument.symbol
+    earlier = changes[symbol].contracts if symbol in changes else ZERO
+    changes[symbol] = Holding(
+        instrument=leg.instrument,
+        contracts=earlier + leg.contracts * leg.side.sign,
+        mark_price=mark_price,
+    )
+
+
+def _empty_wallet(instrument: Instrument) -> Wallet:
+    return Wallet(
+        venue=instrument.venue,
+        kind=WalletKind.LINEAR_FUTURES if instrument.is_linear else WalletKind.INVERSE_FUTURES,
+        currency=instrument.settle,
+        margin_balance=ZERO,
+        maintenance_margin=ZERO,
+        holdings=(),
+    )
+
+
+def load_wallet(
+    before: Wallet, after: Wallet, histories: Mapping[Asset, PriceHistory], limits: RiskLimits
+) -> WalletLoad:
+    """Measure what one wallet can carry on the way from ``before`` to ``after``."""
+    surplus = stress_surplus(after, histories, limits)
+    gross_before, gross_after = before.gross, after.gross
+    room = limits.max_leverage * after.margin_balance - gross_before
+    grows_by = gross_after - gross_before
+    return WalletLoad(
+        before=before,
+        after=after,
+        surplus_after=surplus,
+        stress_capacity_frac=ONE if surplus >= 0 else _stress_capacity(before, after, surplus, histories, limits),
+        leverage_capacity_frac=ONE if grows_by <= room else clamp(room / grows_by, ZERO, ONE),
+        shortfall=max(ZERO, -surplus, gross_after / limits.max_leverage - after.margin_balance),
+    )
+
+
+def _stress_capacity(
+    before: Wallet,
+    after: Wallet,
+    surplus_after: Decimal,
+    histories: Mapping[Asset, PriceHistory],
+    limits: RiskLimits,
+) -> Decimal:
+    """Return the largest fraction of the way that survives, from below.
+
+    The surplus is concave, so a chord from a point that survives to the end, which does not, meets zero before it
+    does.
+    """
+    low, low_surplus = ZERO, stress_surplus(before, histories, limits)
+    for _ in range(_CHORDS):
+        if low_surplus <= 0:
+            break
+        low += (ONE - low) * low_surplus / (low_surplus - surplus_after)
+        low_surplus = stress_surplus(_between(before, after, low), histories, limits)
+    return low
+
+
+def _between(before: Wallet, after: Wallet, fraction: Decimal) -> Wallet:
+    start = {one.instrument.symbol: one.contracts for one in before.holdings}
+    holdings = []
+    for one in after.holdings:
+        begun = start.get(one.instrument.symbol, ZERO)
+        holdings.append(replace(one, contracts=begun + (one.contracts - begun) * fraction))
+    return replace(after, holdings=tuple(holdings))
 
 
 def leverage(wallet: Wallet) -> Decimal | None:
     """Return gross notional ÷ margin balance; None when there is no balance to divide by."""
-    if wallet.margin_balance <= 0:
-        return None
-    return gross_settle(wallet) / wallet.margin_balance
+    return wallet.gross / wallet.margin_balance if wallet.margin_balance > 0 else None
 
 
-def shortfall(wallet: Wallet, histories: Mapping[Asset, PriceHistory], limits: RiskLimits) -> Decimal:
-    """Return the margin that is missing to carry a wallet under the stress rule and the leverage cap; 0 when
-    none is."""
-    by_leverage = gross_settle(wallet) / limits.max_leverage - wallet.margin_balance
-    return max(ZERO, -stress_surplus(wallet, histories, limits), by_leverage)
+def margin_line(load: WalletLoad) -> MarginLine:
+    """Return how a wallet is told."""
+    now = load.before
+    return MarginLine(
+        venue=now.venue,
+        wallet=now.kind,
+        currency=now.currency,
+        margin_balance=now.margin_balance,
+        maintenance_margin=now.maintenance_margin,
+        usage_frac=now.maintenance_margin / now.margin_balance if now.margin_balance > 0 else None,
+        leverage_after=leverage(load.after),
+        stress_surplus=load.surplus_after,
+    )
 
 
-def capacity_frac(
-    wallet: Wallet,
-    increases: Mapping[Leg, tuple[Instrument, Decimal, Decimal]],
-    histories: Mapping[Asset, PriceHistory],
-    limits: RiskLimits,
-) -> Decimal:
-    """Return the largest common fraction of ``increases`` that the wallet can carry, from 0 to 1."""
-
-    def carries(fraction: Decimal) -> bool:
-        part = {leg: (one, contracts * fraction, mark) for leg, (one, contracts, mark) in increases.items()}
-        return shortfall(wallet.with_changes(part), histories, limits) == 0
-
-    if carries(ONE):
-        return ONE
-    low, high = ZERO, ONE
-    for _ in range(_HALVINGS):
-        middle = (low + high) / 2
-        low, high = (middle, high) if carries(middle) else (low, middle)
-    return low
+# --- liquidation -------------------------------------------------------------------------------
 
 
 def joint_liquidation_frac(wallet: Wallet) -> Decimal | None:
-    """Return the move against every leg at once at which the wallet is liquidated; None without positions.
+    """Return the move against every leg at once at which a wallet is liquidated.
 
-    First order in the move, at the margin tiers reached now: (balance − maintenance) ÷ (gross + what
-    maintenance grows by).
-    Zero or less: liquidation is due. Works in the settlement currency; for inverse contracts the loss of a long
-    grows faster
-    than this with the fall of the price, so the fraction is taken as x / (1 + x).
+    None when no move does it: no positions, or shorts of a coin that are covered by the coin. Zero or less: it is
+    due.
     """
-    slope = room = ZERO
-    is_inverse = False
-    for holding in wallet.holdings:
-        notional = holding.notional
-        tier = holding.instrument.tier_for(notional)
-        if not holding.instrument.is_linear:
-            is_inverse = True
-            notional /= holding.mark_price
-        slope += notional * (ONE + tier.maintenance_frac)
-        room += holding.maintenance
-    if slope == 0:
+    return _liquidation_frac(wallet.holdings, wallet.margin_balance)
+
+
+def own_liquidation_frac(wallet: Wallet, symbol: Symbol) -> Decimal | None:
+    """Return the move of one leg alone at which the wallet is liquidated, as a venue would tell it."""
+    others = sum((one.maintenance_after(ZERO) for one in wallet.holdings if one.instrument.symbol != symbol), ZERO)
+    moving = tuple(one for one in wallet.holdings if one.instrument.symbol == symbol)
+    return _liquidation_frac(moving, wallet.margin_balance - others)
+
+
+def _liquidation_frac(moving: tuple[Holding, ...], room: Decimal) -> Decimal | None:
+    """Solve room + profit(x) = maintenance(x) for the adverse move x, at the margin tiers that the move reaches."""
+    if not moving:
         return None
-    frac = (wallet.margin_balance - room) / slope
-    return frac / (ONE + frac) if is_inverse and frac > 0 else frac
+    first = _at_tiers_after(moving, room, ZERO)
+    if first is None or first <= 0:
+        return first
+    second = _at_tiers_after(moving, room, first)
+    return first if second is None else min(first, second)
+
+
+def _at_tiers_after(moving: tuple[Holding, ...], room: Decimal, move: Decimal) -> Decimal | None:
+    """Solve with maintenance taken as the straight line that it is after ``move``."""
+    worth = fixed = grows = ZERO
+    has_longs = False
+    for one in moving:
+        direction = sign(one.contracts)
+        has_longs |= direction > 0
+        notional = one.notional
+        reached = notional * (ONE - direction * move) if one.instrument.is_linear else notional
+        tier = one.instrument.tier_for(reached)
+        in_settle = ONE if one.instrument.is_linear else one.mark_price
+        worth += notional / in_settle
+        fixed += (notional * tier.maintenance_frac - tier.maintenance_amount_quote) / in_settle
+        grows -= direction * notional * tier.maintenance_frac / in_settle
+    if moving[0].instrument.is_linear:
+        # Loss x·worth, maintenance fixed + x·grows.
+        return (room - fixed) / (worth + grows)
+    if has_longs:
+        # In coins a long loses worth·x ÷ (1 − x); with shorts besides, which lose less, this is on the safe side.
+        return (room - fixed) / (room + worth) if room + worth > 0 else ZERO
+    # In coins a short loses worth·x ÷ (1 + x), never more than its worth.
+    return (room - fixed) / (worth - room) if room < worth else None

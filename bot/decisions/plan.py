@@ -1,17 +1,22 @@
 """Which trades would bring the assets to where they should be?
 
-Gaps become needs, needs become legs: what shrinks a position first, what opens exposure after it. A need that
-turns a position
-over is two legs. Nothing here asks whether a leg is allowed; ``risk`` does.
+Gaps become needs, needs become legs: what shrinks a position first, what opens exposure after it. A need that turns a
+position over is two legs. Nothing here asks whether a leg is allowed; ``risk`` does.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 
 from bot.decisions.drift import Drift
-from bot.decisions.exposure import Exposures
-from bot.decisions.instrument_choice import choose_instrument
-from bot.decisions.sizing import cost_bps, limit_price, opening_contracts, reducing_contracts
+from bot.decisions.exposure import Exposures, terms_of
+from bot.decisions.sizing import (
+    contracts_for,
+    cost_bps,
+    limit_price,
+    opening_contracts,
+    reducing_contracts,
+    smallest_order_quote,
+)
 from bot.domain.ids import Asset
 from bot.domain.instruments import Instrument
 from bot.domain.market import Quote
@@ -25,20 +30,20 @@ from bot.domain.units import ONE, ZERO, sign
 def wanted_gaps(drifts: tuple[Drift, ...], bands: BandPolicy) -> dict[Asset, Decimal]:
     """Return the gap that each asset should have after this look.
 
-    Each asset by itself first. Where that leaves total exposure off by more than the total band, the assets
-    whose trade offsets
-    it move too, largest relative gap first, inside their bands and never past target; total exposure stops a
-    tenth inside.
+    Each asset by itself first. Where that leaves total exposure off by more than the total band, the assets whose
+    trade offsets it move too, largest relative gap first, inside their bands and never past target; total exposure
+    stops a little inside, by the same inset as an edge. An asset without a contract stays where it is and weighs on
+    the total.
     """
     wanted = {drift.asset: drift.wanted_gap for drift in drifts}
     if bands.total_frac is None:
         return wanted
-    total = sum(wanted.values(), ZERO)
+    total = sum((wanted[one.asset] if one.is_hedgeable else one.gap for one in drifts), ZERO)
     if abs(total) <= bands.total_frac:
         return wanted
     excess = abs(total) - bands.total_frac * (ONE - bands.edge_inset_frac)
     side = sign(total)
-    offsetting = [drift for drift in drifts if sign(wanted[drift.asset]) == side]
+    offsetting = [one for one in drifts if one.is_hedgeable and sign(wanted[one.asset]) == side]
     for drift in sorted(offsetting, key=_relative_gap, reverse=True):
         step = min(abs(wanted[drift.asset]), excess)
         wanted[drift.asset] -= side * step
@@ -46,52 +51,73 @@ def wanted_gaps(drifts: tuple[Drift, ...], bands: BandPolicy) -> dict[Asset, Dec
     return wanted
 
 
-def _relative_gap(drift: Drift) -> Decimal:
-    return abs(drift.gap) / drift.target_weight if drift.target_weight else abs(drift.gap) * 1000
+def _relative_gap(drift: Drift) -> tuple[bool, Decimal]:
+    """Order by the gap as a share of the target; without a target any gap is the largest."""
+    if drift.target_weight == 0:
+        return True, abs(drift.gap)
+    return False, abs(drift.gap) / drift.target_weight
 
 
 def needs_quote(
     drifts: tuple[Drift, ...], wanted: Mapping[Asset, Decimal], value_quote: Decimal
 ) -> dict[Asset, Decimal]:
-    """Return what each asset needs in USD: + buy, − sell."""
-    return {drift.asset: (wanted[drift.asset] - drift.gap) * value_quote for drift in drifts}
+    """Return what each asset needs in USD: + buy, − sell.
+
+    Counted from exposure, not from the weight: a weight has been divided by V, and its last digit can cost a lot.
+    """
+    return {
+        drift.asset: ZERO
+        if wanted[drift.asset] == drift.gap
+        else (drift.target_weight + wanted[drift.asset]) * value_quote - drift.exposure_quote
+        for drift in drifts
+    }
 
 
 def plan_legs(
-    needs: Mapping[Asset, Decimal], exposures: Exposures, snapshot: Snapshot, policy: Policy
+    needs: Mapping[Asset, Decimal],
+    exposures: Exposures,
+    snapshot: Snapshot,
+    policy: Policy,
+    chosen: Mapping[Asset, Instrument],
 ) -> tuple[HedgeLeg, ...]:
-    """Return the legs of all needs, reducing ones first."""
+    """Return the legs of all needs, reducing ones first. ``chosen``: what opens each asset's hedge."""
     legs: list[HedgeLeg] = []
     for asset, need in needs.items():
         if need != 0:
             index_price = exposures.by_asset[asset].index_price
-            legs.extend(_legs_of(asset, need / index_price, index_price, snapshot, policy))
+            legs.extend(_legs_of(asset, need, index_price, snapshot, policy, chosen.get(asset)))
     return tuple(sorted(legs, key=lambda leg: not leg.reduce_only))
 
 
 def _legs_of(
-    asset: Asset, need_base: Decimal, index_price: Decimal, snapshot: Snapshot, policy: Policy
-) -> list[HedgeLeg]:
-    side = side_of(need_base)
-    left = abs(need_base)
-    legs: list[HedgeLeg] = []
+    asset: Asset,
+    need_quote: Decimal,
+    index_price: Decimal,
+    snapshot: Snapshot,
+    policy: Policy,
+    chosen: Instrument | None,
+) -> Iterator[HedgeLeg]:
+    side = side_of(need_quote)
+    left = abs(need_quote)
     for instrument, contracts in _positions_against(asset, side, snapshot, policy):
         quote = snapshot.quotes[instrument.venue, instrument.symbol]
-        reducing = reducing_contracts(left, contracts, instrument, quote.mark_price)
+        price = limit_price(side, quote, instrument, policy.execution, reduces=True)
+        wanted = contracts_for(left, instrument, index_price=index_price, mark_price=quote.mark_price)
+        reducing = reducing_contracts(wanted, contracts, instrument, limit_price=price)
         if reducing > 0:
-            legs.append(_leg(instrument, side, reducing, quote, index_price, policy, reduces=True))
-            left -= legs[-1].amount_base
-        if reducing < abs(contracts):
+            leg = _leg(instrument, side, reducing, quote, index_price, price, reduces=True)
+            left -= leg.notional_quote
+            yield leg
+        if reducing < abs(contracts) or left <= 0:
             # The need ends within this position: opening more against it would be two orders that cross.
-            return legs
-    chosen = choose_instrument(asset, snapshot, policy)
-    if chosen is not None and left > 0:
+            return
+    if chosen is not None:
         quote = snapshot.quotes[chosen.venue, chosen.symbol]
-        bound = limit_price(side, quote, chosen, policy.execution, reduces=False)
-        opening = opening_contracts(left, chosen, mark_price=quote.mark_price, limit_price=bound)
+        price = limit_price(side, quote, chosen, policy.execution, reduces=False)
+        wanted = contracts_for(left, chosen, index_price=index_price, mark_price=quote.mark_price)
+        opening = opening_contracts(wanted, chosen, limit_price=price)
         if opening > 0:
-            legs.append(_leg(chosen, side, opening, quote, index_price, policy, reduces=False))
-    return legs
+            yield _leg(chosen, side, opening, quote, index_price, price, reduces=False)
 
 
 def _positions_against(
@@ -100,12 +126,10 @@ def _positions_against(
     """Return our positions in an asset that a trade on ``side`` would shrink."""
     found = []
     for position in snapshot.positions():
-        instrument = snapshot.instruments[position.venue, position.symbol]
-        if (
-            instrument.asset == asset
-            and position.symbol not in policy.foreign_symbols
-            and side_of(-position.contracts) is side
-        ):
+        if position.symbol in policy.foreign_symbols or side_of(-position.contracts) is not side:
+            continue
+        instrument, _ = terms_of((position.venue, position.symbol), snapshot)
+        if instrument.asset == asset:
             found.append((instrument, position.contracts))
     return sorted(found, key=lambda pair: (pair[0].venue, pair[0].symbol))
 
@@ -116,11 +140,11 @@ def _leg(
     contracts: Decimal,
     quote: Quote,
     index_price: Decimal,
-    policy: Policy,
+    price: Decimal,
     *,
     reduces: bool,
 ) -> HedgeLeg:
-    amount = abs(instrument.base_from_contracts(contracts, quote.mark_price))
+    amount = instrument.base_from_contracts(contracts, quote.mark_price)
     return HedgeLeg(
         instrument=instrument,
         side=side,
@@ -129,19 +153,20 @@ def _leg(
         notional_quote=amount * index_price,
         reduce_only=reduces,
         expected_cost_bps=cost_bps(quote, instrument),
-        limit_price=limit_price(side, quote, instrument, policy.execution, reduces=reduces),
+        limit_price=price,
         index_price=index_price,
         reason="shrinks the hedge" if reduces else "opens the hedge",
     )
 
 
-def lots_quote(snapshot: Snapshot, policy: Policy) -> dict[Asset, Decimal]:
-    """Return the worth in USD of the smallest step that can be traded in each asset; assets without a
-    contract are left out."""
-    lots = {}
-    for asset in policy.assets:
-        instrument = choose_instrument(asset, snapshot, policy)
-        if instrument is not None:
-            quote = snapshot.quotes[instrument.venue, instrument.symbol]
-            lots[asset] = instrument.notional_quote(instrument.lot_size, quote.mark_price)
-    return lots
+def lots_quote(chosen: Mapping[Asset, Instrument], snapshot: Snapshot) -> dict[Asset, Decimal]:
+    """Return the worth in quote currency of one lot in each asset that has a contract."""
+    return {
+        asset: one.notional_quote(one.lot_size, snapshot.quotes[one.venue, one.symbol].mark_price)
+        for asset, one in chosen.items()
+    }
+
+
+def smallest_orders_quote(chosen: Mapping[Asset, Instrument], snapshot: Snapshot) -> dict[Asset, Decimal]:
+    """Return the worth in quote currency of the smallest order in each asset that has a contract."""
+    return {asset: smallest_order_quote(one, snapshot.quotes[one.venue, one.symbol]) for asset, one in chosen.items()}

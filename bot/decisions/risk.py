@@ -1,21 +1,23 @@
 """May a leg be traded? The gate that nobody bypasses.
 
-Its rules bind what *increases* exposure. A reduction passes all of them; only a halt of rebalancing and the
-budget of reducing
-orders hold it back, and protective reductions do not come through here at all. Every refusal has its reason.
+Its rules bind what *increases* exposure. A reduction passes all of them; only a halt of rebalancing and the budget of
+reducing orders hold it back, and protective reductions do not come through here at all. Every refusal has its reason.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from bot.decisions.cadence import periods_per_year
 from bot.decisions.ceilings import room_below
-from bot.decisions.exposure import Exposures
-from bot.decisions.margin import Wallet, WalletKey
-from bot.domain.books import Books, Ceiling
-from bot.domain.ids import Asset
+from bot.decisions.exposure import Exposures, folded
+from bot.decisions.margin import WalletKey, WalletLoad
+from bot.decisions.sizing import meets_minimum
+from bot.domain.books import Books, Ceiling, Leg
+from bot.domain.ids import Asset, Currency
+from bot.domain.instruments import Instrument
+from bot.domain.market import Quote
 from bot.domain.orders import OrderState, Purpose
 from bot.domain.plan import HedgeLeg, Refusal, Rule, Verdict
 from bot.domain.policy import Policy, TradingState
@@ -24,6 +26,11 @@ from bot.domain.units import ONE, ZERO
 
 _MINUTE = timedelta(minutes=1)
 _DAY = timedelta(hours=24)
+
+
+def stricter(first: TradingState, *others: TradingState) -> TradingState:
+    """Return the strictest of several trading states: causes combine, none undoes another."""
+    return max((first, *others), key=lambda state: state.strictness)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,10 +45,41 @@ class GateInputs:
     ceilings: Mapping[Asset, Ceiling]
     #: Assets whose holdings have changed without explanation.
     flows: frozenset[Asset]
-    #: Largest fraction of all increases that each wallet survives.
-    capacities: Mapping[WalletKey, Decimal]
-    wallets: Mapping[WalletKey, Wallet]
+    #: What each wallet carries of the plan.
+    loads: Mapping[WalletKey, WalletLoad]
     now: datetime
+
+
+@dataclass(slots=True, kw_only=True)
+class _Budgets:
+    """What the legs before this one have left."""
+
+    reducing_orders: int
+    increasing_orders: int
+    turnover_quote: Decimal
+    #: Signed delta per asset with the legs so far done.
+    deltas_base: dict[Asset, Decimal] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Case:
+    """One leg before the gate."""
+
+    leg: HedgeLeg
+    inputs: GateInputs
+    budgets: _Budgets
+
+    @property
+    def key(self) -> Leg:
+        return self.leg.instrument.venue, self.leg.instrument.symbol
+
+    @property
+    def quote(self) -> Quote:
+        return self.inputs.snapshot.quotes[self.key]
+
+    @property
+    def load(self) -> WalletLoad:
+        return self.inputs.loads[self.leg.instrument.venue, self.leg.instrument.settle]
 
 
 #: What one rule says of a leg: None to pass, or how many contracts it leaves and why.
@@ -50,94 +88,94 @@ Answer = tuple[Rule, Decimal, str] | None
 
 def judge_legs(legs: Iterable[HedgeLeg], inputs: GateInputs) -> list[tuple[HedgeLeg, Verdict]]:
     """Return each leg with its verdict. Budgets are spent in the order of the legs."""
-    books = inputs.snapshot.books
-    reducing_budget = inputs.policy.limits.max_reducing_orders_per_minute - _recent(books, inputs.now, True)
-    opening_budget = inputs.policy.limits.max_increasing_orders_per_minute - _recent(books, inputs.now, False)
-    turnover_left = _turnover_left(inputs)
+    books, limits = inputs.snapshot.books, inputs.policy.limits
+    budgets = _Budgets(
+        reducing_orders=limits.max_reducing_orders_per_minute - _recent(books, inputs.now, reduces=True),
+        increasing_orders=limits.max_increasing_orders_per_minute - _recent(books, inputs.now, reduces=False),
+        turnover_quote=_turnover_left(inputs),
+        deltas_base={asset: one.futures_delta_base for asset, one in inputs.exposures.by_asset.items()},
+    )
     judged = []
     for leg in legs:
-        if leg.reduce_only:
-            verdict = _judge_reduction(leg, inputs, reducing_budget)
-            reducing_budget -= verdict.approved_contracts > 0
-        else:
-            verdict = _judge_increase(leg, inputs, opening_budget, turnover_left)
-            opening_budget -= verdict.approved_contracts > 0
-            turnover_left -= leg.notional_quote * verdict.approved_contracts / leg.contracts
+        judge = _judge_reduction if leg.reduce_only else _judge_increase
+        verdict = judge(leg, inputs, budgets)
+        _spend(budgets, leg, verdict.approved_contracts / leg.contracts)
         judged.append((leg, verdict))
     return judged
 
 
-def _judge_reduction(leg: HedgeLeg, inputs: GateInputs, budget: int) -> Verdict:
-    asset = leg.instrument.asset
+def _spend(budgets: _Budgets, leg: HedgeLeg, share: Decimal) -> None:
+    if share == 0:
+        return
+    budgets.deltas_base[leg.instrument.asset] += leg.amount_base * share * leg.side.sign
+    if leg.reduce_only:
+        budgets.reducing_orders -= 1
+    else:
+        budgets.increasing_orders -= 1
+        budgets.turnover_quote -= leg.notional_quote * share
+
+
+def _judge_reduction(leg: HedgeLeg, inputs: GateInputs, budgets: _Budgets) -> Verdict:
     if inputs.state is TradingState.HALTED:
-        return _refused(asset, Rule.TRADING_STATE, "halted: nothing is rebalanced")
-    if budget <= 0:
-        return _refused(asset, Rule.ORDER_RATE, "too many reducing orders within a minute")
+        return _refused(leg, Rule.TRADING_STATE, "halted: nothing is rebalanced")
+    if budgets.reducing_orders <= 0:
+        return _refused(leg, Rule.ORDER_RATE, "too many reducing orders within a minute")
     return Verdict(approved_contracts=leg.contracts)
 
 
-def _refused(asset: Asset, rule: Rule, reason: str) -> Verdict:
-    return Verdict(approved_contracts=ZERO, refusals=(Refusal(asset=asset, rule=rule, reason=reason),))
+def _refused(leg: HedgeLeg, rule: Rule, reason: str) -> Verdict:
+    refusal = Refusal(asset=leg.instrument.asset, rule=rule, reason=reason)
+    return Verdict(approved_contracts=ZERO, refusals=(refusal,))
 
 
-def _judge_increase(leg: HedgeLeg, inputs: GateInputs, budget: int, turnover_left: Decimal) -> Verdict:
+def _judge_increase(leg: HedgeLeg, inputs: GateInputs, budgets: _Budgets) -> Verdict:
+    case = _Case(leg=leg, inputs=inputs, budgets=budgets)
     approved = leg.contracts
     refusals = []
-    if budget <= 0:
-        return _refused(leg.instrument.asset, Rule.ORDER_RATE, "too many increasing orders within a minute")
-    for answer in _answers(leg, inputs, turnover_left):
-        if answer is None:
-            continue
-        rule, left, reason = answer
-        refusals.append(Refusal(asset=leg.instrument.asset, rule=rule, reason=reason))
-        approved = min(approved, max(ZERO, left))
+    for check in _RULES:
+        answer = check(case)
+        if answer is not None:
+            rule, left, reason = answer
+            refusals.append(Refusal(asset=leg.instrument.asset, rule=rule, reason=reason))
+            approved = min(approved, max(ZERO, left))
     approved = leg.instrument.floor_contracts(approved)
-    if not _meets_minimum(leg, approved):
+    if not meets_minimum(approved, leg.instrument, leg.limit_price):
         approved = ZERO
     return Verdict(approved_contracts=approved, refusals=tuple(refusals))
 
 
-def _meets_minimum(leg: HedgeLeg, contracts: Decimal) -> bool:
-    instrument = leg.instrument
-    return (
-        contracts >= instrument.min_contracts
-        and instrument.notional_quote(contracts, leg.limit_price) >= instrument.min_notional_quote
-    )
-
-
-def _answers(leg: HedgeLeg, inputs: GateInputs, turnover_left: Decimal) -> Iterator[Answer]:
-    for rule in _RULES:
-        yield rule(leg, inputs)
-    if leg.notional_quote > turnover_left:
-        part = leg.contracts * max(ZERO, turnover_left) / leg.notional_quote
-        yield Rule.TURNOVER, part, "the turnover of a day is used up"
-
-
-def _check_state(_leg: HedgeLeg, inputs: GateInputs) -> Answer:
-    if inputs.state is TradingState.NORMAL:
+def _check_state(case: _Case) -> Answer:
+    if case.inputs.state is TradingState.NORMAL:
         return None
-    return Rule.TRADING_STATE, ZERO, f"{inputs.state}: exposure is not increased"
+    return Rule.TRADING_STATE, ZERO, f"{case.inputs.state}: exposure is not increased"
 
 
-def _check_age(leg: HedgeLeg, inputs: GateInputs) -> Answer:
-    limits = inputs.policy.limits
-    quote = inputs.snapshot.quotes[leg.instrument.venue, leg.instrument.symbol]
-    account = inputs.snapshot.accounts[leg.instrument.venue]
-    if inputs.now - quote.as_of > limits.max_quote_age:
-        return Rule.STALE_DATA, ZERO, f"the price is {inputs.now - quote.as_of} old"
-    if inputs.now - account.as_of > limits.max_account_age:
-        return Rule.STALE_DATA, ZERO, f"the account is {inputs.now - account.as_of} old"
+def _check_rate(case: _Case) -> Answer:
+    if case.budgets.increasing_orders > 0:
+        return None
+    return Rule.ORDER_RATE, ZERO, "too many increasing orders within a minute"
+
+
+def _check_age(case: _Case) -> Answer:
+    limits = case.inputs.policy.limits
+    quote_age = case.inputs.now - case.quote.as_of
+    account_age = case.inputs.now - case.inputs.snapshot.accounts[case.leg.instrument.venue].as_of
+    if quote_age > limits.max_quote_age:
+        return Rule.STALE_DATA, ZERO, f"the price is {quote_age} old"
+    if account_age > limits.max_account_age:
+        return Rule.STALE_DATA, ZERO, f"the account is {account_age} old"
     return None
 
 
-def _check_prices(leg: HedgeLeg, inputs: GateInputs) -> Answer:
-    limits = inputs.policy.limits
-    quote = inputs.snapshot.quotes[leg.instrument.venue, leg.instrument.symbol]
-    median_index = inputs.exposures.by_asset[leg.instrument.asset].index_price
+def _check_prices(case: _Case) -> Answer:
+    limits, quote = case.inputs.policy.limits, case.quote
+    # A leg without a rate has no price in dollars; the peg's own rule refuses it.
+    rate = case.inputs.exposures.usd_rates.get(case.leg.instrument.quote, ONE)
+    here = "this venue's index and the median"
     checks = (
         ("mark and index", quote.mark_price, quote.index_price, limits.max_mark_index_frac),
         ("last and mark", quote.last_price, quote.mark_price, limits.max_last_mark_frac),
-        ("this venue's index and the median", quote.index_price, median_index, limits.max_index_spread_frac),
+        (here, quote.index_price * rate, case.leg.index_price, limits.max_index_spread_frac),
     )
     for names, price, reference, bound in checks:
         apart = abs(price / reference - 1)
@@ -146,127 +184,157 @@ def _check_prices(leg: HedgeLeg, inputs: GateInputs) -> Answer:
     return None
 
 
-def _check_leg_state(leg: HedgeLeg, inputs: GateInputs) -> Answer:
-    books = inputs.snapshot.books
-    key = (leg.instrument.venue, leg.instrument.symbol)
-    if key in books.locks:
-        return Rule.LOCKED, ZERO, f"{key[1]} does not add up: {books.locks[key][1]}"
-    if key in books.unprotected:
-        return Rule.UNPROTECTED, ZERO, f"the position in {key[1]} has no stop"
-    if any(
-        order.state in (OrderState.INTENDED, OrderState.UNKNOWN) and (order.intent.venue, order.intent.symbol) == key
-        for order in books.orders.values()
-    ):
-        return Rule.UNKNOWN_ORDER, ZERO, f"the outcome of an order in {key[1]} is not known yet"
-    return None
-
-
-def _check_flow(_leg: HedgeLeg, inputs: GateInputs) -> Answer:
-    if not inputs.flows:
+def _check_lock(case: _Case) -> Answer:
+    lock = case.inputs.snapshot.books.locks.get(case.key)
+    if lock is None:
         return None
-    listed = ", ".join(sorted(inputs.flows))
+    return Rule.LOCKED, ZERO, f"{case.leg.instrument.symbol} does not add up: {lock[1]}"
+
+
+def _check_protected(case: _Case) -> Answer:
+    if case.key not in case.inputs.snapshot.books.unprotected:
+        return None
+    return Rule.UNPROTECTED, ZERO, f"the position in {case.leg.instrument.symbol} has no stop"
+
+
+def _check_unknown_orders(case: _Case) -> Answer:
+    is_unknown = any(
+        order.state in (OrderState.INTENDED, OrderState.UNKNOWN)
+        and (order.intent.venue, order.intent.symbol) == case.key
+        for order in case.inputs.snapshot.books.orders.values()
+    )
+    if not is_unknown:
+        return None
+    return Rule.UNKNOWN_ORDER, ZERO, f"the outcome of an order in {case.leg.instrument.symbol} is not known yet"
+
+
+def _check_flow(case: _Case) -> Answer:
+    # Of any asset: V and with it every weight depend on all holdings.
+    if not case.inputs.flows:
+        return None
+    listed = ", ".join(sorted(case.inputs.flows))
     return Rule.OWNER_FLOW, ZERO, f"holdings of {listed} changed without a trade of ours; confirm it or wait"
 
 
-def _check_external(leg: HedgeLeg, inputs: GateInputs) -> Answer:
-    oldest_allowed = inputs.now - 2 * inputs.policy.external_max_age
-    for holding in inputs.snapshot.external_holdings:
-        if holding.asset == leg.instrument.asset and holding.as_of < oldest_allowed:
-            return (
-                Rule.EXTERNAL_AGE,
-                ZERO,
-                f"the declared holding of {holding.asset} is of {holding.as_of:%Y-%m-%d}",
-            )
+def _check_external(case: _Case) -> Answer:
+    oldest_allowed = case.inputs.now - 2 * case.inputs.policy.external_max_age
+    for holding in case.inputs.snapshot.external_holdings:
+        asset, _ = folded(Currency(holding.asset), case.inputs.policy)
+        if asset == case.leg.instrument.asset and holding.as_of < oldest_allowed:
+            said = f"{holding.as_of:%Y-%m-%d}"
+            return Rule.EXTERNAL_AGE, ZERO, f"the declared holding of {holding.asset} is of {said}"
     return None
 
 
-def _check_peg(leg: HedgeLeg, inputs: GateInputs) -> Answer:
-    rate = inputs.exposures.usd_rates.get(leg.instrument.settle)
-    if not leg.instrument.is_linear:
+def _check_peg(case: _Case) -> Answer:
+    if not case.leg.instrument.is_linear:
         return None
+    settle = case.leg.instrument.settle
+    rate = case.inputs.exposures.usd_rates.get(settle)
     if rate is None:
-        return Rule.DEPEG, ZERO, f"the worth of {leg.instrument.settle} is not known"
-    if abs(rate - ONE) > inputs.policy.limits.max_depeg_frac:
-        return Rule.DEPEG, ZERO, f"{leg.instrument.settle} trades at {rate} USD"
+        return Rule.DEPEG, ZERO, f"the worth of {settle} is not known"
+    if abs(rate - ONE) > case.inputs.policy.limits.max_depeg_frac:
+        return Rule.DEPEG, ZERO, f"{settle} trades at {rate} USD"
     return None
 
 
-def _check_funding(leg: HedgeLeg, inputs: GateInputs) -> Answer:
-    funding = inputs.snapshot.funding_rates.get((leg.instrument.venue, leg.instrument.symbol))
-    if funding is None:
+def _check_funding(case: _Case) -> Answer:
+    if not case.leg.instrument.is_perpetual:
         return None
-    paid_annual = funding.rate * leg.side.sign * periods_per_year(funding.interval)
-    if paid_annual <= inputs.policy.limits.max_funding_annual:
+    funding = case.inputs.snapshot.funding_rates.get(case.key)
+    if funding is None:
+        return Rule.FUNDING, ZERO, f"the funding rate of {case.leg.instrument.symbol} is not known"
+    paid_annual = funding.rate * case.leg.side.sign * periods_per_year(funding.interval)
+    if paid_annual <= case.inputs.policy.limits.max_funding_annual:
         return None
     return Rule.FUNDING, ZERO, f"funding would cost {paid_annual:.0%} a year"
 
 
-def _check_ceiling(leg: HedgeLeg, inputs: GateInputs) -> Answer:
-    ceiling = inputs.ceilings.get(leg.instrument.asset)
+def _check_ceiling(case: _Case) -> Answer:
+    ceiling = case.inputs.ceilings.get(case.leg.instrument.asset)
     if ceiling is None:
         return None
-    delta = inputs.exposures.by_asset[leg.instrument.asset].futures_delta_base
-    room = room_below(ceiling, delta, direction=leg.side.sign)
-    if leg.amount_base <= room:
+    room = room_below(ceiling, case.budgets.deltas_base[case.leg.instrument.asset], direction=case.leg.side.sign)
+    if case.leg.amount_base <= room:
         return None
-    return Rule.CEILING, leg.contracts * room / leg.amount_base, f"a ceiling is in force ({ceiling.cause})"
+    return Rule.CEILING, case.leg.contracts * room / case.leg.amount_base, f"a ceiling is in force ({ceiling.cause})"
 
 
-def _check_order_size(leg: HedgeLeg, inputs: GateInputs) -> Answer:
-    limits = inputs.policy.limits
-    bound = limits.max_order_frac * inputs.exposures.valuation.portfolio_value_quote
-    if leg.notional_quote <= bound:
+def _check_order_size(case: _Case) -> Answer:
+    bound = case.inputs.policy.limits.max_order_frac * case.inputs.exposures.valuation.portfolio_value_quote
+    if case.leg.notional_quote <= bound:
         return None
-    part = leg.contracts * bound / leg.notional_quote
+    part = case.leg.contracts * bound / case.leg.notional_quote
     return Rule.ORDER_SIZE, part, f"an order may be worth {bound:.0f} USD at most; the rest follows"
 
 
-def _check_capacity(leg: HedgeLeg, inputs: GateInputs) -> Answer:
-    key = (leg.instrument.venue, leg.instrument.settle)
-    fraction = inputs.capacities.get(key, ZERO)
+def _check_turnover(case: _Case) -> Answer:
+    if case.leg.notional_quote <= case.budgets.turnover_quote:
+        return None
+    part = case.leg.contracts * case.budgets.turnover_quote / case.leg.notional_quote
+    return Rule.TURNOVER, part, "the turnover of a day is used up"
+
+
+def _check_capacity(case: _Case) -> Answer:
+    load = case.load
+    fraction = load.stress_capacity_frac
     if fraction == ONE:
         return None
-    return Rule.CAPACITY, leg.contracts * fraction, f"collateral carries {fraction:.0%} of what is needed"
+    told = f"collateral carries {fraction:.0%} of it under stress; {load.shortfall:.2f} {load.after.currency} short"
+    return Rule.CAPACITY, case.leg.contracts * fraction, told
 
 
-def _check_tier(leg: HedgeLeg, inputs: GateInputs) -> Answer:
-    wallet = inputs.wallets.get((leg.instrument.venue, leg.instrument.settle))
-    if wallet is None or wallet.margin_balance <= 0:
-        return Rule.LEVERAGE, ZERO, f"there is no {leg.instrument.settle} margin at {leg.instrument.venue}"
-    quote = inputs.snapshot.quotes[leg.instrument.venue, leg.instrument.symbol]
-    after = wallet.with_changes(
-        {
-            (leg.instrument.venue, leg.instrument.symbol): (
-                leg.instrument,
-                leg.contracts * leg.side.sign,
-                quote.mark_price,
-            )
-        }
-    )
-    notional = next(one.notional for one in after.holdings if one.instrument.symbol == leg.instrument.symbol)
-    allowed = leg.instrument.tier_for(notional).max_leverage
-    if allowed >= inputs.policy.limits.max_leverage:
+def _check_leverage(case: _Case) -> Answer:
+    load = case.load
+    if load.after.margin_balance <= 0:
+        return Rule.LEVERAGE, ZERO, f"there is no {case.leg.instrument.settle} margin at {case.leg.instrument.venue}"
+    fraction = load.leverage_capacity_frac
+    if fraction == ONE:
         return None
-    return Rule.MARGIN_TIER, ZERO, f"at this size the venue allows a leverage of {allowed} only"
+    cap = case.inputs.policy.limits.max_leverage
+    return Rule.LEVERAGE, case.leg.contracts * fraction, f"a leverage of {cap:f} leaves room for {fraction:.0%} of it"
 
 
-_RULES: tuple[Callable[[HedgeLeg, GateInputs], Answer], ...] = (
+def _check_tier(case: _Case) -> Answer:
+    """Keep a position out of margin tiers that allow less leverage than the wallet then has."""
+    load = case.load
+    if load.after.margin_balance <= 0:
+        return None
+    instrument, mark_price = case.leg.instrument, case.quote.mark_price
+    used = min(load.after.gross / load.after.margin_balance, case.inputs.policy.limits.max_leverage)
+    notional = next(one.notional for one in load.after.holdings if one.instrument.symbol == instrument.symbol)
+    tier = instrument.tier_for(notional)
+    if tier.max_leverage >= used:
+        return None
+    caps = [one.notional_cap_quote for one in instrument.margin_tiers if one.max_leverage >= used]
+    added = instrument.notional_quote(case.leg.contracts, mark_price)
+    room = max(caps, default=ZERO) - (notional - added)
+    told = f"at this size the venue allows a leverage of {tier.max_leverage:f} only"
+    return Rule.MARGIN_TIER, case.leg.contracts * room / added, told
+
+
+_RULES: tuple[Callable[[_Case], Answer], ...] = (
     _check_state,
+    _check_rate,
     _check_age,
     _check_prices,
-    _check_leg_state,
+    _check_lock,
+    _check_protected,
+    _check_unknown_orders,
     _check_flow,
     _check_external,
     _check_peg,
     _check_funding,
     _check_ceiling,
     _check_order_size,
+    _check_turnover,
     _check_capacity,
+    _check_leverage,
     _check_tier,
 )
 
 
-def _recent(books: Books, now: datetime, reduces: bool) -> int:
+def _recent(books: Books, now: datetime, *, reduces: bool) -> int:
     """Count the hedge orders of the last minute."""
     return sum(
         order.intent.reduce_only is reduces
@@ -282,5 +350,11 @@ def _turnover_left(inputs: GateInputs) -> Decimal:
     for filled_at, contract_value, leg in inputs.snapshot.books.recent_increases:
         instrument = inputs.snapshot.instruments.get(leg)
         if instrument is not None and inputs.now - filled_at < _DAY:
-            bound -= contract_value * instrument.contract_size if instrument.is_linear else ZERO
+            bound -= _traded_quote(instrument, contract_value, inputs.snapshot.quotes[leg])
     return max(ZERO, bound)
+
+
+def _traded_quote(instrument: Instrument, contract_value: Decimal, quote: Quote) -> Decimal:
+    """Return the worth of contracts × price; of an inverse contract by the present mark, as its own is not kept."""
+    worth = contract_value * instrument.contract_size
+    return worth if instrument.is_linear else worth / quote.mark_price

@@ -1,10 +1,11 @@
 """Where does the stop of each position belong, and how large may a position be so that a stop fits?
 
-The stop is a catastrophe bound between looks, not a signal: a multiple of daily σ from the price of the last
-look, never beyond
-the buffered liquidation price. Where liquidation is so near that the stop would stand within ordinary noise,
-the leg is made
-smaller instead.
+The stop is a catastrophe bound between looks, not a signal: a multiple of daily σ from the price of the last look,
+never beyond the buffered liquidation price, which is the nearer of the venue's number and ours. Where liquidation
+is so near that the stop would stand within ordinary noise, the leg is made smaller instead.
+
+Needs little on purpose: positions, terms and prices. Without a history σ is assumed; without a margin account the
+venue's liquidation price is all there is.
 """
 
 from collections.abc import Mapping
@@ -12,23 +13,35 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from bot.decisions.margin import Wallet, joint_liquidation_frac, wallets_of
+from bot.decisions.margin import (
+    Holding,
+    Wallet,
+    joint_liquidation_frac,
+    own_liquidation_frac,
+    wallets_of,
+)
 from bot.decisions.sizing import cost_bps, limit_price
+from bot.decisions.volatility import daily_sigma
 from bot.domain.books import Leg
 from bot.domain.events import CeilingSet
 from bot.domain.ids import Asset
 from bot.domain.instruments import Instrument
 from bot.domain.market import Quote
-from bot.domain.orders import Side, side_of
+from bot.domain.orders import side_of
 from bot.domain.plan import HedgeLeg, ProtectiveReduction, StopTarget
 from bot.domain.policy import Policy, StopAnchor, StopPolicy
 from bot.domain.portfolio import AccountState, FuturesPosition
-from bot.domain.units import ONE, ZERO, ceil_to_step, floor_to_step
+from bot.domain.snapshot import Snapshot
+from bot.domain.units import ONE, ZERO, ceil_to_step, decimal_text, floor_to_step
 
 #: What is assumed of an asset whose history says nothing.
 _ASSUMED_DAILY_SIGMA = Decimal("0.05")
-#: A long cannot fall by more than everything.
+#: A long cannot fall by more than everything; no stop stands further away than this.
 _FARTHEST = Decimal("0.9")
+#: Tiers change with the size, so what is left is measured again, this often at most.
+_ROUNDS = 4
+#: The venue's liquidation price and ours may differ by this share of the mark.
+_AGREEMENT_FRAC = Decimal("0.10")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +51,15 @@ class StopPlan:
     stops: tuple[StopTarget, ...] = ()
     #: Legs that must shrink before their stops fit.
     reductions: tuple[ProtectiveReduction, ...] = ()
+    #: Positions that no stop can be worked out for, and why.
+    unstoppable: tuple[tuple[Leg, str], ...] = ()
+    #: What the owner should know of the liquidation prices.
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def shrinking(self) -> frozenset[Asset]:
+        """The assets whose legs protection makes smaller now."""
+        return frozenset(one.ceiling.asset for one in self.reductions)
 
 
 def want_stops(
@@ -52,34 +74,63 @@ def want_stops(
 ) -> StopPlan:
     """Return the stop of every position that is ours, and the reductions without which a stop does not fit.
 
-    ``anchors`` holds the price of each asset at the last look, from which distances are measured; mark where
-    there is none.
+    ``anchors`` holds the price of each asset at the last look, from which distances are measured; mark where there
+    is none.
     """
-    stops: list[StopTarget] = []
-    reductions: list[ProtectiveReduction] = []
-    for wallet in wallets_of(account, instruments, quotes):
-        joint_frac = joint_liquidation_frac(wallet)
-        for position in account.positions:
-            leg = (position.venue, position.symbol)
-            if position.symbol in policy.foreign_symbols or instruments[leg].settle != wallet.currency:
-                continue
-            one = _OneLeg(
+    wallets = {one.currency: (one, joint_liquidation_frac(one)) for one in wallets_of(account, instruments, quotes)}
+    legs: list[_OneLeg] = []
+    unstoppable: list[tuple[Leg, str]] = []
+    for position in account.positions:
+        if position.symbol in policy.foreign_symbols:
+            continue
+        leg = (position.venue, position.symbol)
+        instrument, quote = instruments.get(leg), quotes.get(leg)
+        if instrument is None or quote is None:
+            unstoppable.append((leg, f"{position.symbol} has no terms or no price"))
+            continue
+        sigma = daily_sigmas.get(instrument.asset)
+        wallet, joint_frac = wallets.get(instrument.settle, (None, None))
+        legs.append(
+            _OneLeg(
                 position=position,
-                instrument=instruments[leg],
-                quote=quotes[leg],
-                sigma=_sigma_of(daily_sigmas.get(instruments[leg].asset)),
-                anchor=anchors.get(instruments[leg].asset),
+                instrument=instrument,
+                quote=quote,
+                sigma=_ASSUMED_DAILY_SIGMA if sigma is None else sigma,
+                anchor=anchors.get(instrument.asset),
+                wallet=wallet,
                 joint_frac=joint_frac,
             )
-            reduction = _reduction(one, wallet, policy, now)
-            if reduction is not None:
-                reductions.append(reduction)
-            stops.append(_target(one, policy.stops))
-    return StopPlan(stops=tuple(stops), reductions=tuple(reductions))
+        )
+    return StopPlan(
+        stops=tuple(_target(one, policy.stops) for one in legs),
+        reductions=_reductions(legs, policy, now),
+        unstoppable=tuple(unstoppable),
+        warnings=tuple(sentence for one in legs for sentence in _doubts(one)),
+    )
 
 
-def _sigma_of(measured: Decimal | None) -> Decimal:
-    return _ASSUMED_DAILY_SIGMA if measured is None else measured
+def protect_accounts(snapshot: Snapshot, policy: Policy, anchors: Mapping[Asset, Decimal], now: datetime) -> StopPlan:
+    """Return what all venues of a snapshot ask for together."""
+    sigmas = {asset: daily_sigma(history, now) for asset, history in snapshot.histories.items()}
+    plans = [
+        want_stops(
+            account,
+            instruments=snapshot.instruments,
+            quotes=snapshot.quotes,
+            daily_sigmas=sigmas,
+            anchors=anchors,
+            policy=policy,
+            now=now,
+        )
+        for account in snapshot.accounts.values()
+        if account.positions
+    ]
+    return StopPlan(
+        stops=tuple(stop for plan in plans for stop in plan.stops),
+        reductions=tuple(reduction for plan in plans for reduction in plan.reductions),
+        unstoppable=tuple(leg for plan in plans for leg in plan.unstoppable),
+        warnings=tuple(sentence for plan in plans for sentence in plan.warnings),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +142,9 @@ class _OneLeg:
     quote: Quote
     sigma: Decimal
     anchor: Decimal | None
-    #: Move against every leg of the wallet at which it is liquidated.
+    #: None where the venue tells of no margin account in the currency that the contract settles in.
+    wallet: Wallet | None
+    #: Move against every leg of the wallet at which it is liquidated; None when none does it.
     joint_frac: Decimal | None
 
     @property
@@ -99,25 +152,29 @@ class _OneLeg:
         """+1 for a long."""
         return 1 if self.position.contracts > 0 else -1
 
-    def liquidation_distance(self) -> Decimal:
-        """Return the nearer of the venue's liquidation price and our own, as a fraction of mark."""
-        mark = self.quote.mark_price
-        known = [frac for frac in (self.joint_frac,) if frac is not None]
-        if self.position.liquidation_price is not None:
-            known.append((mark - self.position.liquidation_price) / mark * self.direction)
-        return max(ZERO, min(known, default=_FARTHEST))
+    @property
+    def venue_distance_frac(self) -> Decimal | None:
+        """The venue's liquidation price as a fraction of mark; None when it gives none."""
+        price, mark = self.position.liquidation_price, self.quote.mark_price
+        return None if price is None else (mark - price) / mark * self.direction
 
-    def cap_frac(self, stops: StopPolicy) -> Decimal:
-        """Return how far from mark a stop may stand at most."""
-        return min(_FARTHEST, self.liquidation_distance() * (ONE - stops.liquidation_buffer_frac))
+    def liquidation_distance_frac(self) -> Decimal:
+        """Return the nearer of the venue's liquidation price and our own, as a fraction of mark."""
+        known = [frac for frac in (self.joint_frac, self.venue_distance_frac) if frac is not None]
+        return max(ZERO, min(known, default=ONE))
+
+    def needed_distance_frac(self, stops: StopPolicy) -> Decimal:
+        """Return how far liquidation must be so that the nearest sensible stop stands before its buffer."""
+        return min(_FARTHEST, stops.floor_sigmas * self.sigma / (ONE - stops.liquidation_buffer_frac))
 
 
 def _target(one: _OneLeg, stops: StopPolicy) -> StopTarget:
     mark = one.quote.mark_price
     anchor = one.position.entry_price if stops.anchor is StopAnchor.ENTRY else one.anchor or mark
     distance = min(_FARTHEST, max(stops.min_distance_frac, stops.daily_sigmas * one.sigma))
-    farthest = mark * (ONE - one.direction * one.cap_frac(stops))
+    cap = min(_FARTHEST, one.liquidation_distance_frac() * (ONE - stops.liquidation_buffer_frac))
     wanted = anchor * (ONE - one.direction * distance)
+    farthest = mark * (ONE - one.direction * cap)
     slack = mark * stops.reanchor_frac
     tick = one.instrument.tick_size
     if one.direction > 0:
@@ -133,67 +190,126 @@ def _target(one: _OneLeg, stops: StopPolicy) -> StopTarget:
         side=side_of(-one.position.contracts),
         contracts=abs(one.position.contracts),
         trigger_price=trigger,
-        acceptable_low=min(low, trigger),
-        acceptable_high=max(high, trigger),
+        acceptable_low=low,
+        acceptable_high=high,
         liquidation_price=one.position.liquidation_price,
         mark_price=mark,
     )
 
 
-def _reduction(one: _OneLeg, wallet: Wallet, policy: Policy, now: datetime) -> ProtectiveReduction | None:
-    """Return what the leg must give up so that its stop can stand outside ordinary noise."""
-    floor = policy.stops.floor_sigmas * one.sigma
-    if one.cap_frac(policy.stops) >= floor:
-        return None
-    contracts = _excess_contracts(one, wallet, floor / (ONE - policy.stops.liquidation_buffer_frac))
-    left = abs(one.position.contracts) - contracts
-    mark = one.quote.mark_price
-    amount = abs(one.instrument.base_from_contracts(contracts, mark))
-    side = side_of(-one.position.contracts)
-    why = f"liquidation is {one.liquidation_distance():.1%} away, less than a stop needs"
-    leg = HedgeLeg(
+def _doubts(one: _OneLeg) -> list[str]:
+    """Return sentences where the venue gives no liquidation price or one that our own formula contradicts."""
+    own = None if one.wallet is None else own_liquidation_frac(one.wallet, one.position.symbol)
+    theirs = one.venue_distance_frac
+    symbol = one.position.symbol
+    if theirs is None:
+        if one.wallet is not None and (own is None or own >= ONE):
+            return []
+        return [f"{one.position.venue} gives no liquidation price for {symbol}; ours is used"]
+    if own is not None and min(own, theirs) < ONE and abs(own - theirs) > _AGREEMENT_FRAC:
+        return [f"{symbol}: liquidation is {theirs:.1%} away for the venue and {own:.1%} by our own formula"]
+    return []
+
+
+# --- reductions --------------------------------------------------------------------------------
+
+
+def _reductions(legs: list[_OneLeg], policy: Policy, now: datetime) -> tuple[ProtectiveReduction, ...]:
+    """Return what the legs must give up so that their stops stand outside ordinary noise.
+
+    The leg that needs most room comes first: what it gives up makes room for the others in its wallet.
+    """
+    reductions = []
+    relieved: dict[str, Wallet] = {}
+    for one in sorted(legs, key=lambda leg: leg.needed_distance_frac(policy.stops), reverse=True):
+        needed = one.needed_distance_frac(policy.stops)
+        wallet = relieved.get(one.instrument.settle, one.wallet)
+        contracts = _excess_contracts(one, wallet, needed)
+        if contracts > 0:
+            reductions.append(_reduction(one, contracts, policy, now))
+            if wallet is not None:
+                relieved[one.instrument.settle] = _without(wallet, one, contracts)
+    return tuple(reductions)
+
+
+def _without(wallet: Wallet, one: _OneLeg, contracts: Decimal) -> Wallet:
+    change = Holding(
         instrument=one.instrument,
+        contracts=-contracts * one.direction,
+        mark_price=one.quote.mark_price,
+    )
+    return wallet.with_contracts({one.instrument.symbol: change})
+
+
+def _excess_contracts(one: _OneLeg, wallet: Wallet | None, needed_frac: Decimal) -> Decimal:
+    """Return how many contracts must go, on the lot and rounded up, so that liquidation is ``needed_frac`` away."""
+    size = abs(one.position.contracts)
+    theirs = one.venue_distance_frac
+    short = ZERO
+    if theirs is not None and theirs < needed_frac:
+        # All we know of the venue's number: room ÷ size. Room stays, so distance grows as size shrinks.
+        short = size * (ONE - theirs / needed_frac) if theirs > 0 else size
+    if wallet is not None and one.joint_frac is not None and one.joint_frac < needed_frac:
+        short = max(short, _excess_by_formula(one, wallet, needed_frac, size))
+    return min(size, ceil_to_step(short, one.instrument.lot_size))
+
+
+def _excess_by_formula(one: _OneLeg, wallet: Wallet, needed_frac: Decimal, size: Decimal) -> Decimal:
+    """Return the contracts (unrounded) that must go by our own liquidation formula."""
+    gone = ZERO
+    for _ in range(_ROUNDS):
+        distance = joint_liquidation_frac(_without(wallet, one, gone))
+        if distance is None or distance >= needed_frac or gone >= size:
+            break
+        gone = min(size, gone + _next_step(one, _without(wallet, one, gone), needed_frac))
+    return gone
+
+
+def _next_step(one: _OneLeg, wallet: Wallet, needed_frac: Decimal) -> Decimal:
+    """Return the contracts without which a move of ``needed_frac`` against all legs is survived; at least a lot.
+
+    Exact while what stays is in the same margin tier.
+    """
+    worst = own = ZERO
+    for holding in wallet.holdings:
+        against = -needed_frac if holding.contracts > 0 else needed_frac
+        loss = holding.maintenance_after(against) - holding.profit_after(against)
+        worst += loss
+        if holding.instrument.symbol == one.instrument.symbol:
+            own = loss / abs(holding.contracts)
+    return max((worst - wallet.margin_balance) / own, one.instrument.lot_size)
+
+
+def _reduction(one: _OneLeg, contracts: Decimal, policy: Policy, now: datetime) -> ProtectiveReduction:
+    instrument, quote = one.instrument, one.quote
+    side = side_of(-one.position.contracts)
+    why = f"liquidation is {one.liquidation_distance_frac():.1%} away, less than a stop needs"
+    amount = instrument.base_from_contracts(contracts, quote.mark_price)
+    left = instrument.base_from_contracts(abs(one.position.contracts) - contracts, quote.mark_price)
+    leg = HedgeLeg(
+        instrument=instrument,
         side=side,
         contracts=contracts,
         amount_base=amount,
-        notional_quote=amount * one.quote.index_price,
+        notional_quote=amount * quote.index_price,
         reduce_only=True,
-        expected_cost_bps=cost_bps(one.quote, one.instrument),
-        limit_price=limit_price(Side(side), one.quote, one.instrument, policy.execution, reduces=True),
-        index_price=one.quote.index_price,
+        expected_cost_bps=cost_bps(quote, instrument),
+        limit_price=limit_price(side, quote, instrument, policy.execution, reduces=True),
+        index_price=quote.index_price,
         reason=why,
     )
     ceiling = CeilingSet(
         at=now,
-        asset=one.instrument.asset,
+        asset=instrument.asset,
         cause="stop_floor",
-        max_delta_base=abs(one.instrument.base_from_contracts(left, mark)),
+        max_delta_base=left,
         release_at=now + policy.stops.ceiling_duration,
         why=why,
     )
     return ProtectiveReduction(leg=leg, ceiling=ceiling)
 
 
-def _excess_contracts(one: _OneLeg, wallet: Wallet, needed_frac: Decimal) -> Decimal:
-    """Return how many contracts must go so that liquidation is ``needed_frac`` away; rounded up to the lot.
-
-    Solves (balance − maintenance) ÷ slope = needed for the share of this leg, the other legs as they are.
-    """
-    size = abs(one.position.contracts)
-    slope = room = ZERO
-    own_slope = own_room = ZERO
-    for holding in wallet.holdings:
-        notional = holding.notional
-        grown = notional * (ONE + holding.instrument.tier_for(notional).maintenance_frac)
-        grown = grown if holding.instrument.is_linear else grown / holding.mark_price
-        slope += grown
-        room += holding.maintenance
-        if holding.instrument.symbol == one.instrument.symbol:
-            own_slope, own_room = grown, holding.maintenance
-    short = needed_frac * slope - (wallet.margin_balance - room)
-    share = short / (needed_frac * own_slope + own_room) if own_slope > 0 else ONE
-    wanted = ceil_to_step(size * max(ZERO, share), one.instrument.lot_size)
-    return min(size, max(wanted, one.instrument.lot_size))
+# --- after a stop ------------------------------------------------------------------------------
 
 
 def ceiling_after_stop_out(
@@ -207,12 +323,29 @@ def ceiling_after_stop_out(
     source: str,
 ) -> CeilingSet:
     """Return the ceiling that keeps the next look from putting back what a stop took off."""
+    left = instrument.base_from_contracts(remaining_contracts, mark_price)
     return CeilingSet(
         at=now,
         asset=instrument.asset,
         cause=cause,
-        max_delta_base=abs(instrument.base_from_contracts(remaining_contracts, mark_price)),
+        max_delta_base=abs(left),
         release_at=now + policy.stops.ceiling_duration,
-        why=f"{instrument.symbol} was closed at {mark_price} without a look",
+        why=f"{instrument.symbol} was closed at {decimal_text(mark_price)} without a look",
         source=source,
+    )
+
+
+def tell_stop_out(instrument: Instrument, closing_contracts: Decimal, price: Decimal) -> str:
+    """Return the sentence that names what a stop has done to the owner's net exposure.
+
+    ``closing_contracts`` is what the stop traded, signed: + bought a short back, − sold a long.
+    """
+    amount = instrument.base_from_contracts(closing_contracts, price)
+    worth = abs(amount) * price
+    was, now = ("short", "larger") if closing_contracts > 0 else ("long", "smaller")
+    asset, size = instrument.asset, decimal_text(abs(amount))
+    return (
+        f"The stop closed a {was} of {size} {asset} in {instrument.symbol} at {decimal_text(price)}:"
+        f" net exposure to {asset} is {size} {asset} ({worth:.0f} {instrument.quote}) {now} than it was,"
+        f" and is not hedged again before its ceiling is released"
     )

@@ -1,7 +1,7 @@
 """What is done about a position that has been without its stop for too long?
 
-The rungs go one way with time: keep trying to rest a stop, watch the trigger ourselves, make the leg smaller, close it.
-Each later rung includes the earlier ones.
+The rungs go one way with time: keep trying to rest a stop, watch the trigger ourselves, make the leg smaller, close
+it. Each later rung includes the earlier ones.
 """
 
 from datetime import timedelta

@@ -71,9 +71,7 @@ def test_inverse_contracts_are_sized_at_mark_and_rounded_toward_zero():
     inverse = make_instrument("BTC", inverse=True, lot_size=dec(1))
     pairs = [(inverse, make_quote(inverse, 50_000, mark_price=51_000)), *_linear_market()[1:]]
     balances = [make_balance("BTC", "0.12"), make_balance("ETH", 1), make_balance("SOL", 15)]
-    policy = make_policy(
-        TARGETS, asset_contract_kinds={Asset("BTC"): (ContractKind.INVERSE,)}
-    )
+    policy = make_policy(TARGETS, asset_contract_kinds={Asset("BTC"): (ContractKind.INVERSE,)})
     account = make_account(balances, margins=[make_margin(), make_margin("BTC", "0.05")])
 
     decision = decide(make_snapshot(account, pairs), policy, NOW)
@@ -87,7 +85,7 @@ def test_inverse_contracts_are_sized_at_mark_and_rounded_toward_zero():
 
 
 def test_collateral_of_an_inverse_short_counts_with_its_profit():
-    """A short of 10,000 dollars opened at 40,000 against 0.25 BTC is a synthetic dollar: it is worth 10,000 at any price."""
+    """A short of 10,000 dollars opened at 40,000 against 0.25 BTC is worth 10,000 at any price."""
     inverse = make_instrument("BTC", inverse=True)
     for mark in (25_000, 40_000, 50_000, 80_000):
         profit = dec(-100) * 100 * (1 / dec(40_000) - 1 / dec(mark))
@@ -119,7 +117,7 @@ def test_cash_in_the_targets_leaves_its_share_unhedged():
 
 
 def test_external_holdings_and_aliases_are_counted_once():
-    """0.1 BTC and 0.02 WBTC here, 1 stETH (worth 1.04 ETH) in cold storage: 6,000 + 2,600 = 8,600; half each is 4,300."""
+    """0.12 BTC here, a fifth of them wrapped, 1 stETH (1.04 ETH) elsewhere: 6,000 + 2,600; half is 4,300."""
     market = [pair for pair in _linear_market() if pair[0].asset != "SOL"]
     account = make_account([make_balance("BTC", "0.1"), make_balance("WBTC", "0.02")])
     policy = make_policy(
