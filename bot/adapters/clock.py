@@ -18,6 +18,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 from apscheduler.executors import base as executor_module
+from apscheduler.executors.debug import DebugExecutor
 from apscheduler.schedulers import base as scheduler_module
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
@@ -228,7 +229,8 @@ class ClockedScheduler(AsyncIOScheduler):  # type: ignore[misc]  # apscheduler h
         executor_module.datetime = _SchedulerDatetime
         _scheduler_clock.set(clock)
         self._speed = clock.speed if isinstance(clock, ScaledClock) else 1.0
-        super().__init__(**options)
+        # Jobs set a signal and nothing else: they run where they are due, in no task that could be cancelled.
+        super().__init__(executors={"default": DebugExecutor()}, **options)
 
     def _start_timer(self, wait_seconds: float | None) -> None:
         super()._start_timer(None if wait_seconds is None else wait_seconds / self._speed)

@@ -146,7 +146,7 @@ def _plain(value: Any) -> Any:
         case None | str() | int() | float():
             return value
         case _:
-        return repr(value)
+            return repr(value)
 
 
 def _key(key: Any) -> str:

@@ -120,6 +120,10 @@ class Protection:
         good = next((order for order in resting if _is_good(order, target)), None)
         if good is None:
             good = await self._place(target)
+        if good is None and any(_covers(order, target) for order in resting):
+            # An earlier stop of the position's size still rests; moving it is tried again.
+            await self._note_protected(target)
+            return
         if good is None:
             await self._note_unprotected(target, view)
             return
@@ -298,14 +302,21 @@ class Protection:
         return CycleId(f"{books.epoch}-p{books.sequence}")
 
 
-def _is_good(order: VenueOrder, target: StopTarget) -> bool:
-    """Return True when a resting order is the stop that the position needs."""
+def _covers(order: VenueOrder, target: StopTarget) -> bool:
+    """Return True when a resting order closes the whole position, at whichever trigger."""
     return (
         order.state is OrderState.OPEN
         and order.type is OrderType.STOP_MARKET
         and order.side is target.side
         and order.reduce_only
         and order.contracts == target.contracts
+    )
+
+
+def _is_good(order: VenueOrder, target: StopTarget) -> bool:
+    """Return True when a resting order is the stop that the position needs."""
+    return (
+        _covers(order, target)
         and order.trigger_price is not None
         and target.acceptable_low <= order.trigger_price <= target.acceptable_high
     )

@@ -86,7 +86,7 @@ class LookSchedule:
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
 
-    async def _fire(self) -> None:
+    def _fire(self) -> None:
         self._signal.set("calendar")
 
     @property

@@ -14,7 +14,7 @@ import structlog
 
 from bot.domain.errors import InvariantViolated, JournalError
 from bot.domain.events import BotStarted, BotStopped, TradingStateSet
-from bot.domain.orders import Purpose
+from bot.domain.orders import OrderState, Purpose
 from bot.domain.policy import TradingState
 from bot.engine.desk import Desk
 from bot.engine.execution import Execution
@@ -28,6 +28,8 @@ log = structlog.get_logger()
 
 Check = Callable[[datetime], Awaitable[None]]
 
+#: What is urgent is looked at this often, whatever the intervals are.
+_URGENT = timedelta(seconds=5)
 #: A skipped look is tried again after this long.
 _RETRY_LOOK = timedelta(minutes=5)
 #: Wall seconds that the current work may take to finish when the bot stops.
@@ -99,8 +101,8 @@ class Supervisor:
         try:
             async with asyncio.TaskGroup() as group:
                 loops = [
-                    self._loop("protection", self._protection.check, watch.protection),
-                    self._loop("reconcile", self._reconcile.check, watch.reconcile),
+                    self._loop("protection", self._protection.check, watch.protection, self._is_urgent),
+                    self._loop("reconcile", self._reconcile.check, watch.reconcile, self._is_urgent),
                     self._loop("prices", self._watch_prices, watch.prices),
                 ]
                 tasks = [group.create_task(loop) for loop in loops]
@@ -153,12 +155,21 @@ class Supervisor:
             log.warning("The current look was abandoned", code="look_abandoned")
             looks.cancel()
 
-    async def _loop(self, name: str, check: Check, interval: timedelta) -> None:
+    async def _loop(
+        self, name: str, check: Check, interval: timedelta, is_urgent: Callable[[], bool] = lambda: False
+    ) -> None:
         clock = self._desk.clock
         while True:
             self._beats[name] = (clock.monotonic(), interval)
             await check(clock.now())
-            await clock.sleep(interval)
+            await clock.sleep(min(interval, _URGENT) if is_urgent() else interval)
+
+    def _is_urgent(self) -> bool:
+        """Return True while a leg has no stop or the outcome of an order is not known."""
+        books = self._desk.journal.books
+        return bool(books.unprotected) or any(
+            order.state in (OrderState.INTENDED, OrderState.UNKNOWN) for order in books.orders.values()
+        )
 
     async def _watch_prices(self, now: datetime) -> None:
         self._schedule.check_clock()
