@@ -339,7 +339,7 @@ def test_before_the_first_row_funding_is_derived(tmp_path: Path) -> None:
 
 def test_a_settlement_at_the_very_end_is_paid_as_recorded(tmp_path: Path) -> None:
     write_rows(tmp_path / SPOT, [_flat_row(hour, 50_000) for hour in range(24)])
-    write_funding(tmp_path / FUNDING, {0: "0.001", 8: "0.002", 16: "0.003", 24: "0.004"})
+    write_funding(tmp_path / FUNDING, {0: "0.001", 8: "0.002", 16: "0.003", 20: "0.004"})
     config = history_config(tmp_path, end=from_us(at(16)))
     exchange = Exchange(config, HistoryMarket(config), NoStore())
     exchange.submit(_request(Side.SELL, OrderType.MARKET, "0.1"))
@@ -350,6 +350,7 @@ def test_a_settlement_at_the_very_end_is_paid_as_recorded(tmp_path: Path) -> Non
         (from_us(at(16)), "0.003"),
     ]
     assert [payment.amount for payment in exchange.floor.funding] == [10, 15]
+    assert exchange.next_funding(BTC) == (from_us(at(20)), 4 * HOUR_US, Decimal("0.003"))
 
 
 # --- the period and the days
