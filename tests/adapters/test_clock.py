@@ -90,4 +90,4 @@ def test_the_scheduler_lives_by_the_injected_clock():
         await clock.sleep(timedelta(seconds=1))
 
     _run(schedule)
-    assert [moment.replace(microsecond=0) for moment in fired] == [START + timedelta(days=day) for day in (1, 2, 3)]
+    assert [moment.replace(microsecond=0) for moment in fired] == [START + timedelta(days=day) for day in (0, 1, 2, 3)]
