@@ -1,0 +1,60 @@
+"""A stop that cannot be moved is not a stop that is missing."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+from bot.adapters.journal.journal import SqlJournal, open_journal
+from bot.backtest.simulation import simulate
+from bot.domain.ids import Asset, Currency
+from bot.domain.orders import OrderType
+from bot.domain.policy import CadencePolicy, Policy
+from bot.exchange.config import ExchangeConfig, MarketKind
+from bot.exchange.exchange import Exchange, open_exchange
+from bot.exchange.faults import Effect, Refuse
+from bot.exchange.orders import OrderRequest
+from bot.exchange.static_market import DEFAULT_START
+
+BTC = Asset("BTC")
+
+
+def a_long_hedge_whose_market_falls() -> tuple[Exchange, SqlJournal]:
+    exchange = open_exchange(
+        ExchangeConfig(
+            market=MarketKind.STATIC,
+            assets=(BTC,),
+            holdings={BTC: Decimal("0.1")},
+            collateral={Currency("USDT"): Decimal(6000)},
+            # Far enough for the stop to be moved at the look after it.
+            script={
+                BTC: (
+                    (DEFAULT_START + timedelta(minutes=30), Decimal(50_000)),
+                    (DEFAULT_START + timedelta(minutes=50), Decimal(47_000)),
+                )
+            },
+        ),
+        None,
+    )
+    return exchange, open_journal(None, now=exchange.now, epoch_tail=lambda: "STP")
+
+
+def run(exchange: Exchange, journal: SqlJournal, lasting: timedelta) -> None:
+    policy = Policy(targets={BTC: Decimal("0.5")}, cadence=CadencePolicy(cron="0 * * * *", move_sigmas=None))
+    simulate(policy, exchange, journal, until=exchange.now + lasting)
+
+
+def test_a_position_whose_stop_cannot_be_moved_is_neither_reduced_nor_called_unprotected() -> None:
+    exchange, journal = a_long_hedge_whose_market_falls()
+
+    def refuse_stops(call: str, request: OrderRequest | None) -> Effect | None:
+        is_stop = call == "submit" and request is not None and request.type is OrderType.STOP_MARKET
+        return Refuse(code="invalid_trigger") if is_stop and exchange.floor.open_orders else None
+
+    exchange.faults.add(refuse_stops, times=100)
+    run(exchange, journal, timedelta(minutes=58))
+    (resting,) = exchange.floor.open_orders.values()
+    held = exchange.floor.accounts.contracts_of(resting.symbol)
+    run(exchange, journal, timedelta(minutes=40))
+    assert exchange.floor.accounts.contracts_of(resting.symbol) == held
+    assert list(exchange.floor.open_orders.values()) == [resting]
+    assert not journal.books.unprotected
+    assert "unprotected" not in {cause for _, cause in journal.books.ceilings}
