@@ -33,9 +33,7 @@ Trimtab = Callable[..., Ended]
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    settings = SimpleNamespace(
-        data_dir=tmp_path, http=SimpleNamespace(token=None), log_format="auto", log_level="info"
-    )
+    settings = SimpleNamespace(data_dir=tmp_path, http=SimpleNamespace(token=None), log_format="auto", log_level="info")
     monkeypatch.setattr("bot.cli.context.open_settings", lambda: settings)
     monkeypatch.setattr("bot.cli.context.quiet_logs", lambda _: None)
     yield tmp_path

@@ -85,9 +85,7 @@ def test_plan_looks_itself_where_no_daemon_runs(trimtab: Trimtab, bootstrap: Boo
     assert json.loads(trimtab("plan", "--json").out) == plan_document()
 
 
-def test_plan_looks_itself_where_the_daemon_has_died(
-    trimtab: Trimtab, bootstrap: Bootstrap, folder: Path
-) -> None:
+def test_plan_looks_itself_where_the_daemon_has_died(trimtab: Trimtab, bootstrap: Bootstrap, folder: Path) -> None:
     async def look_once(settings: Any) -> dict[str, Any]:
         return plan_document()
 
@@ -145,9 +143,7 @@ def test_status_before_the_first_look_shows_what_is_known(
     assert "No look has been taken yet." in ended.out
 
 
-def test_status_shows_everything_that_waits(
-    trimtab: Trimtab, daemon: WebServer, control: FakeControl
-) -> None:
+def test_status_shows_everything_that_waits(trimtab: Trimtab, daemon: WebServer, control: FakeControl) -> None:
     since = "2026-03-02T01:00:00Z"
     control.document |= {
         "ceilings": [
@@ -160,9 +156,7 @@ def test_status_shows_everything_that_waits(
             }
         ],
         "flows": [{"asset": "ETH", "from_base": "1", "to_base": "3", "since": since}],
-        "locks": [
-            {"venue": "paper", "symbol": "SOL/USDT:USDT", "since": since, "why": "5 contracts too many"}
-        ],
+        "locks": [{"venue": "paper", "symbol": "SOL/USDT:USDT", "since": since, "why": "5 contracts too many"}],
         "working_orders": [
             {
                 "client_order_id": "TT7KQ1",
@@ -231,9 +225,7 @@ def test_resume_shows_the_plan_and_does_nothing_unless_confirmed(
     assert control.asked[-1] == ("resume", "cli 127.0.0.1")
 
 
-@pytest.mark.parametrize(
-    "words", [("status",), ("halt",), ("resume", "--yes"), ("settle", "1"), ("confirm-flow",)]
-)
+@pytest.mark.parametrize("words", [("status",), ("halt",), ("resume", "--yes"), ("settle", "1"), ("confirm-flow",)])
 def test_without_a_daemon_steering_exits_4(trimtab: Trimtab, words: tuple[str, ...]) -> None:
     ended = trimtab(*words)
     assert ended.code == 4
@@ -342,9 +334,7 @@ def test_version(trimtab: Trimtab) -> None:
     assert (ended.code, ended.out.split()[0]) == (0, "trimtab")
 
 
-def test_backtest_hands_over_what_was_asked(
-    trimtab: Trimtab, monkeypatch: pytest.MonkeyPatch, folder: Path
-) -> None:
+def test_backtest_hands_over_what_was_asked(trimtab: Trimtab, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     asked: dict[str, Any] = {}
 
     def run_backtest(settings: Any, **words: Any) -> dict[str, Any]:
