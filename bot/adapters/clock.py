@@ -166,8 +166,9 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
         self._owner = threading.get_ident()
         super().__init__(_JumpingSelector(self._jump, selectors.DefaultSelector() if allow_io else None))
         # Half a year of seconds leaves a float with a few nanoseconds: with asyncio's resolution of one, a timer
-        # that is due would never be found due.
-        self._clock_resolution = 1e-6
+        # that is due would never be found due. And it must stay below the microsecond that clocks count in, or a
+        # timer of one microsecond would be due at once, for ever.
+        self._clock_resolution = 1e-7
 
     def time(self) -> float:
         """Return simulated seconds."""

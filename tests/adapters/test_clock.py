@@ -33,6 +33,17 @@ def test_years_pass_in_a_moment_and_no_timer_is_lost():
     assert time.process_time() - began < 5
 
 
+def test_a_timer_of_a_microsecond_passes_however_long_the_loop_has_run():
+    async def wait(loop):
+        await asyncio.sleep(5 * 365 * 86_400)
+        before = loop.time()
+        for _ in range(100):
+            await asyncio.sleep(1e-6)
+        return loop.time() - before
+
+    assert _run(wait) > 50e-6
+
+
 @pytest.mark.parametrize(
     "forbidden",
     [
