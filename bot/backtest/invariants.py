@@ -8,9 +8,9 @@ from decimal import Decimal
 from typing import Any
 
 from bot.domain.books import Books
-from bot.domain.ids import ClientOrderId, Symbol, VenueId, carries_marker
+from bot.domain.ids import Asset, ClientOrderId, Symbol, VenueId, carries_marker
 from bot.domain.orders import OrderState, OrderType, Side
-from bot.domain.policy import Policy, TradingState
+from bot.domain.policy import Policy, Scope, TradingState
 from bot.exchange.exchange import Exchange
 from bot.exchange.orders import ExchangeOrder
 from bot.exchange.records import Liquidation, MovementKind, Trade
@@ -38,9 +38,11 @@ class InvariantChecker:
         self._seen_ids: dict[ClientOrderId, int] = {}
         self._contracts: dict[Symbol, Decimal] = {}
         self._opening = _wallet_total(exchange)
-        watch = policy.watch
         #: A stop must be back by then, or an alert must be out: the deadline, and one round of the loop that acts.
-        self._grace = policy.stops.deadline + 2 * watch.protection
+        self._grace = policy.stops.deadline + policy.watch.protection
+        self._overdue: set[Symbol] = set()
+        #: What hedging has earned, by as many movements as were added up.
+        self._earned, self._earned_until = _ZERO, 0
         exchange.floor.observers.append(self._see)
 
     def follow(self, journal: Journal) -> None:
@@ -65,11 +67,16 @@ class InvariantChecker:
         mark = order.client_order_id
         if mark is None or not carries_marker(mark):
             return
+        is_new = mark not in self._seen_ids
         first = self._seen_ids.setdefault(mark, order.id)
-        if first != order.id:
-            self._expect(False, f"two orders for one intent: {mark}", at)
-        elif order.created_at == at and order.filled == 0:
+        self._expect(first == order.id, f"two orders for one intent: {mark}", at)
+        if is_new:
             self._see_new_order(at, order, self._journal.books)
+        if order.type is OrderType.STOP_MARKET and order.state is OrderState.CANCELLED:
+            is_covered = order.symbol not in self._exchange.floor.accounts.positions or self._is_protected(
+                order.symbol
+            )
+            self._expect(is_covered, f"{mark} was cancelled and no other stop holds {order.symbol}", at)
 
     def _see_new_order(self, at: datetime, order: ExchangeOrder, books: Books) -> None:
         mark = ClientOrderId(order.client_order_id or "")
@@ -106,11 +113,62 @@ class InvariantChecker:
         after = before + trade.contracts * trade.side.sign
         self._contracts[trade.symbol] = after
         held = self._exchange.floor.accounts.contracts_of(trade.symbol)
-        self._expect(held == after, f"{trade.symbol}: position {held} is not the sum of its trades {after}", at)
+        self._expect(
+            held == after, f"{trade.symbol}: position {held} is not the sum of its trades {after}", at
+        )
         order = None if trade.order_id is None else self._exchange.floor.orders[trade.order_id]
         if order is not None and order.reduce_only:
             shrinks = abs(after) < abs(before) and before * after >= 0
             self._expect(shrinks, f"a reduce-only order took {trade.symbol} from {before} to {after}", at)
+        elif order is not None and carries_marker(trade.client_order_id or ""):
+            self._see_gap(at, trade)
+
+    def _see_gap(self, at: datetime, trade: Trade) -> None:
+        """Expect that a hedge has brought its asset nearer to its target."""
+        floor, policy = self._exchange.floor, self._policy
+        asset = floor.contracts[trade.symbol].asset
+        if policy.scope is not Scope.ASSETS or policy.aliases or asset not in policy.targets:
+            return
+        value, coins = self._portfolio()
+        contract = floor.contracts[trade.symbol]
+        price = floor.index_of(asset)
+        traded = trade.contracts * trade.side.sign * contract.size
+        if not contract.is_linear:
+            traded /= floor.mark_of(asset)
+        wanted = policy.targets[asset] * value / price
+        gap_before, gap_after = abs(coins[asset] - traded - wanted), abs(coins[asset] - wanted)
+        self._expect(
+            gap_after < gap_before,
+            f"a hedge took {asset} from {gap_before} to {gap_after} coins off its target",
+            at,
+        )
+
+    def _portfolio(self) -> tuple[Decimal, dict[Asset, Decimal]]:
+        """Return what the portfolio is worth and the exposure in coins, by the exchange's own numbers."""
+        floor = self._exchange.floor
+        held = dict.fromkeys(self._policy.assets, _ZERO)
+        for (_, currency), amount in floor.accounts.wallets.items():
+            if Asset(currency) in held:
+                held[Asset(currency)] += amount
+        coins, profit = dict(held), _ZERO
+        for symbol, position in floor.accounts.positions.items():
+            contract = floor.contracts[symbol]
+            if contract.asset not in coins:
+                continue
+            mark = floor.mark_of(contract.asset)
+            unrealised = floor.accounts.unrealised(contract, mark)
+            if contract.is_linear:
+                coins[contract.asset] += position.contracts * contract.size
+                profit += unrealised
+            else:
+                coins[contract.asset] += unrealised + position.contracts * contract.size / mark
+                held[contract.asset] += unrealised
+        for movement in floor.accounts.movements[self._earned_until :]:
+            if movement.currency == "USDT" and movement.kind in _OF_TRADING:
+                self._earned += movement.amount
+        self._earned_until = len(floor.accounts.movements)
+        profit += self._earned
+        return sum((amount * floor.index_of(asset) for asset, amount in held.items()), profit), coins
 
     def _time_protection(self, at: datetime) -> None:
         floor = self._exchange.floor
@@ -122,6 +180,7 @@ class InvariantChecker:
                 self._end_unprotected(symbol, at)
             else:
                 self._unprotected_since.setdefault(symbol, at)
+                self._measure(symbol, at)
 
     def _is_protected(self, symbol: Symbol) -> bool:
         floor = self._exchange.floor
@@ -137,22 +196,24 @@ class InvariantChecker:
         )
 
     def _end_unprotected(self, symbol: Symbol, at: datetime) -> None:
-        since = self._unprotected_since.pop(symbol, None)
-        if since is None:
-            return
-        lasted = at - since
+        if symbol in self._unprotected_since:
+            self._measure(symbol, at)
+            del self._unprotected_since[symbol]
+            self._overdue.discard(symbol)
+
+    def _measure(self, symbol: Symbol, at: datetime) -> None:
+        """Take note of how long a position has been without its stop; longer than the deadline, somebody must know."""
+        lasted = at - self._unprotected_since[symbol]
         self.unprotected_seconds_max = max(self.unprotected_seconds_max, lasted.total_seconds())
-        was_told = (symbol in {leg[1] for leg in self._journal.books.unprotected}) or lasted <= self._grace
-        self._expect(was_told, f"{symbol} was without its stop for {lasted} and nobody was told", at)
+        was_told = any(name == symbol for _, name in self._journal.books.unprotected)
+        if symbol not in self._overdue and lasted > self._grace and not was_told:
+            self._overdue.add(symbol)
+            self._expect(False, f"{symbol} was without its stop for {lasted} and nobody was told", at)
 
     def check_at_rest(self, now: datetime) -> None:
         """Check what must hold whenever nothing is going on."""
         self._time_protection(now)
         floor, books = self._exchange.floor, self._journal.books
-        for symbol, since in self._unprotected_since.items():
-            lasted = now - since
-            self.unprotected_seconds_max = max(self.unprotected_seconds_max, lasted.total_seconds())
-            self._expect(lasted <= self._grace, f"{symbol} has been without its stop for {lasted}", now)
         for order in floor.open_orders.values():
             is_stop = order.type is OrderType.STOP_MARKET
             self._expect(is_stop, f"order {order.client_order_id} works although nothing goes on", now)
@@ -188,12 +249,16 @@ class InvariantChecker:
         self._expect(apart <= allowed, f"ledger and wallets are {apart} apart", now)
 
 
+#: What hedging has earned and cost.
+_OF_TRADING = (MovementKind.REALISED, MovementKind.FEE, MovementKind.FUNDING, MovementKind.LIQUIDATION_FEE)
 #: What a wallet loses or gains that no trade of ours explains.
 _NOT_OURS = (MovementKind.LIQUIDATION_FEE, MovementKind.INSURANCE)
 
 
 def _wallet_total(exchange: Exchange) -> Decimal:
-    return sum((held for (_, currency), held in exchange.floor.accounts.wallets.items() if currency == "USDT"), _ZERO)
+    return sum(
+        (held for (_, currency), held in exchange.floor.accounts.wallets.items() if currency == "USDT"), _ZERO
+    )
 
 
 def _owner_moves(exchange: Exchange) -> Decimal:
