@@ -6,9 +6,10 @@ from decimal import Decimal
 from typing import Any
 
 from bot.domain.books import Books, Leg
-from bot.domain.ids import Asset, Currency, Symbol, VenueId
+from bot.domain.ids import Asset, ClientOrderId, Currency, CycleId, Symbol, TradeId, VenueId
 from bot.domain.instruments import ContractKind, Instrument, MarginTier
 from bot.domain.market import CurrencyRate, FundingRate, PriceHistory, Quote
+from bot.domain.orders import Fill, Order, OrderIntent, OrderState, OrderType, Purpose, Side
 from bot.domain.policy import BandPolicy, Destination, Policy
 from bot.domain.portfolio import (
     AccountState,
@@ -200,3 +201,56 @@ def make_policy(targets: Mapping[str, str], **changes: Any) -> Policy:
         "bands": BandPolicy(destination=Destination.TARGET, total_frac=None),
     }
     return Policy(**{**values, **changes})
+
+
+def make_intent(instrument: Instrument | None = None, **changes: Any) -> OrderIntent:
+    """Return the intent of an IOC order that opens a hedge of one contract."""
+    instrument = instrument or make_instrument()
+    values: dict[str, Any] = {
+        "venue": instrument.venue,
+        "symbol": instrument.symbol,
+        "asset": instrument.asset,
+        "side": Side.SELL,
+        "type": OrderType.LIMIT,
+        "contracts": dec(1),
+        "price": dec(50_000),
+        "reduce_only": False,
+        "purpose": Purpose.HEDGE,
+        "decision_price": dec(50_000),
+        "cycle_id": CycleId("TT0A1-1"),
+        "client_order_id": ClientOrderId("TT0A100000000100"),
+        "intended_at": NOW,
+    }
+    return OrderIntent(**{**values, **changes})
+
+
+def make_order(
+    instrument: Instrument | None = None,
+    *,
+    contracts: str | int | Decimal = 1,
+    state: OrderState = OrderState.INTENDED,
+    **changes: Any,
+) -> Order:
+    """Return an order of the journal."""
+    return Order(intent=make_intent(instrument, contracts=Decimal(contracts), **changes), state=state)
+
+
+def make_fill(instrument: Instrument | None = None, **changes: Any) -> Fill:
+    """Return a trade of the order of ``make_intent``: one contract sold at 50,000 for a fee of 25."""
+    instrument = instrument or make_instrument()
+    values: dict[str, Any] = {
+        "venue": instrument.venue,
+        "symbol": instrument.symbol,
+        "trade_id": TradeId("1"),
+        "client_order_id": ClientOrderId("TT0A100000000100"),
+        "venue_order_id": None,
+        "side": Side.SELL,
+        "contracts": dec(1),
+        "price": dec(50_000),
+        "fee_paid": dec(25),
+        "fee_currency": instrument.settle,
+        "is_maker": False,
+        "forced": None,
+        "filled_at": NOW,
+    }
+    return Fill(**{**values, **changes})

@@ -1,13 +1,11 @@
 """Cases worked out by hand; they must come out exactly."""
 
-from decimal import Decimal
-
 import pytest
 
-from bot.decisions.cycle import decide
+from bot.domain.books import Books, LegLedger
 from bot.domain.ids import Asset, Currency
 from bot.domain.instruments import ContractKind
-from bot.domain.policy import BandPolicy, Destination, Scope
+from bot.domain.policy import CASH, Scope
 from bot.domain.portfolio import Alias, ExternalHolding, WalletKind
 from tests.builders import (
     NOW,
@@ -21,21 +19,20 @@ from tests.builders import (
     make_quote,
     make_snapshot,
 )
+from tests.decisions.market import (
+    BTC,
+    TARGETS,
+    coins_worth,
+    decide_now,
+    line_of,
+    linear_market,
+    orders_of,
+    snapshot_worth,
+    to_target,
+)
 
-PRICES = {"BTC": 50_000, "ETH": 2_500, "SOL": 100}
-TARGETS = {"BTC": "0.5", "ETH": "0.3", "SOL": "0.2"}
-
-
-def _linear_market():
-    pairs = []
-    for asset, price in PRICES.items():
-        instrument = make_instrument(asset)
-        pairs.append((instrument, make_quote(instrument, price)))
-    return pairs
-
-
-def _orders(decision):
-    return {leg.instrument.asset: (leg.side.value, leg.notional_quote) for leg in decision.legs}
+INVERSE = make_instrument("BTC", inverse=True)
+INVERSE_BTC = {"asset_contract_kinds": {Asset("BTC"): (ContractKind.INVERSE,)}}
 
 
 @pytest.mark.parametrize(
@@ -51,74 +48,126 @@ def _orders(decision):
         ),
     ],
 )
-def test_worked_case_goes_to_target_exactly(worth, orders):
-    balances = [make_balance(asset, Decimal(usd) / PRICES[asset]) for asset, usd in worth.items()]
-    policy = make_policy(
-        TARGETS,
-        bands=BandPolicy(
-            absolute_frac=dec("0.01"), relative_frac=dec(1), destination=Destination.TARGET, total_frac=None
-        ),
-    )
-
-    decision = decide(make_snapshot(make_account(balances), _linear_market()), policy, NOW)
+def test_ten_thousand_dollars_go_to_target_exactly(worth, orders):
+    decision = decide_now(snapshot_worth(worth))
 
     assert decision.valuation.portfolio_value_quote == 10_000
-    assert _orders(decision) == orders
+    assert orders_of(decision) == orders
+    assert [line.residual_quote for line in decision.lines] == [0, 0, 0]
     assert not decision.refusals
 
 
 def test_inverse_contracts_are_sized_at_mark_and_rounded_toward_zero():
-    inverse = make_instrument("BTC", inverse=True, lot_size=dec(1))
-    pairs = [(inverse, make_quote(inverse, 50_000, mark_price=51_000)), *_linear_market()[1:]]
-    balances = [make_balance("BTC", "0.12"), make_balance("ETH", 1), make_balance("SOL", 15)]
-    policy = make_policy(TARGETS, asset_contract_kinds={Asset("BTC"): (ContractKind.INVERSE,)})
-    account = make_account(balances, margins=[make_margin(), make_margin("BTC", "0.05")])
+    """0.02 BTC × 51,000 = 1,020 dollars are 10.2 contracts of 100: ten are sold."""
+    market = [(INVERSE, make_quote(INVERSE, 50_000, mark_price=51_000)), *linear_market("ETH", "SOL")]
+    account = make_account(
+        coins_worth({"BTC": 6000, "ETH": 2500, "SOL": 1500}), margins=[make_margin(), make_margin("BTC", "0.05")]
+    )
 
-    decision = decide(make_snapshot(account, pairs), policy, NOW)
+    decision = decide_now(make_snapshot(account, market), make_policy(TARGETS, bands=to_target(), **INVERSE_BTC))
 
     short = next(leg for leg in decision.legs if leg.instrument.asset == "BTC")
-    # 0.02 BTC × 51,000 = 1,020 dollars are 10.2 contracts of 100.
     assert (short.side.value, short.contracts) == ("sell", 10)
-    line = next(line for line in decision.lines if line.asset == "BTC")
+    line = line_of(decision, "BTC")
     assert line.hedge_need_quote == -1000
     assert line.residual_quote == -1000 + dec(10) * 100 / 51_000 * 50_000
 
 
-def test_collateral_of_an_inverse_short_counts_with_its_profit():
-    """A short of 10,000 dollars opened at 40,000 against 0.25 BTC is worth 10,000 at any price."""
-    inverse = make_instrument("BTC", inverse=True)
-    for mark in (25_000, 40_000, 50_000, 80_000):
-        profit = dec(-100) * 100 * (1 / dec(40_000) - 1 / dec(mark))
-        collateral = make_balance("BTC", "0.25", wallet=WalletKind.INVERSE_FUTURES, unrealised=profit)
-        account = make_account(
-            [collateral, make_balance("BTC", "0.75")],
-            [make_position(inverse, -100, 40_000)],
-            [make_margin("BTC", dec("0.25") + profit)],
-        )
-        decision = decide(
-            make_snapshot(account, [(inverse, make_quote(inverse, mark))]),
-            make_policy({"BTC": "1"}),
-            NOW,
-        )
-        line = decision.lines[0]
-        assert abs(line.holding_base + line.futures_delta_base - dec("0.75")) < dec("1e-20")
+def test_a_whole_number_of_contracts_stays_whole_where_a_coin_count_does_not_end():
+    """1,000 dollars at 30,000 are 0.0333… BTC, and exactly ten inverse contracts."""
+    account = make_account([make_balance("BTC", "0.2"), make_balance("ETH", 1)], margins=[make_margin("BTC", 1)])
+    eth = make_instrument("ETH")
+    market = [(INVERSE, make_quote(INVERSE, 30_000)), (eth, make_quote(eth, 4000))]
+    policy = make_policy({"BTC": "0.5", "ETH": "0.5"}, bands=to_target(), **INVERSE_BTC)
+
+    decision = decide_now(make_snapshot(account, market), policy)
+
+    assert line_of(decision, "BTC").hedge_need_quote == -1000
+    assert [leg.contracts for leg in decision.legs if leg.instrument is INVERSE] == [10]
+
+
+@pytest.mark.parametrize("mark", [25_000, 40_000, 50_000, 80_000])
+def test_an_inverse_short_against_its_coins_is_a_synthetic_dollar(mark):
+    """0.25 BTC and a short of 10,000 dollars opened at 40,000 are worth 10,000 dollars at any price."""
+    profit = dec(-100) * 100 * (1 / dec(40_000) - 1 / dec(mark))
+    account = make_account(
+        [
+            make_balance("BTC", "0.25", wallet=WalletKind.INVERSE_FUTURES, unrealised=profit),
+            make_balance("BTC", "0.75"),
+        ],
+        [make_position(INVERSE, -100, 40_000)],
+        [make_margin("BTC", dec("0.25") + profit)],
+    )
+
+    decision = decide_now(make_snapshot(account, [(INVERSE, make_quote(INVERSE, mark))]), make_policy({"BTC": "1"}))
+
+    line = decision.lines[0]
+    assert line.holding_base == dec(1) + profit
+    assert abs(line.holding_base + line.futures_delta_base - dec("0.75")) < dec("1e-20")
+
+
+def test_inverse_perpetuals_with_coin_collateral():
+    """The whole of it, by hand.
+
+    0.05 BTC in spot; 0.05 BTC of collateral carry a short of 10 × 100 dollars opened at 40,000 and marked at 50,000. Its
+    profit is −1000 × (1/40,000 − 1/50,000) = −0.005 BTC, its delta −1000/50,000 = −0.02. The holding is 0.095, net
+    0.075 BTC: 3,750 dollars. With 1.7 ETH, 4,250 dollars, V is 4,750 + 4,250 = 9,000: the holding counts whole.
+    Targets of 30 % and 70 % are 2,700 and 6,300: sell 1,050 of BTC, 10.5 contracts, of which 10 are traded; buy 2,050
+    of ETH.
+    """
+    account = make_account(
+        [
+            make_balance("BTC", "0.05"),
+            make_balance("BTC", "0.05", wallet=WalletKind.INVERSE_FUTURES, unrealised=dec("-0.005")),
+            make_balance("ETH", "1.7"),
+        ],
+        [make_position(INVERSE, -10, 40_000, liquidation_price=None)],
+        [make_margin("BTC", "0.045"), make_margin()],
+    )
+    market = [(INVERSE, make_quote(INVERSE, 50_000)), *linear_market("ETH")]
+    policy = make_policy({"BTC": "0.3", "ETH": "0.7"}, bands=to_target(), **INVERSE_BTC)
+
+    decision = decide_now(make_snapshot(account, market), policy)
+
+    btc = line_of(decision, "BTC")
+    assert decision.valuation.portfolio_value_quote == 9000
+    assert (btc.holding_base, btc.futures_delta_base) == (dec("0.095"), dec("-0.02"))
+    assert (btc.exposure_quote, btc.hedge_need_quote, btc.residual_quote) == (3750, -1050, -50)
+    assert orders_of(decision) == {"BTC": ("sell", 1000), "ETH": ("buy", 2050)}
 
 
 def test_cash_in_the_targets_leaves_its_share_unhedged():
-    """Scope equity: 0.10 BTC at 50,000 and 5,000 USDT make 10,000; 30 % BTC and 70 % cash want 2,000 less BTC."""
-    btc = make_instrument("BTC")
-    account = make_account([make_balance("BTC", "0.1"), make_balance("USDT", 5000)])
-    policy = make_policy({"BTC": "0.3", "CASH": "0.7"}, scope=Scope.EQUITY)
+    """Scope equity, by hand.
 
-    decision = decide(make_snapshot(account, [(btc, make_quote(btc, 50_000))]), policy, NOW)
+    0.1 BTC (5,000) and 5,000 USDT, of which 2,000 in the futures wallet with a long of 0.02 BTC that has lost 100: V is
+    5,000 + 4,900. Net BTC is 0.12 (6,000); 40 % of 9,900 is 3,960: the long is closed, and 1,040 sold short.
+    """
+    account = make_account(
+        [
+            make_balance("BTC", "0.1"),
+            make_balance("USDT", 3000),
+            make_balance("USDT", 2000, wallet=WalletKind.LINEAR_FUTURES, unrealised=dec(-100)),
+        ],
+        [make_position(BTC, "0.02", 55_000, liquidation_price=dec(1000))],
+    )
+    ledgers = {(BTC.venue, BTC.symbol): LegLedger(contracts=dec("0.02"), cash_contract_value=dec(-1100))}
+    policy = make_policy({"BTC": "0.4", "CASH": "0.6"}, scope=Scope.EQUITY, bands=to_target())
 
-    assert decision.valuation.portfolio_value_quote == 10_000
-    assert _orders(decision) == {"BTC": ("sell", 2000)}
+    decision = decide_now(make_snapshot(account, linear_market("BTC"), books=Books(ledgers=ledgers)), policy)
+
+    assert decision.valuation.portfolio_value_quote == 9900
+    assert [(leg.side.value, leg.contracts, leg.reduce_only) for leg in decision.legs] == [
+        ("sell", dec("0.02"), True),
+        ("sell", dec("0.0208"), False),
+    ]
+    cash = line_of(decision, CASH)
+    assert (cash.holding_base, cash.exposure_quote, cash.hedge_need_quote) == (4900, 3900, 0)
+    assert cash.weight == 1 - line_of(decision, "BTC").weight
+    assert cash.target_weight == dec("0.6")
 
 
 def test_external_holdings_and_aliases_are_counted_once():
-    """0.12 BTC here, a fifth of them wrapped, 1 stETH (1.04 ETH) elsewhere: 6,000 + 2,600; half is 4,300."""
-    market = [pair for pair in _linear_market() if pair[0].asset != "SOL"]
+    """0.1 BTC and 0.02 WBTC here, 1 stETH (1.04 ETH) in cold storage: 6,000 + 2,600 dollars; half is 4,300."""
     account = make_account([make_balance("BTC", "0.1"), make_balance("WBTC", "0.02")])
     policy = make_policy(
         {"BTC": "0.5", "ETH": "0.5"},
@@ -129,7 +178,8 @@ def test_external_holdings_and_aliases_are_counted_once():
     )
     external = [ExternalHolding(asset=Asset("STETH"), amount_base=dec(1), as_of=NOW)]
 
-    decision = decide(make_snapshot(account, market, external=external), policy, NOW)
+    decision = decide_now(make_snapshot(account, linear_market("BTC", "ETH"), external=external), policy)
 
     assert decision.valuation.portfolio_value_quote == 8600
-    assert _orders(decision) == {"BTC": ("sell", 1700), "ETH": ("buy", 1700)}
+    assert orders_of(decision) == {"BTC": ("sell", 1700), "ETH": ("buy", 1700)}
+    assert decision.valuation.ignored == ()
