@@ -264,7 +264,7 @@ def load_wallet(
         after=after,
         surplus_after=surplus,
         stress_capacity_frac=ONE if surplus >= 0 else _stress_capacity(before, after, surplus, histories, limits),
-        leverage_capacity_frac=ONE if grows_by <= room else clamp(room / grows_by, ZERO, ONE),
+        leverage_capacity_frac=ONE if grows_by <= max(room, ZERO) else clamp(room / grows_by, ZERO, ONE),
         shortfall=max(ZERO, -surplus, gross_after / limits.max_leverage - after.margin_balance),
     )
 
