@@ -67,6 +67,8 @@ class Supervisor:
         self._version = version
         self._mode = mode
         self._stopping = asyncio.Event()
+        #: Set while a leg has no stop or the outcome of an order is not known.
+        self._urgent = asyncio.Event()
         #: Monotonic second at which each loop last came round, and its interval.
         self._beats: dict[str, tuple[float, timedelta]] = {}
         self.started_at = desk.clock.now()
@@ -101,9 +103,10 @@ class Supervisor:
         try:
             async with asyncio.TaskGroup() as group:
                 loops = [
-                    self._loop("protection", self._protection.check, watch.protection, self._is_urgent),
-                    self._loop("reconcile", self._reconcile.check, watch.reconcile, self._is_urgent),
+                    self._loop("protection", self._protection.check, watch.protection),
+                    self._loop("reconcile", self._reconcile.check, watch.reconcile),
                     self._loop("prices", self._watch_prices, watch.prices),
+                    self._settle(),
                 ]
                 tasks = [group.create_task(loop) for loop in loops]
                 looks = group.create_task(self._take_looks(), name="looks")
@@ -140,7 +143,9 @@ class Supervisor:
         """Cancel everything that works and is not protection; return how many were asked for."""
         async with self._desk.lock:
             orders = [
-                order for order in self._desk.journal.books.working_orders() if order.intent.purpose is Purpose.HEDGE
+                order
+                for order in self._desk.journal.books.working_orders()
+                if order.intent.purpose is Purpose.HEDGE
             ]
             for order in orders:
                 await self._execution.cancel(order, reason)
@@ -155,14 +160,29 @@ class Supervisor:
             log.warning("The current look was abandoned", code="look_abandoned")
             looks.cancel()
 
-    async def _loop(
-        self, name: str, check: Check, interval: timedelta, is_urgent: Callable[[], bool] = lambda: False
-    ) -> None:
+    async def _loop(self, name: str, check: Check, interval: timedelta) -> None:
         clock = self._desk.clock
         while True:
             self._beats[name] = (clock.monotonic(), interval)
             await check(clock.now())
-            await clock.sleep(min(interval, _URGENT) if is_urgent() else interval)
+            self._note_urgency()
+            await clock.sleep(interval)
+
+    async def _settle(self) -> None:
+        """Come round often while something is urgent, however long the intervals are."""
+        clock = self._desk.clock
+        while True:
+            await self._urgent.wait()
+            await clock.sleep(_URGENT)
+            await self._reconcile.check(clock.now())
+            await self._protection.check(clock.now())
+            self._note_urgency()
+
+    def _note_urgency(self) -> None:
+        if self._is_urgent():
+            self._urgent.set()
+        else:
+            self._urgent.clear()
 
     def _is_urgent(self) -> bool:
         """Return True while a leg has no stop or the outcome of an order is not known."""
@@ -177,7 +197,9 @@ class Supervisor:
 
     async def _take_looks(self) -> None:
         while True:
-            if await self._rebalance.look(await self._signal.wait()) is None:
+            decision = await self._rebalance.look(await self._signal.wait())
+            self._note_urgency()
+            if decision is None:
                 await self._desk.clock.sleep(_RETRY_LOOK)
                 self._signal.set("retry")
 
@@ -185,7 +207,9 @@ class Supervisor:
         log.critical("The bot halts itself", code="halted_by_failure", reason=str(failure))
         try:
             await self._desk.journal.record(
-                TradingStateSet(at=self._desk.clock.now(), state=TradingState.HALTED, caller="bot", why=str(failure))
+                TradingStateSet(
+                    at=self._desk.clock.now(), state=TradingState.HALTED, caller="bot", why=str(failure)
+                )
             )
         except JournalError:
             log.critical("The halt could not be journalled", code="halt_not_journalled")

@@ -1,16 +1,18 @@
-"""A stop that cannot be moved is not a stop that is missing."""
+"""What is protected, and what is done about the rest?"""
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
 from bot.adapters.journal.journal import SqlJournal, open_journal
+from bot.backtest.invariants import InvariantChecker
 from bot.backtest.simulation import simulate
 from bot.domain.ids import Asset, Currency
 from bot.domain.orders import OrderType
-from bot.domain.policy import CadencePolicy, Policy
+from bot.domain.policy import CadencePolicy, Policy, WatchIntervals
 from bot.exchange.config import ExchangeConfig, MarketKind
 from bot.exchange.exchange import Exchange, open_exchange
-from bot.exchange.faults import Effect, Refuse
+from bot.exchange.faults import Effect, LoseRequest, Refuse
 from bot.exchange.orders import OrderRequest
 from bot.exchange.static_market import DEFAULT_START
 
@@ -37,8 +39,10 @@ def a_long_hedge_whose_market_falls() -> tuple[Exchange, SqlJournal]:
     return exchange, open_journal(None, now=exchange.now, epoch_tail=lambda: "STP")
 
 
-def run(exchange: Exchange, journal: SqlJournal, lasting: timedelta) -> None:
-    policy = Policy(targets={BTC: Decimal("0.5")}, cadence=CadencePolicy(cron="0 * * * *", move_sigmas=None))
+POLICY = Policy(targets={BTC: Decimal("0.5")}, cadence=CadencePolicy(cron="0 * * * *", move_sigmas=None))
+
+
+def run(exchange: Exchange, journal: SqlJournal, lasting: timedelta, policy: Policy = POLICY) -> None:
     simulate(policy, exchange, journal, until=exchange.now + lasting)
 
 
@@ -58,3 +62,22 @@ def test_a_position_whose_stop_cannot_be_moved_is_neither_reduced_nor_called_unp
     assert list(exchange.floor.open_orders.values()) == [resting]
     assert not journal.books.unprotected
     assert "unprotected" not in {cause for _, cause in journal.books.ceilings}
+
+
+def test_a_stop_that_was_lost_on_its_way_is_placed_again_within_the_deadline() -> None:
+    exchange, journal = a_long_hedge_whose_market_falls()
+    policy = replace(
+        POLICY, watch=WatchIntervals(protection=timedelta(minutes=10), reconcile=timedelta(minutes=10))
+    )
+    checker = InvariantChecker(exchange, journal, policy)
+
+    def lose_the_first_stop(call: str, request: OrderRequest | None) -> Effect | None:
+        is_stop = call == "submit" and request is not None and request.type is OrderType.STOP_MARKET
+        return LoseRequest() if is_stop else None
+
+    exchange.faults.add(lose_the_first_stop)
+    run(exchange, journal, timedelta(minutes=20), policy)
+    (position,) = exchange.floor.accounts.positions.values()
+    (stop,) = exchange.floor.open_orders.values()
+    assert stop.contracts == abs(position.contracts)
+    assert checker.unprotected_seconds_max < POLICY.stops.deadline.total_seconds()
