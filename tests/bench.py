@@ -1,3 +1,4 @@
+# ruff: noqa: T201, E501 - a report on the terminal, one figure a line
 """How fast is it? Figures and ratios of one run, with all parts on: ``make bench``.
 
 Machines are noisy and shared, so nothing here passes or fails; compare the ratios, and figures of the same run only.

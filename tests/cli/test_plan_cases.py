@@ -1,4 +1,7 @@
-"""Does ``trimtab plan --json`` give the cases worked out by hand? Through the command, the settings and the embedded exchange."""
+"""Does ``trimtab plan --json`` give the cases worked out by hand?
+
+Through the command, the settings and the embedded exchange.
+"""
 
 import json
 from pathlib import Path
@@ -55,7 +58,7 @@ def test_the_worked_cases_come_out_exactly(
 def test_an_inverse_short_is_sized_at_mark(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    """1,000 dollars too much BTC, mark = index here: 10 contracts of 100. The coins in the futures wallet count as held."""
+    """1,000 dollars too much BTC are 10 contracts of 100; the coins in the futures wallet count as held."""
     plan = _plan(
         monkeypatch,
         capsys,
