@@ -109,8 +109,8 @@ def test_an_inverse_short_against_its_coins_is_a_synthetic_dollar(mark):
 def test_inverse_perpetuals_with_coin_collateral():
     """The whole of it, by hand.
 
-    0.05 BTC in spot; 0.05 BTC of collateral carry a short of 10 × 100 dollars opened at 40,000 and marked at 50,000. Its
-    profit is −1000 × (1/40,000 − 1/50,000) = −0.005 BTC, its delta −1000/50,000 = −0.02. The holding is 0.095, net
+    0.05 BTC in spot; 0.05 BTC of collateral carry a short of 10 × 100 dollars opened at 40,000 and marked at 50,000.
+    Its profit is −1000 × (1/40,000 − 1/50,000) = −0.005 BTC, its delta −1000/50,000 = −0.02. The holding is 0.095, net
     0.075 BTC: 3,750 dollars. With 1.7 ETH, 4,250 dollars, V is 4,750 + 4,250 = 9,000: the holding counts whole.
     Targets of 30 % and 70 % are 2,700 and 6,300: sell 1,050 of BTC, 10.5 contracts, of which 10 are traded; buy 2,050
     of ETH.
