@@ -129,7 +129,7 @@ class InvariantChecker:
         asset = floor.contracts[trade.symbol].asset
         if policy.scope is not Scope.ASSETS or policy.aliases or asset not in policy.targets:
             return
-        value, coins = self._portfolio()
+        value, coins = self.portfolio()
         contract = floor.contracts[trade.symbol]
         price = floor.index_of(asset)
         traded = trade.contracts * trade.side.sign * contract.size
@@ -143,7 +143,7 @@ class InvariantChecker:
             at,
         )
 
-    def _portfolio(self) -> tuple[Decimal, dict[Asset, Decimal]]:
+    def portfolio(self) -> tuple[Decimal, dict[Asset, Decimal]]:
         """Return what the portfolio is worth and the exposure in coins, by the exchange's own numbers."""
         floor = self._exchange.floor
         held = dict.fromkeys(self._policy.assets, _ZERO)

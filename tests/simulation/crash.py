@@ -2,17 +2,19 @@
 
 The child is what a machine would be after a power cut: code after the crash is never executed, the open transaction is rolled
 back, nothing is kept but the exchange's truth and the committed journal. It recovers on a new loop with a new bot, by the one
-start there is, and runs on. Depth 2 forks again at the points of the recovery itself.
+start there is, and runs on. Some children die again, at every point of their recovery.
 
-``python -m tests.simulation.crash`` meets every point and prints the numbers.
+``python -m tests.simulation.crash --all`` meets every point and prints the numbers.
 """
 
 import argparse
 import asyncio
+import gc
 import os
+import signal
 import sys
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -27,21 +29,37 @@ from bot.adapters.journal.journal import SqlJournal, open_journal
 from bot.adapters.paper import PAPER, PaperVenue
 from bot.backtest.invariants import InvariantChecker
 from bot.bootstrap import Bot, build
-from bot.domain.ids import Asset, Currency
-from bot.domain.orders import OrderState, Purpose
+from bot.domain.ids import Asset, Currency, Symbol
+from bot.domain.orders import OrderState, OrderType, Purpose
 from bot.domain.policy import BandPolicy, CadencePolicy, Destination, Policy, WatchIntervals
 from bot.exchange.config import ExchangeConfig, MarketKind
 from bot.exchange.exchange import Exchange, open_exchange
-from bot.exchange.faults import FillOnly, LoseReply, LoseRequest, Refuse
+from bot.exchange.faults import Effect, Fault, FillOnly, LoseReply, LoseRequest, Refuse
+from bot.exchange.orders import OrderRequest
 from bot.exchange.static_market import DEFAULT_START
 from tests.simulation.points import Reach, watched_journal, watched_venue
 
 BTC, ETH, SOL = Asset("BTC"), Asset("ETH"), Asset("SOL")
-#: When the market of the canonical day begins to move; until then it stands still.
-STATIC_UNTIL = DEFAULT_START + timedelta(hours=4)
-DAY_ENDS = DEFAULT_START + timedelta(hours=24)
-#: Long enough for a look of the calendar.
-_RECOVERY = timedelta(minutes=75)
+
+
+def at(hours: float) -> datetime:
+    """Return a moment of the canonical day."""
+    return DEFAULT_START + timedelta(hours=hours)
+
+
+#: When the market begins to move; until then it stands still, and recovery must lead to the very same state.
+STATIC_UNTIL = at(4)
+DAY_ENDS = at(24)
+#: The undisturbed day is looked at this often, and children are judged at the same moments.
+_GRID = timedelta(minutes=30)
+_GRID_OFFSET = timedelta(minutes=10)
+_RECOVERY = timedelta(minutes=30)
+#: A refused order is tried again at the look of 01:00.
+_STATIC_SETTLED = at(1) + timedelta(minutes=40)
+#: What prices may do to a gap between the look of the child and that of the undisturbed bot.
+_GAP_APART = Decimal("0.02")
+#: A child that is not done by then hangs.
+_HANGS_AFTER_SECONDS = 120
 #: The child says 0 for well, 1 for judged badly, 2 for broken.
 _WELL, _BADLY, _BROKEN = 0, 1, 2
 
@@ -59,11 +77,7 @@ def canonical_policy() -> Policy:
 
 
 def canonical_exchange() -> Exchange:
-    """A day with hedges, partial fills, a refused order, lost requests and replies, a turn of the market and a stop-out."""
-
-    def at(hours: float) -> datetime:
-        return DEFAULT_START + timedelta(hours=hours)
-
+    """Open the market of the day, with everything that goes wrong in it."""
     config = ExchangeConfig(
         market=MarketKind.STATIC,
         # Needs that lie well inside a lot: fees paid before a crash must not tip the rounding of the look after it.
@@ -83,26 +97,38 @@ def canonical_exchange() -> Exchange:
         },
     )
     exchange = open_exchange(config, None)
-    faults = exchange.faults
-    faults.on("submit", FillOnly(Decimal("0.006")), after=0)
-    faults.on("submit", Refuse(code="insufficient_margin"), after=4)
-    faults.on("submit", LoseReply(), after=8)
-    faults.on("submit", LoseRequest(), after=12)
-    faults.on("submit", LoseReply(), after=16)
-    faults.on("cancel", LoseReply(), after=1)
+    exchange.faults.add(_mishaps(), times=len(_MISHAPS))
+    exchange.faults.on("cancel", LoseReply(), after=1)
+    exchange.faults.on("cancel", LoseRequest(), after=6)
     return exchange
 
 
-@dataclass(slots=True)
-class Tally:
-    """What was met, and how it went."""
+#: What happens to the n-th hedge order and the n-th stop.
+_MISHAPS: dict[tuple[OrderType, int], Effect] = {
+    (OrderType.LIMIT, 1): FillOnly(Decimal("0.006")),
+    (OrderType.LIMIT, 3): Refuse(code="insufficient_margin"),
+    (OrderType.LIMIT, 4): LoseReply(),
+    (OrderType.LIMIT, 7): LoseRequest(),
+    (OrderType.LIMIT, 9): FillOnly(Decimal("0.004")),
+    (OrderType.LIMIT, 11): LoseReply(),
+    (OrderType.STOP_MARKET, 2): LoseRequest(),
+    (OrderType.STOP_MARKET, 6): LoseReply(),
+    (OrderType.STOP_MARKET, 9): Refuse(code="invalid_trigger"),
+    (OrderType.STOP_MARKET, 20): LoseReply(),
+    (OrderType.STOP_MARKET, 24): LoseRequest(),
+}
 
-    points: int = 0
-    forked: int = 0
-    well: int = 0
-    second_depth: int = 0
-    labels: Counter[str] = field(default_factory=Counter)
-    failures: list[str] = field(default_factory=list)
+
+def _mishaps() -> Fault:
+    met: Counter[OrderType] = Counter()
+
+    def fault(call: str, request: OrderRequest | None) -> Effect | None:
+        if call != "submit" or request is None:
+            return None
+        met[request.type] += 1
+        return _MISHAPS.get((request.type, met[request.type]))
+
+    return fault
 
 
 @dataclass(slots=True)
@@ -113,6 +139,9 @@ class World:
     journal: SqlJournal
     checker: InvariantChecker
     policy: Policy
+    #: Intents whose outcome was not known when the process died.
+    interrupted: int = 0
+    deaths: int = 0
 
 
 def make_world(policy: Policy | None = None) -> World:
@@ -142,180 +171,346 @@ def build_bot(world: World, loop: SimulatedLoop, reach: Reach) -> Bot:
     )
 
 
-def run_until(world: World, until: datetime, reach: Reach, build_it: BuildBot = build_bot) -> Bot:
+def run_until(
+    world: World,
+    until: datetime,
+    reach: Reach,
+    build_it: BuildBot = build_bot,
+    *,
+    on_started: Callable[[], None] = lambda: None,
+    on_grid: Callable[[datetime], None] | None = None,
+) -> None:
     """Run a bot on the world to ``until`` on a loop of its own."""
     loop = SimulatedLoop()
 
-    async def live() -> Bot:
+    async def live() -> None:
+        began = world.exchange.now
         bot = build_it(world, loop, reach)
         await bot.supervisor.start()
-        loop.call_later(max(0.001, (until - world.exchange.now).total_seconds()), bot.supervisor.stop)
+        on_started()
+        moment = next_on_grid(began)
+        while on_grid is not None and moment < until:
+            loop.call_at((moment - began).total_seconds(), on_grid, moment)
+            moment += _GRID
+        loop.call_at(max(loop.time() + 0.001, (until - began).total_seconds()), bot.supervisor.stop)
         await bot.supervisor.run()
-        return bot
 
-    return loop.run_until_complete(live())
+    try:
+        loop.run_until_complete(live())
+    finally:
+        loop.close()
+
+
+def next_on_grid(moment: datetime) -> datetime:
+    """Return the next moment at which the undisturbed day was looked at."""
+    steps = -((DEFAULT_START + _GRID_OFFSET - moment) // _GRID)
+    return DEFAULT_START + _GRID_OFFSET + max(0, steps) * _GRID
 
 
 def never(_label: str) -> None:
     """Pass every point."""
 
 
+@dataclass(frozen=True, slots=True)
+class State:
+    """What two runs are compared by, at one moment."""
+
+    positions: dict[Symbol, Decimal]
+    stops: list[tuple[str, ...]]
+    #: Contracts that have changed hands, per symbol.
+    traded: dict[Symbol, Decimal]
+    #: Intents, by purpose.
+    sent: Counter[Purpose]
+    #: Distance to the target, in weight.
+    gaps: dict[Asset, Decimal]
+
+
+def state_of(world: World, moment: datetime) -> State:
+    """Return the state of a world at a moment that has come."""
+    world.exchange.advance(moment)
+    floor = world.exchange.floor
+    traded: dict[Symbol, Decimal] = {}
+    for trade in floor.trades:
+        traded[trade.symbol] = traded.get(trade.symbol, Decimal(0)) + trade.contracts
+    value, coins = world.checker.portfolio()
+    return State(
+        positions={
+            symbol: position.contracts for symbol, position in sorted(floor.accounts.positions.items())
+        },
+        stops=sorted(
+            (order.symbol, str(order.side), str(order.remaining), str(order.trigger_price))
+            for order in floor.open_orders.values()
+        ),
+        traded=traded,
+        sent=Counter(order.intent.purpose for order in world.journal.books.orders.values()),
+        gaps={
+            asset: abs(coins[asset] * floor.index_of(asset) / value - target)
+            for asset, target in world.policy.targets.items()
+        },
+    )
+
+
+def undisturbed_states(build_it: BuildBot = build_bot) -> tuple[dict[datetime, State], World]:
+    """Run the day without a crash and return its states, and the world at its end."""
+    world = make_world()
+    states: dict[datetime, State] = {}
+
+    def note(moment: datetime) -> None:
+        states[moment] = state_of(world, moment)
+
+    run_until(world, DAY_ENDS, never, build_it, on_grid=note)
+    note(DAY_ENDS)
+    world.checker.check_at_rest(DAY_ENDS)
+    return states, world
+
+
+@dataclass(slots=True)
+class Tally:
+    """What was met, and how it went."""
+
+    points: int = 0
+    crashes: int = 0
+    well: int = 0
+    #: Crashes while recovering, and those of them that were judged well.
+    second: int = 0
+    labels: Counter[str] = field(default_factory=Counter)
+    failures: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Which points are died at."""
+
+    #: Every n-th point.
+    every: int = 1
+    #: Every n-th of those dies again at every point of its recovery; 0 is never.
+    deep_every: int = 0
+    #: Every n-th of those runs to the end of the day.
+    long_every: int = 100
+    children: int = 2
+    #: Only this point.
+    only: int | None = None
+    stops_at_failures: int = 20
+
+
+@dataclass(frozen=True, slots=True)
+class _Child:
+    pid: int
+    reading: int
+    name: str
+
+
 class Harness:
     """Forks at points, waits for the children, and counts."""
 
-    def __init__(self, world: World, *, every: int, build_it: BuildBot = build_bot, depth: int = 2) -> None:
+    def __init__(
+        self, world: World, plan: Plan, states: dict[datetime, State], build_it: BuildBot = build_bot
+    ) -> None:
         self.world = world
         self.tally = Tally()
-        self._every = every
+        self._plan = plan
+        self._states = states
         self._build = build_it
-        self._depth = depth
-        self._undisturbed = summary_of_run(build_it)
+        self._children: deque[_Child] = deque()
+        self._is_over = False
+
+    def stop(self) -> None:
+        """Die no more."""
+        self._is_over = True
 
     def reach(self, label: str) -> None:
         """Meet a point: count it, and now and then die there."""
-        tally = self.tally
+        tally, plan = self.tally, self._plan
+        if self._is_over:
+            return
         tally.points += 1
         tally.labels[label.partition(":")[0]] += 1
-        if tally.points % self._every:
+        if tally.points % plan.every or plan.only not in (None, tally.points):
             return
-        tally.forked += 1
-        code, sentence, nested = self._fork(label)
-        tally.second_depth += nested
-        if code == _WELL:
-            tally.well += 1
-        elif len(tally.failures) < 20:
-            tally.failures.append(f"point {tally.points} ({label}): {sentence}")
+        if len(tally.failures) >= plan.stops_at_failures:
+            return
+        tally.crashes += 1
+        if len(self._children) >= plan.children:
+            self._wait()
+        self._fork(label)
 
-    def _fork(self, label: str) -> tuple[int, str, int]:
+    def finish(self) -> Tally:
+        """Wait for the last children."""
+        while self._children:
+            self._wait()
+        return self.tally
+
+    def _fork(self, label: str) -> None:
         reading, writing = os.pipe()
         child = os.fork()
         if child == 0:
             os.close(reading)
             self._die_and_recover(writing)
         os.close(writing)
-        with os.fdopen(reading, encoding="utf-8") as pipe:
+        moment = self.world.exchange.now.strftime("%H:%M:%S")
+        self._children.append(_Child(child, reading, f"point {self.tally.points} at {moment} ({label})"))
+
+    def _wait(self) -> None:
+        child = self._children.popleft()
+        with os.fdopen(child.reading, encoding="utf-8") as pipe:
             text = pipe.read()
-        _, status = os.waitpid(child, 0)
-        nested, _, sentence = text.partition("|")
-        return os.waitstatus_to_exitcode(status), sentence, int(nested or 0)
+        _, status = os.waitpid(child.pid, 0)
+        second, _, sentence = text.partition("|")
+        self.tally.second += int(second or 0)
+        if os.waitstatus_to_exitcode(status) == _WELL:
+            self.tally.well += 1
+        else:
+            self.tally.failures.append(f"{child.name}: {sentence or f'ended with status {status}'}")
 
     def _die_and_recover(self, writing: int) -> None:
         """Be the machine after the crash; never return."""
-        code, sentence, nested = _BROKEN, "", 0
+        code, sentence, second = _BROKEN, "", 0
         try:
-            asyncio.events._set_running_loop(None)  # noqa: SLF001 - the loop that was running is dead
-            nested, problems = self._recover()
+            gc.disable()
+            signal.alarm(_HANGS_AFTER_SECONDS)
+            # The loop that was running is dead, and so are its tasks: nothing ever steps them again.
+            asyncio.events._set_running_loop(None)  # noqa: SLF001
+            second, problems = self._recover()
             code, sentence = (_BADLY, "; ".join(problems)) if problems else (_WELL, "")
         except BaseException as failure:  # noqa: BLE001 - the child must end here whatever happens
-            sentence = f"{type(failure).__name__}: {failure}"
-        os.write(writing, f"{nested}|{sentence}"[:4000].encode())
+            sentence = _describe(failure)
+        os.write(writing, f"{second}|{sentence}"[:4000].encode())
         os._exit(code)
 
     def _recover(self) -> tuple[int, list[str]]:
-        world = self.world
+        """Start again from what outlived the crash; return crashes on the way, and what is wrong."""
+        world, plan, number = self.world, self._plan, self.tally.crashes
         crashed_at = world.exchange.now
-        interrupted = sum(
-            order.state in (OrderState.INTENDED, OrderState.UNKNOWN) for order in world.journal.books.orders.values()
-        )
+        world.deaths += 1
         world.journal = world.journal.reopened()
         world.checker.follow(world.journal)
-        nested = 0
-        if self._depth > 1:
-            second = Harness.__new__(Harness)
-            second.world, second.tally, second._every = world, Tally(), 7
-            second._build, second._depth, second._undisturbed = self._build, 1, self._undisturbed
-            # Die again while recovering, at some points of the start.
-            budget = 3
+        world.interrupted += sum(
+            order.state in (OrderState.INTENDED, OrderState.UNKNOWN)
+            for order in world.journal.books.orders.values()
+        )
+        until = DAY_ENDS if plan.long_every and number % plan.long_every == 0 else judged_at(crashed_at)
+        if not plan.deep_every or number % plan.deep_every:
+            run_until(world, until, never, self._build)
+            return 0, self.judge(until)
+        nested = Harness(
+            world, Plan(long_every=0, children=1, stops_at_failures=1), self._states, self._build
+        )
+        run_until(world, until, nested.reach, self._build, on_started=nested.stop)
+        tally = nested.finish()
+        if tally.failures:
+            return tally.crashes, [f"dying again while recovering: {tally.failures[0]}"]
+        return tally.crashes, self.judge(until)
 
-            def reach(label: str) -> None:
-                if second.tally.forked < budget:
-                    second.reach(label)
-
-            run_until(world, _judged_at(crashed_at), reach, self._build)
-            nested = second.tally.forked
-            if second.tally.failures:
-                return nested, [f"dying again while recovering: {second.tally.failures[0]}"]
-        else:
-            run_until(world, _judged_at(crashed_at), never, self._build)
-        return nested, self.judge(crashed_at, interrupted)
-
-    def judge(self, crashed_at: datetime, interrupted: int) -> list[str]:
+    def judge(self, moment: datetime) -> list[str]:
         """Return what is not as it should be after a recovery."""
         world = self.world
-        world.checker.check_at_rest(world.exchange.now)
-        problems = list(world.checker.violated)
+        now, then = state_of(world, moment), self._states[moment]
+        world.checker.check_at_rest(moment)
         books = world.journal.books
-        grace = world.policy.stops.deadline + 3 * world.policy.watch.protection
-        for leg, (since, why) in books.unprotected.items():
-            if world.exchange.now - since > grace:
-                problems.append(f"{leg} unprotected since {since}: {why}")
-        if books.locks:
-            problems.append(f"locked after recovery: {books.locks}")
-        now = summary(world)
-        if world.exchange.now <= STATIC_UNTIL:
-            reference = self._undisturbed["static"]
-            for name in ("positions", "stops"):
-                if now[name] != reference[name]:
-                    problems.append(f"{name} are {now[name]}, undisturbed {reference[name]}")
-            allowed = reference["hedge_orders"] + interrupted + 1
-            if now["hedge_orders"] > allowed:
-                problems.append(f"{now['hedge_orders']} hedge orders, undisturbed {reference['hedge_orders']}")
+        problems = list(world.checker.violated)
+        problems += [
+            f"{leg[1]} is unprotected since {since}: {why}" for leg, (since, why) in books.unprotected.items()
+        ]
+        problems += [f"{leg[1]} is locked since {since}: {why}" for leg, (since, why) in books.locks.items()]
+        problems += [
+            f"{order.intent.client_order_id} is still {order.state}"
+            for order in books.working_orders()
+            if order.intent.purpose is not Purpose.STOP
+        ]
+        if moment <= STATIC_UNTIL:
+            return problems + self._differences(now, then)
+        return problems + self._distances(now, then)
+
+    def _differences(self, now: State, then: State) -> list[str]:
+        """A market that stands still: everything is as if nothing had happened."""
+        problems = [
+            f"{name} are {getattr(now, name)}, undisturbed {getattr(then, name)}"
+            for name in ("positions", "stops", "traded")
+            if getattr(now, name) != getattr(then, name)
+        ]
+        # A start protects what it finds, be it half a leg: one more stop may be needed for each.
+        for purpose, more in ((Purpose.HEDGE, 0), (Purpose.STOP, self.world.deaths), (Purpose.DELEVERAGE, 0)):
+            allowed = then.sent[purpose] + self.world.interrupted + more
+            if now.sent[purpose] > allowed:
+                problems.append(f"{now.sent[purpose]} orders to {purpose} sent, allowed {allowed}")
+        return problems
+
+    def _distances(self, now: State, then: State) -> list[str]:
+        """A market that moves: as near to the targets as the undisturbed bot, with no more orders than that takes."""
+        world = self.world
+        bands = world.policy.bands
+        problems = []
+        for asset, target in world.policy.targets.items():
+            band = min(bands.absolute_frac, bands.relative_frac * target)
+            allowed = max(band, then.gaps[asset]) + _GAP_APART
+            if now.gaps[asset] > allowed:
+                problems.append(f"{asset} is {now.gaps[asset]:.4f} off its target, allowed {allowed:.4f}")
+        # Each start takes a look of its own.
+        allowed_orders = (
+            then.sent[Purpose.HEDGE] + world.interrupted + world.deaths * len(world.policy.targets)
+        )
+        if now.sent[Purpose.HEDGE] > allowed_orders:
+            problems.append(f"{now.sent[Purpose.HEDGE]} hedge orders sent, allowed {allowed_orders}")
         return problems
 
 
-def _judged_at(crashed_at: datetime) -> datetime:
-    """Return when a recovery is judged: where the market stands still, at the end of the stillness."""
+def _describe(failure: BaseException) -> str:
+    """Name a failure, and those inside a group."""
+    if isinstance(failure, BaseExceptionGroup):
+        return "; ".join(_describe(one) for one in failure.exceptions)
+    return f"{type(failure).__name__}: {failure}"
+
+
+def judged_at(crashed_at: datetime) -> datetime:
+    """Return when a recovery is judged: a while later, at a moment that is known of the undisturbed day."""
+    moment = next_on_grid(crashed_at + _RECOVERY)
     if crashed_at < STATIC_UNTIL:
-        return STATIC_UNTIL
-    return min(crashed_at + _RECOVERY, DAY_ENDS)
+        moment = max(moment, _STATIC_SETTLED)
+    return min(moment, DAY_ENDS)
 
 
-def summary(world: World) -> dict[str, object]:
-    """Return what two runs are compared by."""
-    floor = world.exchange.floor
-    return {
-        "positions": {symbol: position.contracts for symbol, position in sorted(floor.accounts.positions.items())},
-        "stops": sorted((order.symbol, order.side, order.remaining) for order in floor.open_orders.values()),
-        "hedge_orders": sum(order.intent.purpose is Purpose.HEDGE for order in world.journal.books.orders.values()),
-        "stop_outs": sum(trade.forced is None for trade in floor.trades),
-    }
-
-
-def summary_of_run(build_it: BuildBot = build_bot) -> dict[str, dict[str, object]]:
-    """Run the day undisturbed and return its state when the market begins to move, and at its end."""
-    world = make_world()
-    run_until(world, STATIC_UNTIL, never, build_it)
-    static = summary(world)
-    world.journal = world.journal.reopened()
-    world.checker.follow(world.journal)
-    run_until(world, DAY_ENDS, never, build_it)
-    world.checker.check_at_rest(world.exchange.now)
-    return {"static": static, "end": summary(world)}
-
-
-def run_day(*, every: int, depth: int = 2, build_it: BuildBot = build_bot) -> Tally:
-    """Run the canonical day, dying at every ``every``-th point."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
-    harness = Harness(make_world(), every=every, build_it=build_it, depth=depth)
-    run_until(harness.world, DAY_ENDS, harness.reach, build_it)
-    harness.world.checker.check_at_rest(harness.world.exchange.now)
-    harness.tally.failures.extend(harness.world.checker.violated)
-    return harness.tally
+def run_day(plan: Plan, build_it: BuildBot = build_bot) -> Tally:
+    """Run the canonical day, dying as planned."""
+    # What the bot says is of no use here, and children must not write to the parent's streams.
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(50),
+        logger_factory=structlog.ReturnLoggerFactory(),
+    )
+    try:
+        states, _ = undisturbed_states()
+        harness = Harness(make_world(), plan, states, build_it)
+        # Pages that the collector would touch are pages that a fork has to copy.
+        gc.collect()
+        gc.freeze()
+        run_until(harness.world, DAY_ENDS, harness.reach, build_it)
+        tally = harness.finish()
+        harness.world.checker.check_at_rest(harness.world.exchange.now)
+        tally.failures.extend(harness.world.checker.violated)
+    finally:
+        gc.unfreeze()
+        structlog.reset_defaults()
+    return tally
 
 
 def main() -> None:
     """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--every", type=int, default=1, help="die at every n-th point; default all")
-    parser.add_argument("--depth", type=int, default=2, choices=(1, 2), help="2: die again while recovering")
+    parser.add_argument("--all", action="store_true", help="die at every point")
+    parser.add_argument("--every", type=int, default=23, help="die at every n-th point")
+    parser.add_argument(
+        "--deep", type=int, default=60, help="every n-th crash dies again while recovering; 0: none"
+    )
+    parser.add_argument("--only", type=int, help="die at this point only")
     options = parser.parse_args()
+    is_all = options.all or options.only is not None
+    plan = Plan(every=1 if is_all else options.every, deep_every=options.deep, only=options.only)
     began = time.perf_counter()
-    tally = run_day(every=options.every, depth=options.depth)
+    tally = run_day(plan)
     seconds = time.perf_counter() - began
+    crashes = tally.crashes + tally.second
     print(
-        f"points met {tally.points}, crashes {tally.forked}, judged well {tally.well},"
-        f" crashes while recovering {tally.second_depth}, {seconds:.1f} s,"
-        f" {seconds / max(1, tally.forked) * 1000:.1f} ms each"
+        f"points met {tally.points}, crashes {tally.crashes}, judged well {tally.well},"
+        f" crashes while recovering {tally.second}, {seconds:.1f} s, {seconds / max(1, crashes) * 1000:.1f} ms each"
     )
     for label, count in tally.labels.most_common():
         print(f"  {count:6} {label}")
