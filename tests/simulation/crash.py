@@ -445,10 +445,9 @@ class Harness:
             allowed = max(band, then.gaps[asset]) + _GAP_APART
             if now.gaps[asset] > allowed:
                 problems.append(f"{asset} is {now.gaps[asset]:.4f} off its target, allowed {allowed:.4f}")
-        # Each start takes a look of its own.
-        allowed_orders = (
-            then.sent[Purpose.HEDGE] + world.interrupted + world.deaths * len(world.policy.targets)
-        )
+        # Each start takes a look of its own, and one of its orders may meet a mishap of the day.
+        looks = world.deaths * (len(world.policy.targets) + 1)
+        allowed_orders = then.sent[Purpose.HEDGE] + world.interrupted + looks
         if now.sent[Purpose.HEDGE] > allowed_orders:
             problems.append(f"{now.sent[Purpose.HEDGE]} hedge orders sent, allowed {allowed_orders}")
         return problems
