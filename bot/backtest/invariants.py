@@ -9,7 +9,7 @@ from typing import Any
 
 from bot.domain.books import Books
 from bot.domain.ids import Asset, ClientOrderId, Symbol, VenueId, carries_marker
-from bot.domain.orders import OrderState, OrderType, Side
+from bot.domain.orders import OrderState, OrderType, Purpose, Side
 from bot.domain.policy import Policy, Scope, TradingState
 from bot.exchange.exchange import Exchange
 from bot.exchange.orders import ExchangeOrder
@@ -73,9 +73,7 @@ class InvariantChecker:
         if is_new:
             self._see_new_order(at, order, self._journal.books)
         if order.type is OrderType.STOP_MARKET and order.state is OrderState.CANCELLED:
-            is_covered = order.symbol not in self._exchange.floor.accounts.positions or self._is_protected(
-                order.symbol
-            )
+            is_covered = order.symbol not in self._exchange.floor.accounts.positions or self._is_protected(order.symbol)
             self._expect(is_covered, f"{mark} was cancelled and no other stop holds {order.symbol}", at)
 
     def _see_new_order(self, at: datetime, order: ExchangeOrder, books: Books) -> None:
@@ -113,14 +111,13 @@ class InvariantChecker:
         after = before + trade.contracts * trade.side.sign
         self._contracts[trade.symbol] = after
         held = self._exchange.floor.accounts.contracts_of(trade.symbol)
-        self._expect(
-            held == after, f"{trade.symbol}: position {held} is not the sum of its trades {after}", at
-        )
+        self._expect(held == after, f"{trade.symbol}: position {held} is not the sum of its trades {after}", at)
         order = None if trade.order_id is None else self._exchange.floor.orders[trade.order_id]
         if order is not None and order.reduce_only:
             shrinks = abs(after) < abs(before) and before * after >= 0
             self._expect(shrinks, f"a reduce-only order took {trade.symbol} from {before} to {after}", at)
-        elif order is not None and carries_marker(trade.client_order_id or ""):
+        intended = self._journal.books.orders.get(ClientOrderId(trade.client_order_id or ""))
+        if intended is not None and intended.intent.purpose is Purpose.HEDGE:
             self._see_gap(at, trade)
 
     def _see_gap(self, at: datetime, trade: Trade) -> None:
@@ -128,6 +125,9 @@ class InvariantChecker:
         floor, policy = self._exchange.floor, self._policy
         asset = floor.contracts[trade.symbol].asset
         if policy.scope is not Scope.ASSETS or policy.aliases or asset not in policy.targets:
+            return
+        if any(capped == asset for capped, _ in self._journal.books.ceilings):
+            # A ceiling asks for more distance than the target does.
             return
         value, coins = self.portfolio()
         contract = floor.contracts[trade.symbol]
@@ -256,9 +256,7 @@ _NOT_OURS = (MovementKind.LIQUIDATION_FEE, MovementKind.INSURANCE)
 
 
 def _wallet_total(exchange: Exchange) -> Decimal:
-    return sum(
-        (held for (_, currency), held in exchange.floor.accounts.wallets.items() if currency == "USDT"), _ZERO
-    )
+    return sum((held for (_, currency), held in exchange.floor.accounts.wallets.items() if currency == "USDT"), _ZERO)
 
 
 def _owner_moves(exchange: Exchange) -> Decimal:

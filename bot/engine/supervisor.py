@@ -143,9 +143,7 @@ class Supervisor:
         """Cancel everything that works and is not protection; return how many were asked for."""
         async with self._desk.lock:
             orders = [
-                order
-                for order in self._desk.journal.books.working_orders()
-                if order.intent.purpose is Purpose.HEDGE
+                order for order in self._desk.journal.books.working_orders() if order.intent.purpose is Purpose.HEDGE
             ]
             for order in orders:
                 await self._execution.cancel(order, reason)
@@ -207,9 +205,7 @@ class Supervisor:
         log.critical("The bot halts itself", code="halted_by_failure", reason=str(failure))
         try:
             await self._desk.journal.record(
-                TradingStateSet(
-                    at=self._desk.clock.now(), state=TradingState.HALTED, caller="bot", why=str(failure)
-                )
+                TradingStateSet(at=self._desk.clock.now(), state=TradingState.HALTED, caller="bot", why=str(failure))
             )
         except JournalError:
             log.critical("The halt could not be journalled", code="halt_not_journalled")

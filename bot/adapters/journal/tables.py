@@ -5,7 +5,7 @@
 
 from sqlalchemy import Column, Integer, MetaData, Table, Text
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 metadata = MetaData()
 
@@ -14,7 +14,7 @@ facts = Table(
     "facts",
     metadata,
     Column("seq", Integer, primary_key=True, autoincrement=False),
-    Column("at", Text, nullable=False),
+    Column("at", Text, nullable=False, index=True),
     Column("kind", Text, nullable=False, index=True),
     Column("client_order_id", Text, index=True),
     Column("cycle_id", Text, index=True),

@@ -1,0 +1,1 @@
+"""How did the journal's tables change? One module per format, each with ``upgrade``; read by ``migrate`` alone."""

@@ -1,0 +1,296 @@
+"""What does every journal promise, in memory and on disk?"""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from bot.adapters.journal import codec
+from bot.adapters.journal.care import backup_journal, restore_journal, verify_file
+from bot.adapters.journal.journal import SqlJournal, open_journal
+from bot.domain.books import Books
+from bot.domain.errors import ConfigError, InvariantViolated, JournalError, JournalTooNew
+from bot.domain.events import CeilingSet, Fact, LookTaken, OrderChanged, TradeFilled
+from bot.domain.ids import Asset, ClientOrderId, Currency, CycleId, Symbol, TradeId, VenueId
+from bot.domain.orders import Fill, OrderDraft, OrderEvent, OrderState, OrderType, Purpose, Side
+from bot.domain.policy import TradingState
+
+NOW = datetime(2024, 6, 3, 12, tzinfo=UTC)
+OPENERS = ["memory", "file"]
+Open = Callable[[], SqlJournal]
+
+
+@pytest.fixture(params=OPENERS)
+def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Open]:
+    """Open the same journal as often as asked; in memory, a process that starts again."""
+    path = tmp_path / "journal.db" if request.param == "file" else None
+    journals: list[SqlJournal] = []
+
+    def open_it() -> SqlJournal:
+        if path is None and journals:
+            journals.append(journals[-1].reopened())
+        else:
+            journals.append(open_journal(path, now=NOW, epoch_tail=lambda: "ABC"))
+        return journals[-1]
+
+    yield open_it
+    for journal in journals:
+        if not journal.connection.closed:
+            asyncio.run(journal.close())
+
+
+def _draft() -> OrderDraft:
+    return OrderDraft(
+        venue=VenueId("paper"),
+        symbol=Symbol("BTC/USDT:USDT"),
+        asset=Asset("BTC"),
+        side=Side.SELL,
+        type=OrderType.LIMIT,
+        contracts=Decimal("0.02"),
+        price=Decimal(50_000),
+        reduce_only=False,
+        purpose=Purpose.HEDGE,
+        decision_price=Decimal(50_000),
+        cycle_id=CycleId("c"),
+    )
+
+
+def _fill(mark: ClientOrderId, trade: str = "1", contracts: str = "0.01") -> TradeFilled:
+    return TradeFilled(
+        at=NOW,
+        fill=Fill(
+            venue=VenueId("paper"),
+            symbol=Symbol("BTC/USDT:USDT"),
+            trade_id=TradeId(trade),
+            client_order_id=mark,
+            venue_order_id=None,
+            side=Side.SELL,
+            contracts=Decimal(contracts),
+            price=Decimal(50_000),
+            fee_paid=Decimal("0.25"),
+            fee_currency=Currency("USDT"),
+            is_maker=False,
+            forced=None,
+            filled_at=NOW,
+        ),
+    )
+
+
+def _look(place: int = 0) -> LookTaken:
+    return LookTaken(
+        at=NOW + timedelta(minutes=place),
+        cycle_id=CycleId(str(place)),
+        trigger="start",
+        outcome="in_band",
+        index_prices={Asset("BTC"): Decimal("50000.10")},
+    )
+
+
+def test_what_was_recorded_is_there_after_a_restart(opened: Open) -> None:
+    journal = opened()
+    (intent,) = asyncio.run(journal.record_intents([_draft()], NOW))
+    asyncio.run(journal.record(_fill(intent.client_order_id)))
+    again = opened()
+    assert again.books == journal.books
+    assert again.books.orders[intent.client_order_id].state is OrderState.PARTIALLY_FILLED
+
+
+def test_an_id_is_never_given_twice(opened: Open) -> None:
+    seen = set()
+    for _ in range(5):
+        journal = opened()
+        for intent in asyncio.run(journal.record_intents([_draft(), _draft()], NOW)):
+            assert intent.client_order_id not in seen
+            seen.add(intent.client_order_id)
+    assert len(seen) == 10
+
+
+def test_a_re_peg_keeps_the_sequence_and_counts_the_attempt(opened: Open) -> None:
+    from dataclasses import replace
+
+    journal = opened()
+    (first,) = asyncio.run(journal.record_intents([_draft()], NOW))
+    (second,) = asyncio.run(journal.record_intents([replace(_draft(), continues=first.client_order_id)], NOW))
+    assert second.client_order_id[:-2] == first.client_order_id[:-2]
+    assert (first.client_order_id[-2:], second.client_order_id[-2:]) == ("00", "01")
+
+
+def test_a_trade_that_is_offered_twice_is_booked_once(opened: Open) -> None:
+    journal = opened()
+    (intent,) = asyncio.run(journal.record_intents([_draft()], NOW))
+    assert len(asyncio.run(journal.record(_fill(intent.client_order_id)))) == 1
+    assert asyncio.run(journal.record(_fill(intent.client_order_id))) == ()
+    again = opened()
+    assert asyncio.run(again.record(_fill(intent.client_order_id))) == ()
+    assert again.books.orders[intent.client_order_id].filled_contracts == Decimal("0.01")
+
+
+def test_a_fact_that_contradicts_the_books_leaves_everything_as_it_was(opened: Open) -> None:
+    journal = opened()
+    before = journal.books.sequence
+    stranger = OrderChanged(at=NOW, client_order_id=ClientOrderId("TTABC00000009900"), event=OrderEvent.ACCEPTED)
+    with pytest.raises(InvariantViolated):
+        asyncio.run(journal.record(_look(), stranger))
+    assert journal.books.sequence == before
+    assert opened().books.sequence == before
+
+
+def test_a_failure_at_any_point_of_a_transaction_books_nothing(opened: Open) -> None:
+    points: list[str] = []
+    journal = opened()
+    journal.on_point = points.append
+    asyncio.run(journal.record(_look(1), _look(2)))
+    for place in range(len(points) - 1):
+        passed = 0
+
+        def die(_point: str, place: int = place) -> None:
+            nonlocal passed
+            passed += 1
+            if passed > place:
+                raise KeyboardInterrupt
+
+        before = journal.books.sequence
+        journal.on_point = die
+        with pytest.raises(KeyboardInterrupt):
+            asyncio.run(journal.record(_look(3), _look(4)))
+        journal = opened()
+        assert journal.books.sequence == before, points[place]
+        asyncio.run(journal.record(_look(5)))
+        assert journal.books.sequence == before + 1
+
+
+def test_a_checkpoint_adds_up_to_what_the_facts_do(opened: Open) -> None:
+    journal = opened()
+    for place in range(2100):
+        journal.commit(_look(place))
+    (saved,) = journal.connection.exec_driver_sql("SELECT seq FROM checkpoint").all()
+    assert saved[0] > 0
+    assert opened().books == journal.books
+
+
+@pytest.mark.parametrize("kind", sorted(codec.KINDS))
+def test_every_kind_of_fact_has_a_codec(kind: str) -> None:
+    codec._encoder(codec.KINDS[kind])  # noqa: SLF001 - the tables behind encode_fact
+
+
+def test_numbers_and_times_come_back_exactly() -> None:
+    fact: Fact = CeilingSet(
+        at=NOW + timedelta(microseconds=1),
+        asset=Asset("BTC"),
+        cause="stop_out",
+        max_delta_base=Decimal("0.10000000000000000000000001"),
+        release_at=None,
+        why='ü " ,',
+    )
+    assert codec.decode_fact("CeilingSet", codec.encode_fact(fact)) == fact
+    assert codec.decode_books(codec.encode_books(Books())) == Books()
+
+
+def test_an_unknown_kind_and_a_lost_field_are_said() -> None:
+    with pytest.raises(JournalError, match="unknown kind of fact: Nothing"):
+        codec.decode_fact("Nothing", "{}")
+    with pytest.raises(JournalError, match="CeilingSet lacks at"):
+        codec.decode_fact("CeilingSet", "{}")
+
+
+def _file(tmp_path: Path) -> Path:
+    path = tmp_path / "journal.db"
+    journal = open_journal(path, now=NOW, epoch_tail=lambda: "ABC")
+    journal.commit(_look())
+    asyncio.run(journal.close())
+    return path
+
+
+def test_a_newer_journal_is_refused(tmp_path: Path) -> None:
+    path = _file(tmp_path)
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    with pytest.raises(JournalTooNew, match="format 99"):
+        open_journal(path, now=NOW, epoch_tail=lambda: "ABC")
+
+
+def test_an_older_journal_is_copied_and_then_equal_to_a_new_one(tmp_path: Path) -> None:
+    path = _file(tmp_path)
+    with sqlite3.connect(path) as connection:
+        connection.execute("DROP INDEX ix_facts_at")
+        connection.execute("PRAGMA user_version = 1")
+    connection.close()
+    journal = open_journal(path, now=NOW, epoch_tail=lambda: "XYZ")
+    assert journal.books.epoch == "TTABC"
+    asyncio.run(journal.close())
+    fresh = tmp_path / "fresh"
+    fresh.mkdir()
+    assert _schema(path) == _schema(_file(fresh))
+    assert (tmp_path / "journal-before-format-2.db").exists()
+
+
+def _schema(path: Path) -> set[tuple[str, str]]:
+    connection = sqlite3.connect(path)
+    rows = set(connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall())
+    connection.close()
+    return rows
+
+
+def test_a_migration_that_fails_leaves_the_journal_as_it_was(tmp_path: Path) -> None:
+    path = _file(tmp_path)
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA user_version = 1")
+    connection.close()
+    with pytest.raises(JournalError, match="nothing was changed"):
+        # The index is there already, so that making it fails.
+        open_journal(path, now=NOW, epoch_tail=lambda: "XYZ")
+    connection = sqlite3.connect(path)
+    assert connection.execute("PRAGMA user_version").fetchone() == (1,)
+    connection.close()
+
+
+def test_a_locked_journal_is_said_and_nothing_is_booked(tmp_path: Path) -> None:
+    path = _file(tmp_path)
+    journal = open_journal(path, now=NOW, epoch_tail=lambda: "ABC")
+    journal.connection.exec_driver_sql("PRAGMA busy_timeout = 1")
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    before = journal.books.sequence
+    with pytest.raises(JournalError, match="locked"):
+        asyncio.run(journal.record(_look(9)))
+    other.execute("ROLLBACK")
+    other.close()
+    assert journal.books.sequence == before
+    asyncio.run(journal.record(_look(9)))
+    asyncio.run(journal.close())
+
+
+def test_a_damaged_file_is_one_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    path.write_bytes(b"this is no database, whatever its name says" * 100)
+    with pytest.raises(JournalError, match="cannot be opened as a journal"):
+        open_journal(path, now=NOW, epoch_tail=lambda: "ABC")
+
+
+def test_a_backup_restores_under_a_new_epoch_and_only_reduces(tmp_path: Path) -> None:
+    _file(tmp_path)
+    target = tmp_path / "copy.db"
+    backup_journal(tmp_path, target)
+    assert "everything adds up" in verify_file(target)
+    with pytest.raises(ConfigError, match="exists already"):
+        backup_journal(tmp_path, target)
+    restore_journal(tmp_path, target)
+    journal = open_journal(tmp_path / "journal.db", now=NOW, epoch_tail=lambda: "ABC")
+    assert journal.books.epoch != "TTABC"
+    assert "TTABC" in journal.books.epochs
+    assert journal.books.trading_state is TradingState.REDUCE_ONLY
+    asyncio.run(journal.close())
+
+
+def test_a_backup_that_lacks_a_fact_is_refused(tmp_path: Path) -> None:
+    path = _file(tmp_path)
+    with sqlite3.connect(path) as connection:
+        connection.execute("DELETE FROM facts WHERE seq = 1")
+    connection.close()
+    with pytest.raises(JournalError, match="fact 1 is missing"):
+        verify_file(path)
