@@ -1,8 +1,9 @@
+# ruff: noqa: T201 - a report on the terminal
 """What if the process dies here? Forks at every point of a canonical day and lets the child recover and be judged.
 
-The child is what a machine would be after a power cut: code after the crash is never executed, the open transaction is rolled
-back, nothing is kept but the exchange's truth and the committed journal. It recovers on a new loop with a new bot, by the one
-start there is, and runs on. Some children die again, at every point of their recovery.
+The child is what a machine would be after a power cut: code after the crash is never executed, the open transaction is
+rolled back, nothing is kept but the exchange's truth and the committed journal. It recovers on a new loop with a new
+bot, by the one start there is, and runs on. Some children die again, at every point of their recovery.
 
 ``python -m tests.simulation.crash --all`` meets every point and prints the numbers.
 """
@@ -29,12 +30,13 @@ from bot.adapters.journal.journal import SqlJournal, open_journal
 from bot.adapters.paper import PAPER, PaperVenue
 from bot.backtest.invariants import InvariantChecker
 from bot.bootstrap import Bot, build
+from bot.domain.errors import VenueUnavailable
 from bot.domain.ids import Asset, Currency, Symbol
 from bot.domain.orders import OrderState, OrderType, Purpose
 from bot.domain.policy import BandPolicy, CadencePolicy, Destination, Policy, WatchIntervals
 from bot.exchange.config import ExchangeConfig, MarketKind
 from bot.exchange.exchange import Exchange, open_exchange
-from bot.exchange.faults import Effect, Fault, FillOnly, LoseReply, LoseRequest, Refuse
+from bot.exchange.faults import Effect, FailRead, Fault, FillOnly, LoseReply, LoseRequest, Refuse
 from bot.exchange.orders import OrderRequest
 from bot.exchange.static_market import DEFAULT_START
 from tests.simulation.points import Reach, watched_journal, watched_venue
@@ -50,6 +52,9 @@ def at(hours: float) -> datetime:
 #: When the market begins to move; until then it stands still, and recovery must lead to the very same state.
 STATIC_UNTIL = at(4)
 DAY_ENDS = at(24)
+#: When the account cannot be read, and how long a process that could not start waits for the next try.
+_OUTAGE = (at(13), at(13) + timedelta(seconds=8))
+_RESTARTS_AFTER = timedelta(seconds=10)
 #: The undisturbed day is looked at this often, and children are judged at the same moments.
 _GRID = timedelta(minutes=30)
 _GRID_OFFSET = timedelta(minutes=10)
@@ -98,6 +103,7 @@ def canonical_exchange() -> Exchange:
     )
     exchange = open_exchange(config, None)
     exchange.faults.add(_mishaps(), times=len(_MISHAPS))
+    exchange.faults.add(_outage(exchange), times=1000)
     exchange.faults.on("cancel", LoseReply(), after=1)
     exchange.faults.on("cancel", LoseRequest(), after=6)
     return exchange
@@ -131,6 +137,16 @@ def _mishaps() -> Fault:
     return fault
 
 
+def _outage(exchange: Exchange) -> Fault:
+    """Let no account be read for a few seconds, just as a look is due."""
+
+    def fault(call: str, _request: OrderRequest | None) -> Effect | None:
+        is_now = _OUTAGE[0] <= exchange.now < _OUTAGE[1]
+        return FailRead() if call == "fetch_account" and is_now else None
+
+    return fault
+
+
 @dataclass(slots=True)
 class World:
     """What outlives a crash."""
@@ -156,7 +172,9 @@ def make_world(policy: Policy | None = None) -> World:
 BuildBot = Callable[[World, SimulatedLoop, Reach], Bot]
 
 
-def build_bot(world: World, loop: SimulatedLoop, reach: Reach) -> Bot:
+def build_bot(
+    world: World, loop: SimulatedLoop, reach: Reach, venue_kind: type[PaperVenue] = PaperVenue
+) -> Bot:
     """Build the bot as the daemon does, with every call to venue and journal watched."""
     clock = LoopClock(loop, world.exchange.now)
     world.journal.on_point = reach
@@ -164,7 +182,7 @@ def build_bot(world: World, loop: SimulatedLoop, reach: Reach) -> Bot:
         policy=world.policy,
         mode="paper",
         clock=clock,
-        venues={PAPER: watched_venue(PaperVenue(world.exchange, clock), reach)},
+        venues={PAPER: watched_venue(venue_kind(world.exchange, clock), reach)},
         journal=watched_journal(world.journal, reach),
         alerts=LogAlerts(clock),
         holdings=DeclaredHoldings(),
@@ -369,11 +387,11 @@ class Harness:
             gc.disable()
             signal.alarm(_HANGS_AFTER_SECONDS)
             # The loop that was running is dead, and so are its tasks: nothing ever steps them again.
-            asyncio.events._set_running_loop(None)  # noqa: SLF001
+            asyncio.events._set_running_loop(None)
             second, problems = self._recover()
             code, sentence = (_BADLY, "; ".join(problems)) if problems else (_WELL, "")
         except BaseException as failure:  # noqa: BLE001 - the child must end here whatever happens
-            sentence = _describe(failure)
+            sentence = describe(failure)
         os.write(writing, f"{second}|{sentence}"[:4000].encode())
         os._exit(code)
 
@@ -390,16 +408,26 @@ class Harness:
         )
         until = DAY_ENDS if plan.long_every and number % plan.long_every == 0 else judged_at(crashed_at)
         if not plan.deep_every or number % plan.deep_every:
-            run_until(world, until, never, self._build)
+            self._run_again(until, never)
             return 0, self.judge(until)
         nested = Harness(
             world, Plan(long_every=0, children=1, stops_at_failures=1), self._states, self._build
         )
-        run_until(world, until, nested.reach, self._build, on_started=nested.stop)
+        self._run_again(until, nested.reach, nested.stop)
         tally = nested.finish()
         if tally.failures:
             return tally.crashes, [f"dying again while recovering: {tally.failures[0]}"]
         return tally.crashes, self.judge(until)
+
+    def _run_again(
+        self, until: datetime, reach: Reach, on_started: Callable[[], None] = lambda: None
+    ) -> None:
+        """Start as often as it takes, as a container would."""
+        try:
+            run_until(self.world, until, reach, self._build, on_started=on_started)
+        except VenueUnavailable:
+            self.world.exchange.advance(self.world.exchange.now + _RESTARTS_AFTER)
+            self._run_again(until, reach, on_started)
 
     def judge(self, moment: datetime) -> list[str]:
         """Return what is not as it should be after a recovery."""
@@ -453,10 +481,10 @@ class Harness:
         return problems
 
 
-def _describe(failure: BaseException) -> str:
+def describe(failure: BaseException) -> str:
     """Name a failure, and those inside a group."""
     if isinstance(failure, BaseExceptionGroup):
-        return "; ".join(_describe(one) for one in failure.exceptions)
+        return "; ".join(describe(one) for one in failure.exceptions)
     return f"{type(failure).__name__}: {failure}"
 
 
@@ -468,15 +496,24 @@ def judged_at(crashed_at: datetime) -> datetime:
     return min(moment, DAY_ENDS)
 
 
-def run_day(plan: Plan, build_it: BuildBot = build_bot) -> Tally:
-    """Run the canonical day, dying as planned."""
-    # What the bot says is of no use here, and children must not write to the parent's streams.
+def silence() -> None:
+    """Let the bot say nothing: it is of no use here, and children must not write to the parent's streams."""
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(50),
         logger_factory=structlog.ReturnLoggerFactory(),
     )
+
+
+def speak() -> None:
+    """Undo ``silence``."""
+    structlog.reset_defaults()
+
+
+def run_day(plan: Plan, build_it: BuildBot = build_bot) -> Tally:
+    """Run the canonical day, dying as planned."""
+    silence()
     try:
-        states, _ = undisturbed_states()
+        states, _ = undisturbed_states(build_it)
         harness = Harness(make_world(), plan, states, build_it)
         # Pages that the collector would touch are pages that a fork has to copy.
         gc.collect()
@@ -487,7 +524,7 @@ def run_day(plan: Plan, build_it: BuildBot = build_bot) -> Tally:
         tally.failures.extend(harness.world.checker.violated)
     finally:
         gc.unfreeze()
-        structlog.reset_defaults()
+        speak()
     return tally
 
 

@@ -1,8 +1,8 @@
 """Where can the bot die? Numbers every point at which a crash leaves the outside world in a state of its own.
 
-The proxies are generated from ``bot.ports``: a method that is added to a port is a crash point from then on. Each call has
-three: before it, after its effect (the other side has acted, nobody here has heard), and after its return. The journal
-reports the points between the statements of its transactions by itself.
+The proxies are generated from ``bot.ports``: a method that is added to a port is a crash point from then on. Each call
+has three: before it, after its effect (the other side has acted, nobody here has heard), and after its return. The
+journal reports the points between the statements of its transactions by itself.
 """
 
 import asyncio

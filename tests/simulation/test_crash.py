@@ -1,0 +1,65 @@
+"""A day with everything in it, a sample of its crashes, and bugs that must not go unnoticed.
+
+The whole of it: ``python -m tests.simulation.crash --all`` and ``python -m tests.simulation.planted``.
+"""
+
+import os
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+
+from bot.domain.orders import OrderState, OrderType, Purpose
+from tests.simulation import crash, planted
+from tests.simulation.crash import World
+from tests.simulation.planted import BUGS, Bug
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="crashes are forks")
+
+
+@pytest.fixture(scope="module")
+def day() -> World:
+    crash.silence()
+    _, world = crash.undisturbed_states()
+    crash.speak()
+    return world
+
+
+def test_the_day_without_a_crash_breaks_no_promise(day: World) -> None:
+    assert day.checker.violated == []
+    assert day.checker.checked > 200
+    deadline = day.policy.stops.deadline
+    assert timedelta(seconds=day.checker.unprotected_seconds_max) < deadline
+
+
+def test_the_day_holds_what_it_is_there_for(day: World) -> None:
+    orders = day.journal.books.orders.values()
+    met = Counter((order.intent.purpose, order.state) for order in orders)
+    assert met[Purpose.HEDGE, OrderState.FILLED] >= 10
+    assert met[Purpose.HEDGE, OrderState.REJECTED] == 1
+    assert met[Purpose.STOP, OrderState.REJECTED] == 1
+    assert met[Purpose.STOP, OrderState.FILLED] == 1, "a stop-out"
+    assert met[Purpose.STOP, OrderState.ABSENT] >= 1, "a lost request"
+    partly = [order for order in orders if order.state is OrderState.EXPIRED and order.filled_contracts > 0]
+    assert len(partly) == 2
+    sizes = {order.intent.contracts for order in orders if order.intent.type is OrderType.STOP_MARKET}
+    assert len(sizes) > 5, "stops are resized"
+    assert day.exchange.floor.funding
+    assert "BTC" in {asset for asset, _ in day.journal.books.ceilings}
+
+
+def test_the_bot_recovers_wherever_it_dies() -> None:
+    tally = crash.run_day(crash.Plan(every=31, deep_every=40))
+    assert tally.failures == []
+    assert tally.points > 5000
+    assert tally.crashes > 200
+    assert tally.well == tally.crashes
+    assert tally.second > 200
+    watched = {label.partition(".")[2] or label for label in tally.labels}
+    assert {"submit", "cancel", "fetch_order", "record", "record_intents", "journal"} <= watched
+
+
+@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
+def test_a_planted_bug_is_caught(bug: Bug) -> None:
+    _, said = planted.complaints(bug)
+    assert any(bug.complaint in sentence for sentence in said)
