@@ -59,6 +59,8 @@ def run_backtest(settings: Settings, *, data: Path, start: datetime, end: dateti
         document, recorder, journal = _simulate(settings, exchange, start, end)
     finally:
         if out is not None:
+            # Whoever logs after this must not find a closed file.
+            configure_logging("text", "error", sys.stderr, lambda: exchange.now)
             stream.close()
     if out is not None:
         assets = policy_of(settings).assets

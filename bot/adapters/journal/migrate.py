@@ -1,5 +1,6 @@
-"""How does an older journal become one of today's? Copied first, then changed in one transaction; Alembic does the changing.
+"""How does an older journal become one of today's?
 
+Copied first, then changed in one transaction; Alembic does the changing.
 Alembic is imported here and nowhere else: a start that has nothing to migrate does without it.
 """
 

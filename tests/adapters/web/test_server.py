@@ -81,7 +81,7 @@ def test_an_empty_token_file_is_refused(tmp_path: Path) -> None:
 
 def test_the_address_is_written_read_and_taken_back(tmp_path: Path) -> None:
     assert read_address(tmp_path) is None
-    write_address(tmp_path, "0.0.0.0", 8080)
+    write_address(tmp_path, "0.0.0.0", 8080)  # noqa: S104 - written down, not bound
     address = read_address(tmp_path)
     assert address is not None
     assert (address.url, address.pid) == ("http://127.0.0.1:8080", os.getpid())
