@@ -211,9 +211,7 @@ def test_the_orders_stops_margin_and_refusals_of_a_plan() -> None:
         "reason": "over-weight",
     }
     assert document["orders"] == [order]
-    assert document["reductions"] == [
-        {**order, "ceiling_base": "0.5", "cause": "stop_floor", "why": "too close"}
-    ]
+    assert document["reductions"] == [{**order, "ceiling_base": "0.5", "cause": "stop_floor", "why": "too close"}]
     assert document["stops"] == [
         {
             "asset": "BTC",

@@ -66,9 +66,7 @@ def test_a_position_whose_stop_cannot_be_moved_is_neither_reduced_nor_called_unp
 
 def test_a_stop_that_was_lost_on_its_way_is_placed_again_within_the_deadline() -> None:
     exchange, journal = a_long_hedge_whose_market_falls()
-    policy = replace(
-        POLICY, watch=WatchIntervals(protection=timedelta(minutes=10), reconcile=timedelta(minutes=10))
-    )
+    policy = replace(POLICY, watch=WatchIntervals(protection=timedelta(minutes=10), reconcile=timedelta(minutes=10)))
     checker = InvariantChecker(exchange, journal, policy)
 
     def lose_the_first_stop(call: str, request: OrderRequest | None) -> Effect | None:
