@@ -46,8 +46,10 @@ class InvariantChecker:
         exchange.floor.observers.append(self._see)
 
     def follow(self, journal: Journal) -> None:
-        """Go on with the journal of a bot that was started again."""
+        """Go on with the journal of a bot that was started again; while it was down it could tell nobody anything."""
         self._journal = journal
+        now = self._exchange.now
+        self._unprotected_since = dict.fromkeys(self._unprotected_since, now)
 
     def _expect(self, holds: bool, sentence: str, at: datetime) -> None:
         self.checked += 1

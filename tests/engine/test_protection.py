@@ -79,3 +79,22 @@ def test_a_stop_that_was_lost_on_its_way_is_placed_again_within_the_deadline() -
     (stop,) = exchange.floor.open_orders.values()
     assert stop.contracts == abs(position.contracts)
     assert checker.unprotected_seconds_max < POLICY.stops.deadline.total_seconds()
+
+
+def test_a_leg_found_without_its_stop_after_an_outage_gets_its_stop_and_is_not_closed() -> None:
+    exchange, journal = a_long_hedge_whose_market_falls()
+
+    def lose_the_first_stop(call: str, request: OrderRequest | None) -> Effect | None:
+        is_stop = call == "submit" and request is not None and request.type is OrderType.STOP_MARKET
+        return LoseRequest() if is_stop else None
+
+    exchange.faults.add(lose_the_first_stop)
+    run(exchange, journal, timedelta(seconds=6))
+    assert journal.books.unprotected
+    (held,) = exchange.floor.accounts.positions.values()
+    contracts = held.contracts
+    exchange.advance(exchange.now + timedelta(minutes=20))
+    run(exchange, journal.reopened(), timedelta(minutes=1))
+    (stop,) = exchange.floor.open_orders.values()
+    assert exchange.floor.accounts.contracts_of(stop.symbol) == contracts
+    assert stop.contracts == abs(contracts)

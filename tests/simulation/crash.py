@@ -55,6 +55,8 @@ DAY_ENDS = at(24)
 #: When the account cannot be read, and how long a process that could not start waits for the next try.
 _OUTAGE = (at(13), at(13) + timedelta(seconds=8))
 _RESTARTS_AFTER = timedelta(seconds=10)
+#: How long the machine may stay down.
+_DOWN_FOR = timedelta(minutes=25)
 #: The undisturbed day is looked at this often, and children are judged at the same moments.
 _GRID = timedelta(minutes=30)
 _GRID_OFFSET = timedelta(minutes=10)
@@ -172,9 +174,7 @@ def make_world(policy: Policy | None = None) -> World:
 BuildBot = Callable[[World, SimulatedLoop, Reach], Bot]
 
 
-def build_bot(
-    world: World, loop: SimulatedLoop, reach: Reach, venue_kind: type[PaperVenue] = PaperVenue
-) -> Bot:
+def build_bot(world: World, loop: SimulatedLoop, reach: Reach, venue_kind: type[PaperVenue] = PaperVenue) -> Bot:
     """Build the bot as the daemon does, with every call to venue and journal watched."""
     clock = LoopClock(loop, world.exchange.now)
     world.journal.on_point = reach
@@ -252,9 +252,7 @@ def state_of(world: World, moment: datetime) -> State:
         traded[trade.symbol] = traded.get(trade.symbol, Decimal(0)) + trade.contracts
     value, coins = world.checker.portfolio()
     return State(
-        positions={
-            symbol: position.contracts for symbol, position in sorted(floor.accounts.positions.items())
-        },
+        positions={symbol: position.contracts for symbol, position in sorted(floor.accounts.positions.items())},
         stops=sorted(
             (order.symbol, str(order.side), str(order.remaining), str(order.trigger_price))
             for order in floor.open_orders.values()
@@ -305,6 +303,8 @@ class Plan:
     deep_every: int = 0
     #: Every n-th of those runs to the end of the day.
     long_every: int = 100
+    #: After every n-th of those the machine stays down for a while, and the market goes on.
+    outage_every: int = 5
     children: int = 2
     #: Only this point.
     only: int | None = None
@@ -321,9 +321,7 @@ class _Child:
 class Harness:
     """Forks at points, waits for the children, and counts."""
 
-    def __init__(
-        self, world: World, plan: Plan, states: dict[datetime, State], build_it: BuildBot = build_bot
-    ) -> None:
+    def __init__(self, world: World, plan: Plan, states: dict[datetime, State], build_it: BuildBot = build_bot) -> None:
         self.world = world
         self.tally = Tally()
         self._plan = plan
@@ -398,20 +396,24 @@ class Harness:
     def _recover(self) -> tuple[int, list[str]]:
         """Start again from what outlived the crash; return crashes on the way, and what is wrong."""
         world, plan, number = self.world, self._plan, self.tally.crashes
-        crashed_at = world.exchange.now
+        if plan.outage_every and number % plan.outage_every == 0:
+            world.exchange.advance(min(world.exchange.now + _DOWN_FOR, DAY_ENDS))
+        started_at = world.exchange.now
         world.deaths += 1
         world.journal = world.journal.reopened()
         world.checker.follow(world.journal)
         world.interrupted += sum(
-            order.state in (OrderState.INTENDED, OrderState.UNKNOWN)
-            for order in world.journal.books.orders.values()
+            order.state in (OrderState.INTENDED, OrderState.UNKNOWN) for order in world.journal.books.orders.values()
         )
-        until = DAY_ENDS if plan.long_every and number % plan.long_every == 0 else judged_at(crashed_at)
+        until = DAY_ENDS if plan.long_every and number % plan.long_every == 0 else judged_at(started_at)
         if not plan.deep_every or number % plan.deep_every:
             self._run_again(until, never)
             return 0, self.judge(until)
         nested = Harness(
-            world, Plan(long_every=0, children=1, stops_at_failures=1), self._states, self._build
+            world,
+            Plan(long_every=0, outage_every=0, children=1, stops_at_failures=1),
+            self._states,
+            self._build,
         )
         self._run_again(until, nested.reach, nested.stop)
         tally = nested.finish()
@@ -419,9 +421,7 @@ class Harness:
             return tally.crashes, [f"dying again while recovering: {tally.failures[0]}"]
         return tally.crashes, self.judge(until)
 
-    def _run_again(
-        self, until: datetime, reach: Reach, on_started: Callable[[], None] = lambda: None
-    ) -> None:
+    def _run_again(self, until: datetime, reach: Reach, on_started: Callable[[], None] = lambda: None) -> None:
         """Start as often as it takes, as a container would."""
         try:
             run_until(self.world, until, reach, self._build, on_started=on_started)
@@ -436,9 +436,7 @@ class Harness:
         world.checker.check_at_rest(moment)
         books = world.journal.books
         problems = list(world.checker.violated)
-        problems += [
-            f"{leg[1]} is unprotected since {since}: {why}" for leg, (since, why) in books.unprotected.items()
-        ]
+        problems += [f"{leg[1]} is unprotected since {since}: {why}" for leg, (since, why) in books.unprotected.items()]
         problems += [f"{leg[1]} is locked since {since}: {why}" for leg, (since, why) in books.locks.items()]
         problems += [
             f"{order.intent.client_order_id} is still {order.state}"
@@ -488,10 +486,10 @@ def describe(failure: BaseException) -> str:
     return f"{type(failure).__name__}: {failure}"
 
 
-def judged_at(crashed_at: datetime) -> datetime:
+def judged_at(started_at: datetime) -> datetime:
     """Return when a recovery is judged: a while later, at a moment that is known of the undisturbed day."""
-    moment = next_on_grid(crashed_at + _RECOVERY)
-    if crashed_at < STATIC_UNTIL:
+    moment = next_on_grid(started_at + _RECOVERY)
+    if started_at < STATIC_UNTIL:
         moment = max(moment, _STATIC_SETTLED)
     return min(moment, DAY_ENDS)
 
@@ -533,9 +531,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--all", action="store_true", help="die at every point")
     parser.add_argument("--every", type=int, default=23, help="die at every n-th point")
-    parser.add_argument(
-        "--deep", type=int, default=60, help="every n-th crash dies again while recovering; 0: none"
-    )
+    parser.add_argument("--deep", type=int, default=60, help="every n-th crash dies again while recovering; 0: none")
     parser.add_argument("--only", type=int, help="die at this point only")
     options = parser.parse_args()
     is_all = options.all or options.only is not None
