@@ -7,14 +7,13 @@ from decimal import Decimal
 from bot.decisions.ceilings import ceilings_in_force, released_ceilings
 from bot.decisions.drift import measure_drift
 from bot.decisions.exposure import Exposures, measure_exposure
-from bot.decisions.flows import judge_flows, judge_wallets, pending_flows
+from bot.decisions.flows import HoldingFact, judge_flows, judge_wallets, pending_flows
 from bot.decisions.instrument_choice import choose_instruments
 from bot.decisions.lines import approved_legs, asset_lines, changed_corrections, decision_warnings, untraded
 from bot.decisions.margin import WalletLoad, load_wallets, margin_line
 from bot.decisions.plan import lots_quote, needs_quote, plan_legs, smallest_orders_quote, wanted_gaps
 from bot.decisions.risk import GateInputs, judge_legs
 from bot.decisions.stops import StopPlan, protect_accounts
-from bot.domain.events import Fact
 from bot.domain.ids import Asset
 from bot.domain.plan import Decision, HedgeLeg
 from bot.domain.policy import Policy
@@ -70,7 +69,7 @@ def _gate_inputs(
     policy: Policy,
     exposures: Exposures,
     protection: StopPlan,
-    flows: tuple[Fact, ...],
+    flows: tuple[HoldingFact, ...],
     wished: tuple[HedgeLeg, ...],
     now: datetime,
 ) -> GateInputs:

@@ -97,11 +97,9 @@ def measure_drift(
 
 def _distance_to_stop(band: Decimal, lot: Decimal, bands: BandPolicy) -> Decimal:
     """Return how far from the target a correction stops, unsigned."""
-    match bands.destination:
-        case Destination.TARGET:
-            return ZERO
-        case Destination.HALF:
-            return band / 2
-        case Destination.EDGE:
-            # Exactly on the edge the next tick would trade again.
-            return max(ZERO, min(band * (1 - bands.edge_inset_frac), band - lot))
+    if bands.destination is Destination.TARGET:
+        return ZERO
+    if bands.destination is Destination.HALF:
+        return band / 2
+    # Exactly on the edge the next tick would trade again.
+    return max(ZERO, min(band * (1 - bands.edge_inset_frac), band - lot))

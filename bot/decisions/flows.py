@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from bot.decisions.exposure import folded, measure_holdings, terms_of
 from bot.domain.books import LegLedger
-from bot.domain.events import Fact, FlowSuspected, HoldingsAccepted, WalletAnchored
+from bot.domain.events import FlowSuspected, HoldingsAccepted, WalletAnchored
 from bot.domain.ids import Asset, Currency, VenueId
 from bot.domain.instruments import Instrument
 from bot.domain.plan import WalletQuestion
@@ -23,6 +23,8 @@ from bot.domain.units import ZERO
 _TOLERANCE = Decimal("0.01")
 _TOLERANCE_FRAC = Decimal("0.000001")
 
+#: What is learned about a holding.
+HoldingFact = HoldingsAccepted | FlowSuspected
 #: One line of one futures wallet.
 WalletLine = tuple[VenueId, WalletKind, Currency]
 
@@ -57,10 +59,10 @@ def _coin_profit(instrument: Instrument, ledger: LegLedger, price: Decimal) -> D
 
 def judge_flows(
     snapshot: Snapshot, policy: Policy, *, index_prices: Mapping[Asset, Decimal], value_quote: Decimal
-) -> tuple[Fact, ...]:
+) -> tuple[HoldingFact, ...]:
     """Return what is learned about the owner's holdings: accepted, or suspected and waiting."""
     accepted: dict[str, dict[Asset, Decimal]] = {}
-    suspected: list[Fact] = []
+    suspected: list[FlowSuspected] = []
     for asset, owned in owned_holdings(snapshot, policy).items():
         bound = policy.flows.min_value_frac * value_quote / index_prices[asset]
         how = _judge_holding(asset, owned, bound, snapshot, policy)
@@ -95,18 +97,18 @@ def _is_worth_a_line(before: Decimal, owned: Decimal) -> bool:
     return abs(owned - before) > max(abs(before), abs(owned)) * _TOLERANCE_FRAC
 
 
-def pending_flows(snapshot: Snapshot, facts: Iterable[Fact]) -> frozenset[Asset]:
+def pending_flows(snapshot: Snapshot, facts: Iterable[HoldingFact]) -> frozenset[Asset]:
     """Return the assets with a flow that waits, once ``facts`` are known."""
     pending = set(snapshot.books.flows)
     for fact in facts:
         if isinstance(fact, FlowSuspected):
             pending.add(fact.asset)
-        elif isinstance(fact, HoldingsAccepted):
+        else:
             pending -= set(fact.holdings_base)
     return frozenset(pending)
 
 
-def accept_flows(snapshot: Snapshot, policy: Policy, asset: Asset | None) -> tuple[Fact, ...]:
+def accept_flows(snapshot: Snapshot, policy: Policy, asset: Asset | None) -> tuple[HoldingsAccepted, ...]:
     """Return the fact by which the owner accepts the present holdings of one asset, or of all."""
     owned = owned_holdings(snapshot, policy)
     chosen = owned if asset is None else {asset: owned[asset]}

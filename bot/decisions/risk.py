@@ -28,11 +28,6 @@ _MINUTE = timedelta(minutes=1)
 _DAY = timedelta(hours=24)
 
 
-def stricter(first: TradingState, *others: TradingState) -> TradingState:
-    """Return the strictest of several trading states: causes combine, none undoes another."""
-    return max((first, *others), key=lambda state: state.strictness)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateInputs:
     """What the gate looks at besides the leg."""

@@ -206,6 +206,18 @@ def test_a_need_that_ends_within_a_position_opens_nothing_against_it():
     assert line_of(decision, "BTC").residual_quote == -2800
 
 
+def test_a_need_of_less_than_a_lot_reduces_nothing():
+    coarse = make_instrument("BTC", lot_size=dec("0.02"), min_contracts=dec("0.02"))
+    account = make_account([make_balance("BTC", "0.1")], [make_position(coarse, "0.1", 50_000)])
+
+    decision = decide_now(
+        make_snapshot(account, [(coarse, make_quote(coarse, 50_000))]), make_policy({"BTC": "1.9"}, bands=to_target())
+    )
+
+    assert not decision.legs
+    assert rules_of(decision, "BTC") == {Rule.BELOW_MINIMUM}
+
+
 def test_a_need_below_the_minimum_is_carried_and_said():
     coarse = make_instrument("BTC", min_notional_quote=dec(2000))
     market = [(coarse, make_quote(coarse, 50_000)), *linear_market("ETH", "SOL")]

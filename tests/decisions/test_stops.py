@@ -1,0 +1,335 @@
+"""Where stops stand, and when a leg must be smaller."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.decisions.margin import joint_liquidation_frac, wallets_of
+from bot.decisions.stops import ceiling_after_stop_out, tell_stop_out, want_stops
+from bot.domain.events import CeilingSet
+from bot.domain.ids import Asset, Symbol
+from bot.domain.orders import Side
+from bot.domain.plan import Rule
+from bot.domain.policy import StopAnchor, StopPolicy
+from tests.builders import (
+    NOW,
+    VENUE,
+    dec,
+    make_account,
+    make_balance,
+    make_history,
+    make_instrument,
+    make_margin,
+    make_policy,
+    make_position,
+    make_quote,
+    make_snapshot,
+)
+from tests.decisions.market import BTC, ETH, decide_now, linear_market, rules_of, to_target
+
+INVERSE = make_instrument("BTC", inverse=True)
+LEG = (VENUE, BTC.symbol)
+_OTHER = make_instrument("BTC", inverse=True, symbol=Symbol("BTC/USD:BTC-B"))
+CALM = {Asset("BTC"): dec("0.02"), Asset("ETH"): dec("0.02")}
+
+
+def plan_for(*positions, balance=100_000, sigmas=None, anchors=None, quotes=None, margins=None, **stops):
+    """Return the stop plan of an account with these positions at 50,000 (BTC) and 2,500 (ETH)."""
+    instruments = {(VENUE, one.symbol): one for one in (BTC, ETH, INVERSE, _OTHER)}
+    prices = {"BTC": 50_000, "ETH": 2500}
+    found = {leg: make_quote(one, prices[one.asset]) for leg, one in instruments.items()}
+    account = make_account(positions=positions, margins=[make_margin("USDT", balance)] if margins is None else margins)
+    return want_stops(
+        account,
+        instruments=instruments,
+        quotes={**found, **(quotes or {})},
+        daily_sigmas=CALM if sigmas is None else sigmas,
+        anchors=anchors or {},
+        policy=make_policy({"BTC": "1"}, stops=StopPolicy(**stops), foreign_symbols=frozenset({Symbol("MINE")})),
+        now=NOW,
+    )
+
+
+def _short(contracts="-0.1", **changes):
+    return make_position(BTC, contracts, changes.pop("entry", 50_000), **changes)
+
+
+def _trigger(plan):
+    return plan.stops[0].trigger_price
+
+
+# --- where -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("contracts", "side", "trigger"), [("0.1", Side.SELL, 37_500), ("-0.1", Side.BUY, 62_500)])
+def test_a_stop_stands_a_quarter_from_mark_against_the_position(contracts, side, trigger):
+    (stop,) = plan_for(_short(contracts)).stops
+
+    assert (stop.side, stop.contracts, stop.trigger_price) == (side, dec("0.1"), trigger)
+    assert (stop.acceptable_low, stop.acceptable_high) == (trigger - 1000, trigger + 1000)
+    assert (stop.mark_price, stop.liquidation_price) == (50_000, None)
+
+
+@pytest.mark.parametrize(
+    ("sigma", "trigger"),
+    # 5 × 4 % is nearer than a quarter; 5 × 6 % is not; nothing known is 5 %; nothing moving is a quarter.
+    [("0.04", 62_500), ("0.06", 65_000), (None, 62_500), ("0", 62_500)],
+)
+def test_five_daily_sigmas_count_where_they_are_more(sigma, trigger):
+    sigmas = {} if sigma is None else {Asset("BTC"): dec(sigma)}
+
+    assert _trigger(plan_for(_short(), sigmas=sigmas)) == trigger
+
+
+def test_an_asset_that_moves_wildly_has_its_stop_nine_tenths_away_at_most():
+    assert _trigger(plan_for(_short("0.1"), sigmas={Asset("BTC"): dec("0.3")})) == 5000
+
+
+def test_distance_is_measured_from_the_price_of_the_last_look():
+    assert _trigger(plan_for(_short(), anchors={Asset("BTC"): dec(48_000)})) == 60_000
+
+
+def test_distance_is_measured_from_entry_where_the_owner_wants_a_stop_loss():
+    plan = plan_for(_short(entry=44_000), anchors={Asset("BTC"): dec(48_000)}, anchor=StopAnchor.ENTRY)
+
+    assert _trigger(plan) == 55_000
+
+
+def test_a_stop_is_never_beyond_the_venue_s_buffered_liquidation_price():
+    """Liquidation at 60,000 is 20 % away: the stop stands at 16 %, and no further."""
+    (stop,) = plan_for(_short(liquidation_price=dec(60_000))).stops
+
+    assert stop.trigger_price == 58_000
+    assert (stop.acceptable_low, stop.acceptable_high) == (57_000, 58_000)
+
+
+def test_a_stop_is_never_beyond_our_own_buffered_liquidation_price():
+    """1,000 on 5,000 short are liquidated 19.4 % up; a fifth of that is kept."""
+    plan = plan_for(_short(liquidation_price=dec(500_000)), balance=1000)
+
+    liquidation = 50_000 * (1 + (1000 - dec(25)) / (5000 + 25))
+    cap = 50_000 + (liquidation - 50_000) * dec("0.8")
+    assert cap - dec("0.01") < _trigger(plan) <= cap
+
+
+def test_the_trigger_is_on_the_tick_on_the_near_side():
+    coarse = make_quote(BTC, dec("50000.033"))
+
+    long = plan_for(_short("0.1"), quotes={LEG: coarse}).stops[0]
+    short = plan_for(_short(), quotes={LEG: coarse}).stops[0]
+
+    assert (long.trigger_price, short.trigger_price) == (dec("37500.03"), dec("62500.04"))
+
+
+@given(
+    st.decimals(min_value=-3, max_value=3, places=3).filter(bool),
+    st.decimals(min_value=100, max_value=30_000, places=0),
+    st.one_of(st.none(), st.decimals(min_value="0.01", max_value="0.9", places=3)),
+    st.decimals(min_value="0.005", max_value="0.12", places=3),
+    st.decimals(min_value="0.9", max_value="1.1", places=3),
+)
+def test_a_stop_is_never_beyond_liquidation_and_a_reduction_makes_it_fit(contracts, balance, venue_frac, sigma, anchor):
+    direction = 1 if contracts > 0 else -1
+    price = None if venue_frac is None else 50_000 * (1 - direction * venue_frac)
+    position = make_position(BTC, contracts, 50_000, liquidation_price=price)
+
+    plan = plan_for(position, balance=balance, sigmas={Asset("BTC"): sigma}, anchors={Asset("BTC"): 50_000 * anchor})
+
+    own = _own_distance(contracts, balance)
+    known = [frac for frac in (own, venue_frac) if frac is not None]
+    (stop,) = plan.stops
+    for bound in (stop.trigger_price, stop.acceptable_low if direction > 0 else stop.acceptable_high):
+        away = (50_000 - bound) * direction / dec(50_000)
+        assert away <= max(0, min(known)) * dec("0.8") + dec("1e-15")
+    needed = min(dec("0.9"), 3 * sigma / dec("0.8"))
+    assert bool(plan.reductions) is (min(known) < needed)
+    for reduction in plan.reductions:
+        gone = reduction.leg.contracts
+        assert 0 < gone <= abs(contracts)
+        assert reduction.leg.reduce_only
+        assert reduction.ceiling.max_delta_base == abs(contracts) - gone
+        if gone < abs(contracts):
+            assert _own_distance(contracts + -direction * gone, balance) >= needed - dec("1e-15")
+
+
+def _own_distance(contracts, balance):
+    account = make_account(positions=[make_position(BTC, contracts, 50_000)], margins=[make_margin("USDT", balance)])
+    (wallet,) = wallets_of(account, {LEG: BTC}, {LEG: make_quote(BTC, 50_000)})
+    frac = joint_liquidation_frac(wallet)
+    assert frac is not None
+    return frac
+
+
+# --- what is left out --------------------------------------------------------------------------
+
+
+def test_reserved_symbols_have_no_stop_of_ours():
+    foreign = make_position(make_instrument("BTC", symbol=Symbol("MINE")), 1, 50_000)
+
+    assert plan_for(foreign).stops == ()
+
+
+def test_a_position_without_terms_is_named_and_the_others_are_protected():
+    unknown = make_position(make_instrument("SOL"), 1, 100)
+
+    plan = plan_for(unknown, _short())
+
+    assert [stop.symbol for stop in plan.stops] == [BTC.symbol]
+    assert plan.unstoppable == (((VENUE, unknown.symbol), "SOL/USDT:USDT has no terms or no price"),)
+
+
+def test_a_position_without_a_margin_account_is_protected_by_the_venue_s_number():
+    plan = plan_for(_short(liquidation_price=dec(60_000)), margins=[])
+
+    assert _trigger(plan) == 58_000
+    assert not plan.warnings
+
+
+def test_a_position_of_which_nothing_is_known_is_protected_all_the_same_and_said():
+    plan = plan_for(_short(), margins=[])
+
+    assert _trigger(plan) == 62_500
+    assert plan.warnings == ("paper gives no liquidation price for BTC/USDT:USDT; ours is used",)
+
+
+# --- doubts ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("balance", "price", "warns"),
+    [
+        # 1,000 on a short of 5,000: 59,701.49 by our formula.
+        (1000, "59701", False),
+        (1000, "64000", False),
+        (1000, "65000", True),
+        (1000, "54000", True),
+        (1000, None, True),
+        # Far away for both.
+        (100_000, None, False),
+        (100_000, "1000000", False),
+    ],
+)
+def test_a_venue_s_number_that_is_missing_or_contradicts_ours_is_told(balance, price, warns):
+    plan = plan_for(_short(liquidation_price=None if price is None else dec(price)), balance=balance)
+
+    assert bool(plan.warnings) is warns
+
+
+def test_a_covered_short_needs_no_liquidation_price():
+    plan = plan_for(make_position(INVERSE, -10, 50_000), margins=[make_margin("BTC", "0.02")])
+
+    assert not plan.warnings
+    assert _trigger(plan) == 62_500
+
+
+# --- reductions --------------------------------------------------------------------------------
+
+
+def test_a_leg_whose_stop_would_stand_within_noise_is_made_smaller():
+    """Liquidation 19.4 % away, buffered 15.5 %; three σ of 6 % are 18 %: it must be 22.5 % away.
+
+    At a rise of 22.5 % a short of N loses 0.225 N and needs 0.005 × 1.225 N: 1,000 carry N = 4,326.66, and 0.0866 BTC
+    are 4,330: one lot less, 0.0865, stays.
+    """
+    plan = plan_for(_short(), balance=1000, sigmas={Asset("BTC"): dec("0.06")})
+
+    (reduction,) = plan.reductions
+    leg, ceiling = reduction.leg, reduction.ceiling
+    assert (leg.side, leg.contracts, leg.reduce_only) == (Side.BUY, dec("0.0135"), True)
+    assert (leg.amount_base, leg.notional_quote) == (dec("0.0135"), 675)
+    assert (ceiling.cause, ceiling.max_delta_base) == ("stop_floor", dec("0.0865"))
+    assert ceiling.release_at == NOW + timedelta(hours=24)
+    assert plan.shrinking == {"BTC"}
+
+
+def test_without_a_margin_account_the_venue_s_number_says_how_much_must_go():
+    """10 % away where 18.75 % are needed: what stays is 10/18.75 of it."""
+    plan = plan_for(_short(liquidation_price=dec(55_000)), margins=[], sigmas={Asset("BTC"): dec("0.05")})
+
+    (reduction,) = plan.reductions
+    assert reduction.leg.contracts == dec("0.0467")
+
+
+@pytest.mark.parametrize(("liquidation", "balance"), [("50000", 100_000), ("49000", 100_000), (None, -5)])
+def test_a_leg_at_or_past_liquidation_goes_whole(liquidation, balance):
+    plan = plan_for(_short(liquidation_price=None if liquidation is None else dec(liquidation)), balance=balance)
+
+    assert [one.leg.contracts for one in plan.reductions] == [dec("0.1")]
+
+
+def test_what_one_leg_gives_up_makes_room_for_the_others():
+    """ETH needs liquidation further away than BTC: once ETH has shrunk enough, BTC may stay."""
+    sigmas = {Asset("BTC"): dec("0.045"), Asset("ETH"): dec("0.08")}
+    plan = plan_for(_short(), make_position(ETH, -4, 2500), balance=2400, sigmas=sigmas)
+
+    assert [one.leg.instrument.asset for one in plan.reductions] == ["ETH"]
+
+
+def test_each_leg_gives_up_what_is_still_needed():
+    sigmas = {Asset("BTC"): dec("0.2"), Asset("ETH"): dec("0.21")}
+    plan = plan_for(_short("-0.3"), make_position(ETH, "-0.4", 2500), balance=1000, sigmas=sigmas)
+
+    assert [(one.leg.instrument.asset, one.leg.contracts < dec("0.3")) for one in plan.reductions] == [
+        ("ETH", False),
+        ("BTC", True),
+    ]
+
+
+def test_longs_and_shorts_of_a_coin_shrink_step_by_step():
+    """Their formula is on the safe side, so a step is a lot: what is not enough goes on at the next pass."""
+    positions = [make_position(INVERSE, 100, 50_000), make_position(_OTHER, -100, 50_000)]
+
+    plan = plan_for(*positions, margins=[make_margin("BTC", "0.03")])
+
+    assert plan.reductions[0].leg.contracts == 4
+
+
+def test_a_leg_that_protection_shrinks_is_not_rebalanced_in_the_same_look():
+    account = make_account([make_balance("BTC", "0.2")], [_short("-0.1")], [make_margin("USDT", 800)])
+    snapshot = make_snapshot(account, linear_market("BTC"), histories=[make_history("BTC", "0.06")])
+
+    decision = decide_now(snapshot, make_policy({"BTC": "1"}, bands=to_target()))
+
+    assert [one.leg.instrument for one in decision.reductions] == [BTC]
+    assert not decision.legs
+    assert rules_of(decision, "BTC") == {Rule.CEILING}
+    assert decision.lines[0].residual_quote == 5000
+
+
+# --- after a stop ------------------------------------------------------------------------------
+
+
+def test_a_stop_out_leaves_a_ceiling_at_what_remains():
+    ceiling = ceiling_after_stop_out(
+        instrument=INVERSE,
+        remaining_contracts=dec(-10),
+        mark_price=dec(50_000),
+        policy=make_policy({"BTC": "1"}),
+        now=NOW,
+        cause="stop_out",
+        source="fill/paper/x/1",
+    )
+
+    assert ceiling == CeilingSet(
+        at=NOW,
+        asset=Asset("BTC"),
+        cause="stop_out",
+        max_delta_base=dec("0.02"),
+        release_at=NOW + timedelta(hours=24),
+        why="BTC/USD:BTC was closed at 50000 without a look",
+        source="fill/paper/x/1",
+    )
+
+
+@pytest.mark.parametrize(
+    ("contracts", "words"),
+    [("0.02", ("a short of 0.02 BTC", "larger")), ("-0.02", ("a long of 0.02 BTC", "smaller"))],
+)
+def test_a_stop_out_names_what_it_has_done_to_net_exposure(contracts, words):
+    sentence = tell_stop_out(BTC, Decimal(contracts), dec(62_500))
+
+    assert words[0] in sentence
+    assert f"(1250 USDT) {words[1]}" in sentence
