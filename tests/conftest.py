@@ -10,6 +10,5 @@ import structlog
 def _logs_of_its_own() -> Iterator[None]:
     """Take back how a test has set up the log; its stream may be closed by the time of the next."""
     structlog.reset_defaults()
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
     yield
     structlog.reset_defaults()
