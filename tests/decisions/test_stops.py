@@ -279,12 +279,12 @@ def test_each_leg_gives_up_what_is_still_needed():
 
 
 def test_longs_and_shorts_of_a_coin_shrink_step_by_step():
-    """Their formula is on the safe side, so a step is a lot: what is not enough goes on at the next pass."""
+    """Their formula is on the safe side, so the last steps are lots: what is not enough goes on at the next pass."""
     positions = [make_position(INVERSE, 100, 50_000), make_position(_OTHER, -100, 50_000)]
 
     plan = plan_for(*positions, margins=[make_margin("BTC", "0.03")])
 
-    assert plan.reductions[0].leg.contracts == 4
+    assert [one.leg.contracts for one in plan.reductions] == [16, 4]
 
 
 def test_a_leg_that_protection_shrinks_is_not_rebalanced_in_the_same_look():
