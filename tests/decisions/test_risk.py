@@ -472,6 +472,34 @@ def test_the_gate_passes_every_reduction(state, is_in_doubt, age, last, usdt, ba
     assert [(leg.side.value, leg.contracts, leg.reduce_only) for leg in decision.legs] == [("buy", dec("0.02"), True)]
 
 
+@pytest.mark.parametrize(
+    ("pending", "bought"),
+    [
+        (make_order(state=OrderState.UNKNOWN, side=Side.BUY, contracts="0.02"), []),
+        (make_order(state=OrderState.INTENDED, side=Side.BUY, contracts="0.02"), []),
+        (make_order(state=OrderState.UNKNOWN, side=Side.BUY, contracts="0.015"), [dec("0.005")]),
+        (make_order(state=OrderState.UNKNOWN, side=Side.BUY, contracts=1), []),
+        (make_order(state=OrderState.ABSENT, side=Side.BUY, contracts="0.02"), [dec("0.02")]),
+        (make_order(state=OrderState.UNKNOWN, side=Side.SELL, contracts="0.02"), [dec("0.02")]),
+        (
+            make_order(state=OrderState.UNKNOWN, side=Side.BUY, contracts="0.02", purpose=Purpose.STOP),
+            [dec("0.02")],
+        ),
+        (make_order(make_instrument("ETH"), state=OrderState.UNKNOWN, side=Side.BUY, contracts="0.02"), [dec("0.02")]),
+    ],
+)
+def test_a_reduction_that_may_be_on_its_way_is_not_sent_twice(pending, bought):
+    decision = _decided(
+        worth={"BTC": 5000},
+        positions=[make_position(BTC, "-0.02", 50_000)],
+        books=Books(orders={ClientOrderId("1"): pending}),
+        targets={"BTC": "1"},
+    )
+
+    assert [leg.contracts for leg in decision.legs] == bought
+    assert (Rule.UNKNOWN_ORDER in _refused(decision)) is (bought != [dec("0.02")])
+
+
 def test_funding_of_a_contract_that_expires_is_not_asked_for():
     """A dated contract is never chosen yet; where one is already there, the rule has nothing to say of it."""
     decision = _decided()
