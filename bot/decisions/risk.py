@@ -1,7 +1,8 @@
 """May a leg be traded? The gate that nobody bypasses.
 
 Its rules bind what *increases* exposure. A reduction passes all of them; only a halt of rebalancing and the budget of
-reducing orders hold it back, and protective reductions do not come through here at all. Every refusal has its reason.
+reducing orders hold it back, and what may be on its way already is not sent again. Protective reductions do not come
+through here at all. Every refusal has its reason.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -22,7 +23,7 @@ from bot.domain.orders import OrderState, Purpose
 from bot.domain.plan import HedgeLeg, Refusal, Rule, Verdict
 from bot.domain.policy import Policy, TradingState
 from bot.domain.snapshot import Snapshot
-from bot.domain.units import ONE, ZERO
+from bot.domain.units import ONE, ZERO, decimal_text
 
 _MINUTE = timedelta(minutes=1)
 _DAY = timedelta(hours=24)
@@ -115,7 +116,32 @@ def _judge_reduction(leg: HedgeLeg, inputs: GateInputs, budgets: _Budgets) -> Ve
         return _refused(leg, Rule.TRADING_STATE, "halted: nothing is rebalanced")
     if budgets.reducing_orders <= 0:
         return _refused(leg, Rule.ORDER_RATE, "too many reducing orders within a minute")
-    return Verdict(approved_contracts=leg.contracts)
+    on_its_way = _on_its_way(leg, inputs.snapshot.books)
+    if on_its_way == 0:
+        return Verdict(approved_contracts=leg.contracts)
+    # Not held back, only not done twice.
+    refusal = Refusal(
+        asset=leg.instrument.asset,
+        rule=Rule.UNKNOWN_ORDER,
+        reason=f"{decimal_text(on_its_way)} contracts of it may be on their way already",
+    )
+    left = leg.instrument.floor_contracts(max(ZERO, leg.contracts - on_its_way))
+    return Verdict(approved_contracts=left, refusals=(refusal,))
+
+
+def _on_its_way(leg: HedgeLeg, books: Books) -> Decimal:
+    """Return how much of a leg orders of unknown outcome may still trade."""
+    return sum(
+        (
+            order.remaining_contracts
+            for order in books.orders.values()
+            if order.state in (OrderState.INTENDED, OrderState.UNKNOWN)
+            and (order.intent.venue, order.intent.symbol) == (leg.instrument.venue, leg.instrument.symbol)
+            and order.intent.side is leg.side
+            and order.intent.purpose is not Purpose.STOP
+        ),
+        ZERO,
+    )
 
 
 def _refused(leg: HedgeLeg, rule: Rule, reason: str) -> Verdict:
@@ -200,7 +226,11 @@ def _check_unknown_orders(case: _Case) -> Answer:
     )
     if not is_unknown:
         return None
-    return Rule.UNKNOWN_ORDER, ZERO, f"the outcome of an order in {case.leg.instrument.symbol} is not known yet"
+    return (
+        Rule.UNKNOWN_ORDER,
+        ZERO,
+        f"the outcome of an order in {case.leg.instrument.symbol} is not known yet",
+    )
 
 
 def _check_flow(case: _Case) -> Answer:
@@ -249,10 +279,16 @@ def _check_ceiling(case: _Case) -> Answer:
     ceiling = case.inputs.ceilings.get(case.leg.instrument.asset)
     if ceiling is None:
         return None
-    room = room_below(ceiling, case.budgets.deltas_base[case.leg.instrument.asset], direction=case.leg.side.sign)
+    room = room_below(
+        ceiling, case.budgets.deltas_base[case.leg.instrument.asset], direction=case.leg.side.sign
+    )
     if case.leg.amount_base <= room:
         return None
-    return Rule.CEILING, case.leg.contracts * room / case.leg.amount_base, f"a ceiling is in force ({ceiling.cause})"
+    return (
+        Rule.CEILING,
+        case.leg.contracts * room / case.leg.amount_base,
+        f"a ceiling is in force ({ceiling.cause})",
+    )
 
 
 def _check_order_size(case: _Case) -> Answer:
@@ -282,12 +318,20 @@ def _check_capacity(case: _Case) -> Answer:
 def _check_leverage(case: _Case) -> Answer:
     load = case.load
     if load.after.margin_balance <= 0:
-        return Rule.LEVERAGE, ZERO, f"there is no {case.leg.instrument.settle} margin at {case.leg.instrument.venue}"
+        return (
+            Rule.LEVERAGE,
+            ZERO,
+            f"there is no {case.leg.instrument.settle} margin at {case.leg.instrument.venue}",
+        )
     fraction = load.leverage_capacity_frac
     if fraction == ONE:
         return None
     cap = case.inputs.policy.limits.max_leverage
-    return Rule.LEVERAGE, case.leg.contracts * fraction, f"a leverage of {cap:f} leaves room for {fraction:.0%} of it"
+    return (
+        Rule.LEVERAGE,
+        case.leg.contracts * fraction,
+        f"a leverage of {cap:f} leaves room for {fraction:.0%} of it",
+    )
 
 
 def _check_tier(case: _Case) -> Answer:

@@ -14,7 +14,7 @@ from bot.domain.books import Books, SuspectedFlow
 from bot.domain.ids import Asset, ClientOrderId, Currency, Symbol, VenueId
 from bot.domain.instruments import ContractKind, MarginTier
 from bot.domain.market import CurrencyRate
-from bot.domain.orders import OrderState, Purpose
+from bot.domain.orders import OrderState, Purpose, Side
 from bot.domain.plan import Rule
 from bot.domain.policy import RiskLimits, TradingState
 from bot.domain.portfolio import Alias, ExternalHolding
@@ -149,7 +149,8 @@ def test_an_index_off_the_median_of_the_venues_refuses_an_increase(here, refused
 def test_indices_are_compared_in_one_currency():
     """USDT is worth 0.98: an index of 51,020.41 USDT is 50,000 dollars, as everywhere else."""
     others = [
-        make_instrument("BTC", venue=VenueId(name), quote=Currency("USD"), settle=Currency("USD")) for name in "xyz"
+        make_instrument("BTC", venue=VenueId(name), quote=Currency("USD"), settle=Currency("USD"))
+        for name in "xyz"
     ]
     here = make_quote(BTC, "51020.41")
     market = [(BTC, here), *((one, make_quote(one, 50_000)) for one in others), *linear_market("ETH", "SOL")]
@@ -177,7 +178,8 @@ def test_a_leg_in_doubt_is_not_increased_and_the_others_are(books, rule):
 
 
 @pytest.mark.parametrize(
-    "order", [make_order(state=OrderState.OPEN), make_order(make_instrument("DOGE"), state=OrderState.UNKNOWN)]
+    "order",
+    [make_order(state=OrderState.OPEN), make_order(make_instrument("DOGE"), state=OrderState.UNKNOWN)],
 )
 def test_an_order_that_is_known_or_elsewhere_is_in_nobody_s_way(order):
     order = replace(order, intent=replace(order.intent, intended_at=NOW - timedelta(hours=1)))
@@ -206,7 +208,9 @@ def test_declared_coins_that_grow_old_are_told(days, warned):
 # --- money -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("rate", "refused"), [("0.97", False), ("1.03", False), ("0.969", True), ("1.031", True)])
+@pytest.mark.parametrize(
+    ("rate", "refused"), [("0.97", False), ("1.03", False), ("0.969", True), ("1.031", True)]
+)
 def test_beyond_three_percent_off_its_peg_nothing_is_added_in_a_stablecoin(rate, refused):
     decision = _decided(rates={"USDT": rate})
 
@@ -247,7 +251,9 @@ def test_a_settlement_currency_of_unknown_worth_is_not_added_to():
     ],
 )
 def test_funding_is_capped_on_the_side_that_pays(rate, hours, asset, refused):
-    funding = [make_funding(one, rate, hours) if one is asset else make_funding(one) for one in (BTC, ETH, SOL)]
+    funding = [
+        make_funding(one, rate, hours) if one is asset else make_funding(one) for one in (BTC, ETH, SOL)
+    ]
 
     decision = _decided(funding=funding)
 
@@ -351,7 +357,9 @@ def test_increasing_orders_have_a_budget_a_minute(books, count):
 
 @pytest.mark.parametrize(("spent", "passes"), [(59, True), (60, False)])
 def test_reducing_orders_have_a_budget_of_their_own(spent, passes):
-    decision = _decided(books=_orders(spent, reduce_only=True), positions=[make_position(BTC, "0.02", 50_000)])
+    decision = _decided(
+        books=_orders(spent, reduce_only=True), positions=[make_position(BTC, "0.02", 50_000)]
+    )
 
     assert any(leg.reduce_only for leg in decision.legs) is passes
     assert (Rule.ORDER_RATE in _refused(decision)) is not passes
@@ -469,7 +477,9 @@ def test_the_gate_passes_every_reduction(state, is_in_doubt, age, last, usdt, ba
 
     decision = decide_now(snapshot, make_policy({"BTC": "1"}, bands=to_target()))
 
-    assert [(leg.side.value, leg.contracts, leg.reduce_only) for leg in decision.legs] == [("buy", dec("0.02"), True)]
+    assert [(leg.side.value, leg.contracts, leg.reduce_only) for leg in decision.legs] == [
+        ("buy", dec("0.02"), True)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -485,7 +495,10 @@ def test_the_gate_passes_every_reduction(state, is_in_doubt, age, last, usdt, ba
             make_order(state=OrderState.UNKNOWN, side=Side.BUY, contracts="0.02", purpose=Purpose.STOP),
             [dec("0.02")],
         ),
-        (make_order(make_instrument("ETH"), state=OrderState.UNKNOWN, side=Side.BUY, contracts="0.02"), [dec("0.02")]),
+        (
+            make_order(make_instrument("ETH"), state=OrderState.UNKNOWN, side=Side.BUY, contracts="0.02"),
+            [dec("0.02")],
+        ),
     ],
 )
 def test_a_reduction_that_may_be_on_its_way_is_not_sent_twice(pending, bought):
@@ -493,7 +506,8 @@ def test_a_reduction_that_may_be_on_its_way_is_not_sent_twice(pending, bought):
         worth={"BTC": 5000},
         positions=[make_position(BTC, "-0.02", 50_000)],
         books=Books(orders={ClientOrderId("1"): pending}),
-        targets={"BTC": "1"},
+        market=linear_market("BTC"),
+        policy=make_policy({"BTC": "1"}, bands=to_target()),
     )
 
     assert [leg.contracts for leg in decision.legs] == bought
