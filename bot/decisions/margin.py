@@ -339,14 +339,20 @@ def own_liquidation_frac(wallet: Wallet, symbol: Symbol) -> Decimal | None:
 
 
 def _liquidation_frac(moving: tuple[Holding, ...], room: Decimal) -> Decimal | None:
-    """Solve room + profit(x) = maintenance(x) for the adverse move x, at the margin tiers that the move reaches."""
+    """Solve room + profit(x) = maintenance(x) for the adverse move x, at the margin tiers that the move reaches.
+
+    Maintenance bends upward from tier to tier, so each straight line of it lies below and its move is too far; the
+    line at that move comes nearer, until it is the one that the move lies on.
+    """
     if not moving:
         return None
-    first = _at_tiers_after(moving, room, ZERO)
-    if first is None or first <= 0:
-        return first
-    second = _at_tiers_after(moving, room, first)
-    return first if second is None else min(first, second)
+    move = _at_tiers_after(moving, room, ZERO)
+    while move is not None and move > 0:
+        nearer = _at_tiers_after(moving, room, move)
+        if nearer is None or nearer >= move:
+            break
+        move = nearer
+    return move
 
 
 def _at_tiers_after(moving: tuple[Holding, ...], room: Decimal, move: Decimal) -> Decimal | None:
