@@ -1,0 +1,116 @@
+"""Which variables are there? Writes ``.env.example`` and ``docs/configuration.md`` from the settings' own descriptions.
+
+``python -m bot.settings.example`` rewrites both; a test compares them.
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from decimal import Decimal
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from bot.domain.units import decimal_text
+from bot.settings.load import PREFIX, variables
+
+_HEAD = """\
+# Every variable of Trimtab with its meaning and its default. Uncomment what you change.
+# Forms: 5% or 0.05 · 30s, 15m, 8h, 2d · BTC=50%,ETH=30% · secrets also from a file: NAME_FILE=/run/secrets/name
+"""
+_DOC_HEAD = """\
+# Configuration
+
+Environment variables, or lines `NAME=value` in a file `.env` (another one: `TRIMTAB_ENV_FILE`); the environment wins.
+An unknown `TRIMTAB_*` variable is an error, with a guess at what was meant. All problems are told at once, one line each.
+Fractions are `5%` or `0.05`, durations `30s`, `15m`, `8h`, `2d`. Secrets are also read from a file: `NAME_FILE`.
+
+"""
+
+
+def _shares(name: str) -> bool:
+    return name.split("__")[-1].removeprefix(PREFIX) not in _PLAIN_NUMBERS
+
+
+#: Decimals that are not shares.
+_PLAIN_NUMBERS = {
+    "LEVERAGE",
+    "MOVE_SIGMAS",
+    "DAILY_SIGMAS",
+    "FLOOR_SIGMAS",
+    "STRESS_MAINTENANCE_MULTIPLE",
+    "MAX_TURNOVER",
+    "SPEED",
+}
+
+
+def value_text(name: str, value: Any) -> str:  # noqa: C901 - one arm per kind of value
+    """Write a value as an owner would."""
+    match value:
+        case None:
+            return "off" if name.endswith(("BAND_TOTAL", "MOVE_SIGMAS")) else ""
+        case bool() | Enum():
+            return str(getattr(value, "value", value)).lower()
+        case Decimal() if _shares(name):
+            return f"{decimal_text(value * 100)}%"
+        case Decimal():
+            return decimal_text(value)
+        case timedelta():
+            return _duration_text(value)
+        case Mapping():
+            return ",".join(f"{key}={_entry(name, one)}" for key, one in value.items())
+        case tuple() | frozenset():
+            return ",".join(str(one) for one in value)
+        case _:
+            return str(value)
+
+
+def _entry(name: str, value: Decimal) -> str:
+    return f"{decimal_text(value * 100)}%" if name.endswith("TARGETS") else decimal_text(value)
+
+
+def _duration_text(value: timedelta) -> str:
+    seconds = int(value.total_seconds())
+    for unit, size in (("d", 86_400), ("h", 3600), ("m", 60)):
+        if seconds % size == 0 and seconds >= size:
+            return f"{seconds // size}{unit}"
+    return f"{seconds}s"
+
+
+def _described() -> Iterator[tuple[str, str, str]]:
+    """Yield (variable, meaning, default)."""
+    for name, field in variables():
+        default = field.default
+        text = "daily" if name == f"{PREFIX}CADENCE" else value_text(name, default)
+        yield name, field.description or "", text
+
+
+def env_example() -> str:
+    """Return the text of ``.env.example``."""
+    lines = [_HEAD]
+    group = ""
+    for name, meaning, default in _described():
+        before, _, _ = name.removeprefix(PREFIX).rpartition("__")
+        if before != group:
+            group = before
+            lines.append("")
+        lines.append(f"# {meaning}\n#{name}={default}")
+    return "\n".join(lines) + "\n"
+
+
+def configuration_page() -> str:
+    """Return the text of ``docs/configuration.md``."""
+    rows = [
+        f"| `{name}` | {meaning} | {f'`{default}`' if default else ''} |" for name, meaning, default in _described()
+    ]
+    return _DOC_HEAD + "\n".join(["| variable | meaning | default |", "|---|---|---|", *rows]) + "\n"
+
+
+def main() -> None:
+    """Rewrite both files of the repository."""
+    root = Path(__file__).resolve().parents[2]
+    (root / ".env.example").write_text(env_example(), encoding="utf-8")
+    (root / "docs" / "configuration.md").write_text(configuration_page(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
