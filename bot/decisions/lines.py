@@ -24,12 +24,12 @@ def approved_legs(judged: Iterable[tuple[HedgeLeg, Verdict]]) -> tuple[HedgeLeg,
 def _resized(leg: HedgeLeg, contracts: Decimal) -> HedgeLeg:
     if contracts == leg.contracts:
         return leg
-    share = contracts / leg.contracts
+    # Multiplied first: a share that does not end would leave its last digit in the sums.
     return replace(
         leg,
         contracts=contracts,
-        amount_base=leg.amount_base * share,
-        notional_quote=leg.notional_quote * share,
+        amount_base=leg.amount_base * contracts / leg.contracts,
+        notional_quote=leg.notional_quote * contracts / leg.contracts,
     )
 
 

@@ -23,6 +23,7 @@ from tests.builders import (
     VENUE,
     dec,
     make_account,
+    make_balance,
     make_funding,
     make_instrument,
     make_margin,
@@ -35,7 +36,10 @@ from tests.builders import (
 from tests.decisions.market import (
     BTC,
     ETH,
+    LINEAR,
+    PRICES,
     SOL,
+    TARGETS,
     coins_worth,
     decide_now,
     line_of,
@@ -436,6 +440,24 @@ def test_a_trimmed_leg_carries_its_share_and_the_rest_is_residual():
     assert (leg.contracts, leg.amount_base, leg.notional_quote) == (dec("0.01"), dec("0.01"), 500)
     assert line_of(decision, "BTC").residual_quote == -500
     assert line_of(decision, "BTC").reason == "sell 0.01 BTC/USDT:USDT (a ceiling is in force (stop_out))"
+
+
+def test_a_share_that_does_not_end_leaves_no_dust_in_the_sums():
+    """4.3743 ETH are trimmed to 1.0617, a share of 0.2427…; 2,654.25 USD are bought, to the last digit."""
+    account = make_account(
+        [make_balance("BTC", "0.39004"), make_balance("SOL", "169.51")], margins=[make_margin("USDT", 1633)]
+    )
+    market = [
+        (one, make_quote(one, PRICES[asset], mark_price=PRICES[asset] * dec("0.98")))
+        for asset, one in LINEAR.items()
+    ]
+
+    decision = decide_now(make_snapshot(account, market), make_policy(TARGETS))
+
+    (leg,) = (leg for leg in decision.legs if leg.instrument is ETH)
+    assert leg.notional_quote == leg.amount_base * 2500
+    line = line_of(decision, "ETH")
+    assert line.residual_quote == line.hedge_need_quote - leg.contracts * 2500
 
 
 # --- reductions pass ---------------------------------------------------------------------------
