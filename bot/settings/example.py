@@ -20,9 +20,10 @@ _HEAD = """\
 _DOC_HEAD = """\
 # Configuration
 
-Environment variables, or lines `NAME=value` in a file `.env` (another one: `TRIMTAB_ENV_FILE`); the environment wins.
-An unknown `TRIMTAB_*` variable is an error, with a guess at what was meant. All problems are told at once, one line each.
-Fractions are `5%` or `0.05`, durations `30s`, `15m`, `8h`, `2d`. Secrets are also read from a file: `NAME_FILE`.
+Environment variables, or lines `NAME=value` in a file `.env` (another one: `TRIMTAB_ENV_FILE`); the environment
+wins. An unknown `TRIMTAB_*` variable is an error, with a guess at what was meant. All problems are told at once, one
+line each. Fractions are `5%` or `0.05`, durations `30s`, `15m`, `8h`, `2d`. Secrets are also read from a file:
+`NAME_FILE`.
 
 """
 
@@ -43,7 +44,7 @@ _PLAIN_NUMBERS = {
 }
 
 
-def value_text(name: str, value: Any) -> str:  # noqa: C901 - one arm per kind of value
+def value_text(name: str, value: Any) -> str:
     """Write a value as an owner would."""
     match value:
         case None:

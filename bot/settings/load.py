@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSetti
 
 from bot.domain.errors import ConfigError
 from bot.domain.policy import CASH, Scope
+from bot.domain.units import decimal_text
 from bot.settings.model import MarketKind, Mode, Settings
 
 PREFIX = "TRIMTAB_"
@@ -187,15 +188,15 @@ def _cross_checks(settings: Settings, values: Mapping[str, str]) -> Iterator[str
 
 def _check_targets(settings: Settings) -> Iterator[str]:
     total = sum(settings.targets.values(), Decimal(0))
-    shown = ",".join(f"{asset}={weight * 100:f}%" for asset, weight in settings.targets.items())
+    shown = ",".join(f"{asset}={decimal_text(weight * 100)}%" for asset, weight in settings.targets.items())
     has_cash = CASH in settings.targets
     if settings.scope is Scope.ASSETS and has_cash:
         yield f"TRIMTAB_TARGETS={shown}: CASH needs TRIMTAB_SCOPE=equity"
     elif settings.scope is Scope.ASSETS and total != 1:
-        yield f"TRIMTAB_TARGETS={shown}: the weights add up to {total * 100:f}%, not 100%"
+        yield f"TRIMTAB_TARGETS={shown}: the weights add up to {decimal_text(total * 100)}%, not 100%"
     elif settings.scope is Scope.EQUITY and (total > 1 or (has_cash and total != 1)):
         yield (
-            f"TRIMTAB_TARGETS={shown}: the weights add up to {total * 100:f}%;"
+            f"TRIMTAB_TARGETS={shown}: the weights add up to {decimal_text(total * 100)}%;"
             " with scope equity 100% at most, CASH being the rest"
         )
     if not any(asset != CASH for asset in settings.targets):

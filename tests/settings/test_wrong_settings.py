@@ -1,0 +1,190 @@
+"""Is every wrong value one clear line with its name, its value and the mend?"""
+
+import pytest
+
+from bot.domain.errors import ConfigError
+from bot.settings import load_settings
+
+WRONG = [
+    ({"TRIMTAB_TARGETS": "BTC=60%,ETH=30%"}, "TRIMTAB_TARGETS=BTC=60%,ETH=30%: the weights add up to 90%, not 100%"),
+    (
+        {"TRIMTAB_TARGETS": "BTC=60"},
+        "TRIMTAB_TARGETS=BTC=60: BTC: write 60% if you mean percent, or a fraction up to 1",
+    ),
+    ({"TRIMTAB_TARGETS": "BTC"}, "TRIMTAB_TARGETS=BTC: write it like BTC=50%,ETH=30%,SOL=20%"),
+    ({"TRIMTAB_TARGETS": "BTC=50%,BTC=50%"}, "TRIMTAB_TARGETS=BTC=50%,BTC=50%: BTC is named twice"),
+    ({"TRIMTAB_TARGETS": "BTC=-5%,ETH=105%"}, "TRIMTAB_TARGETS=BTC=-5%,ETH=105%: BTC: write 0% or more"),
+    ({"TRIMTAB_TARGETS": "BTC=50%,CASH=50%"}, "TRIMTAB_TARGETS=BTC=50%,CASH=50%: CASH needs TRIMTAB_SCOPE=equity"),
+    ({"TRIMTAB_TARGETS": ","}, "TRIMTAB_TARGETS=,: name at least one asset, for example BTC=60%,ETH=40%"),
+    ({"TRIMTAB_TARGETS": "B TC=100%"}, "TRIMTAB_TARGETS=B TC=100%: 'B TC' is not the name of a coin"),
+    (
+        {"TRIMTAB_TARGETS": "BTC=80%,CASH=30%", "TRIMTAB_SCOPE": "equity"},
+        "TRIMTAB_TARGETS=BTC=80%,CASH=30%: the weights add up to 110%; with scope equity 100% at most, CASH being the rest",
+    ),
+    ({"TRIMTAB_TARGETS": "CASH=100%", "TRIMTAB_SCOPE": "equity"}, "TRIMTAB_TARGETS=CASH=100%: name at least one coin"),
+    ({"TRIMTAB_TARGETS": "BTC=50%,DOGE=50%"}, "TRIMTAB_PAPER__PRICES: names no price for DOGE, for example DOGE=10"),
+    ({"TRIMTAB_MODE": "real"}, "TRIMTAB_MODE=real: write one of paper, live, dry-run"),
+    (
+        {"TRIMTAB_MODE": "live"},
+        "TRIMTAB_TARGETS: must be set with TRIMTAB_MODE=live, for example BTC=60%,ETH=40%\nTRIMTAB_MODE=live: needs an account, for example TRIMTAB_VENUES__BINANCEUSDM__API_KEY",
+    ),
+    (
+        {"TRIMTAB_MODE": "dry-run", "TRIMTAB_TARGETS": "BTC=100%"},
+        "TRIMTAB_MODE=dry-run: needs an account, for example TRIMTAB_VENUES__BINANCEUSDM__API_KEY",
+    ),
+    (
+        {"TRIMTAB_MODE": "live", "TRIMTAB_TARGETS": "BTC=100%", "TRIMTAB_VENUES__BYBIT__API_KEY": "k"},
+        "TRIMTAB_VENUES__BYBIT: API_KEY and API_SECRET go together; one of them is missing",
+    ),
+    ({"TRIMTAB_SCOPE": "all"}, "TRIMTAB_SCOPE=all: write one of assets, equity"),
+    ({"TRIMTAB_BAND": "5"}, "TRIMTAB_BAND=5: write 5% if you mean percent, or a fraction up to 1"),
+    ({"TRIMTAB_BAND": "wide"}, "TRIMTAB_BAND=wide: write a percentage, for example 5%"),
+    ({"TRIMTAB_BAND": "0%"}, "TRIMTAB_BAND=0%: write a band above 0% and below 100%"),
+    ({"TRIMTAB_BAND": "NaN"}, "TRIMTAB_BAND=NaN: write a percentage, for example 5%"),
+    ({"TRIMTAB_BAND_RELATIVE": "0"}, "TRIMTAB_BAND_RELATIVE=0%: write a share above 0%"),
+    (
+        {"TRIMTAB_BAND_TOTAL": "0%"},
+        "TRIMTAB_BAND_TOTAL=0%: total exposure cannot be held exactly; write a share above 0%, or off",
+    ),
+    ({"TRIMTAB_BAND_TOTAL": "never"}, "TRIMTAB_BAND_TOTAL=never: write a percentage, for example 5%"),
+    ({"TRIMTAB_EDGE_INSET": "100%"}, "TRIMTAB_EDGE_INSET=100%: write a share above 0% and below 100%"),
+    ({"TRIMTAB_REBALANCE_TO": "middle"}, "TRIMTAB_REBALANCE_TO=middle: write one of target, half, edge"),
+    (
+        {"TRIMTAB_CADENCE": "often"},
+        "TRIMTAB_CADENCE=often: write one of hourly, daily, weekly, monthly, quarterly, yearly or a crontab expression of five fields: 1 were given",
+    ),
+    (
+        {"TRIMTAB_CADENCE": "* * * *"},
+        "TRIMTAB_CADENCE=* * * *: write one of hourly, daily, weekly, monthly, quarterly, yearly or a crontab expression of five fields: 4 were given",
+    ),
+    (
+        {"TRIMTAB_TIMEZONE": "Mars/Base"},
+        "TRIMTAB_TIMEZONE=Mars/Base: write the name of a time zone, for example UTC or Europe/Berlin",
+    ),
+    ({"TRIMTAB_LEVERAGE": "50"}, "TRIMTAB_LEVERAGE=50: write a leverage from 1 to 20"),
+    ({"TRIMTAB_LEVERAGE": "-1"}, "TRIMTAB_LEVERAGE=-1: write a number above 0"),
+    ({"TRIMTAB_LEVERAGE": "three"}, "TRIMTAB_LEVERAGE=three: write a number, for example 2.5"),
+    (
+        {"TRIMTAB_CONTRACTS": "perpetual"},
+        "TRIMTAB_CONTRACTS=perpetual: write linear, inverse, or for one asset BTC:inverse",
+    ),
+    (
+        {"TRIMTAB_CONTRACTS": "linear,XRP:inverse"},
+        "TRIMTAB_CONTRACTS=linear,XRP:inverse: XRP is not one of the targets",
+    ),
+    ({"TRIMTAB_EXTERNAL_HOLDINGS": "BTC=-1"}, "TRIMTAB_EXTERNAL_HOLDINGS=BTC=-1: BTC: write 0 or more"),
+    (
+        {"TRIMTAB_EXTERNAL_HOLDINGS": "DOGE=5"},
+        "TRIMTAB_EXTERNAL_HOLDINGS: DOGE is not one of the targets, nor an alias of one",
+    ),
+    (
+        {"TRIMTAB_ALIASES": "WBTC=BTC,BTC=WBTC"},
+        "TRIMTAB_ALIASES=WBTC=BTC,BTC=WBTC: WBTC stands for BTC, which stands for something else: name the coin itself",
+    ),
+    ({"TRIMTAB_ALIASES": "WBTC"}, "TRIMTAB_ALIASES=WBTC: write it like WBTC=BTC,STETH=ETH"),
+    ({"TRIMTAB_FOREIGN": "BTC/USDT:USDT"}, "TRIMTAB_FOREIGN=BTC/USDT:USDT: write it like BTC/USDT:USDT:ignore"),
+    (
+        {"TRIMTAB_FLOW_SETTLE": "24"},
+        "TRIMTAB_FLOW_SETTLE=24: write a duration with its unit, for example 30s, 15m, 8h or 2d",
+    ),
+    ({"TRIMTAB_FLOW_SETTLE": "0h"}, "TRIMTAB_FLOW_SETTLE=0h: write a duration above 0"),
+    ({"TRIMTAB_LOG_LEVEL": "loud"}, "TRIMTAB_LOG_LEVEL=loud: write one of debug, info, warning, error"),
+    ({"TRIMTAB_LOG_FORMAT": "xml"}, "TRIMTAB_LOG_FORMAT=xml: write one of auto, json, text"),
+    ({"TRIMTAB_STOP__ANCHOR": "open"}, "TRIMTAB_STOP__ANCHOR=open: write one of look, entry"),
+    (
+        {"TRIMTAB_STOP__MIN_DISTANCE": "150"},
+        "TRIMTAB_STOP__MIN_DISTANCE=150: write 150% if you mean percent, or a fraction up to 1",
+    ),
+    ({"TRIMTAB_STOP__FLOOR_SIGMAS": "6"}, "TRIMTAB_STOP__FLOOR_SIGMAS: must not be above TRIMTAB_STOP__DAILY_SIGMAS"),
+    (
+        {"TRIMTAB_STOP__DEADLINE": "soon"},
+        "TRIMTAB_STOP__DEADLINE=soon: write a duration with its unit, for example 30s, 15m, 8h or 2d",
+    ),
+    ({"TRIMTAB_RISK__STRESS": "0%"}, "TRIMTAB_RISK__STRESS=0%: write a move above 0% and below 100%"),
+    (
+        {"TRIMTAB_RISK__MAX_INCREASING_ORDERS_PER_MINUTE": "0"},
+        "TRIMTAB_RISK__MAX_INCREASING_ORDERS_PER_MINUTE=0: write 1 or more",
+    ),
+    ({"TRIMTAB_RISK__MAX_TURNOVER": "inf"}, "TRIMTAB_RISK__MAX_TURNOVER=inf: write a number, for example 2.5"),
+    ({"TRIMTAB_EXECUTION__MAX_ROUNDS": "0"}, "TRIMTAB_EXECUTION__MAX_ROUNDS=0: write 1 or more"),
+    ({"TRIMTAB_EXECUTION__MAX_ROUNDS": "2.5"}, "TRIMTAB_EXECUTION__MAX_ROUNDS=2.5: write a whole number"),
+    ({"TRIMTAB_HTTP__PORT": "99999"}, "TRIMTAB_HTTP__PORT=99999: write a port from 0 (any free one) to 65535"),
+    ({"TRIMTAB_HTTP__PORT": "http"}, "TRIMTAB_HTTP__PORT=http: write a whole number"),
+    ({"TRIMTAB_PAPER__MARKET": "real"}, "TRIMTAB_PAPER__MARKET=real: write one of static, model, history"),
+    (
+        {"TRIMTAB_PAPER__MARKET": "history"},
+        "TRIMTAB_PAPER__DATA: must name the folder of market data with TRIMTAB_PAPER__MARKET=history",
+    ),
+    ({"TRIMTAB_PAPER__PRICES": "BTC=0"}, "TRIMTAB_PAPER__PRICES=BTC=0: BTC: write a number above 0"),
+    (
+        {"TRIMTAB_PAPER__HOLDINGS": "10000@target"},
+        "TRIMTAB_PAPER__HOLDINGS=10000@target: write 10000USD@target, or amounts like BTC=0.12,ETH=1",
+    ),
+    (
+        {"TRIMTAB_PAPER__COLLATERAL": "USDT=0"},
+        "TRIMTAB_PAPER__COLLATERAL: there is no collateral, so nothing could be hedged; for example USDT=6000",
+    ),
+    ({"TRIMTAB_PAPER__SPEED": "fast"}, "TRIMTAB_PAPER__SPEED=fast: write a number, for example 2.5"),
+    (
+        {"TRIMTAB_PAPER__START": "yesterday"},
+        "TRIMTAB_PAPER__START=yesterday: write a date or time in UTC, for example 2021-01-01 or 2021-01-01T08:00:00Z",
+    ),
+    ({"TRIMTAB_PAPER__SEED": "x"}, "TRIMTAB_PAPER__SEED=x: write a whole number"),
+    ({"TRIMTAB_VENUES__BYBIT__TESTNET": "maybe"}, "TRIMTAB_VENUES__BYBIT__TESTNET=maybe: write true or false"),
+    ({"TRIMTAB_BNAD": "5%"}, "TRIMTAB_BNAD: there is no such variable; did you mean TRIMTAB_BAND?"),
+    ({"TRIMTAB_DCA__TRANCHES": "5"}, "TRIMTAB_DCA__TRANCHES: this version has no such policy yet; remove the variable"),
+    (
+        {"TRIMTAB_HTTP__TOKEN": "a", "TRIMTAB_HTTP__TOKEN_FILE": "/nowhere"},
+        "TRIMTAB_HTTP__TOKEN and TRIMTAB_HTTP__TOKEN_FILE are both set: keep one of them",
+    ),
+    (
+        {"TRIMTAB_HTTP__TOKEN_FILE": "/nowhere/token"},
+        "TRIMTAB_HTTP__TOKEN_FILE=/nowhere/token: the file cannot be read (No such file or directory)",
+    ),
+    ({"TRIMTAB_ENV_FILE": "/nowhere/.env"}, "TRIMTAB_ENV_FILE=/nowhere/.env: there is no such file"),
+]
+
+
+@pytest.mark.parametrize(("environ", "message"), WRONG, ids=lambda value: str(value)[:40])
+def test_a_wrong_value_is_one_clear_line(environ: dict[str, str], message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_settings(environ)
+    assert str(caught.value) == message
+
+
+def test_all_problems_are_told_at_once() -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_settings({"TRIMTAB_BAND": "5", "TRIMTAB_SCOPE": "all", "TRIMTAB_BNAD": "1%"})
+    assert len(str(caught.value).splitlines()) == 3
+
+
+def test_a_secret_is_never_shown() -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_settings(
+            {"TRIMTAB_HTTP__TOKEN": "canary-secret", "TRIMTAB_HTTP__TOKEN_FILE": "/nowhere", "TRIMTAB_BAND": "x"}
+        )
+    assert "canary" not in str(caught.value)
+
+
+def test_secrets_keep_their_form(tmp_path) -> None:  # type: ignore[no-untyped-def]  # pytest's path
+    file = tmp_path / "token"
+    file.write_text("0012345\n", encoding="utf-8")
+    token = load_settings({"TRIMTAB_HTTP__TOKEN_FILE": str(file)}).http.token
+    assert token is not None
+    assert token.get_secret_value() == "0012345"
+    assert "0012345" not in repr(token)
+    quoted = load_settings({"TRIMTAB_HTTP__TOKEN": "'quoted'"}).http.token
+    assert quoted is not None
+    assert quoted.get_secret_value() == "'quoted'"
+
+
+def test_names_that_kubernetes_injects_are_passed_over() -> None:
+    environ = {"TRIMTAB_SERVICE_HOST": "10.0.0.1", "TRIMTAB_PORT": "tcp://10.0.0.1:80", "TRIMTAB_PORT_80_TCP": "x"}
+    assert load_settings(environ).http.port == 8080
+
+
+def test_the_environment_wins_over_the_file(tmp_path) -> None:  # type: ignore[no-untyped-def]  # pytest's path
+    file = tmp_path / "my.env"
+    file.write_text("# mine\nTRIMTAB_BAND='4%'\nexport TRIMTAB_LEVERAGE=2 # twice\n", encoding="utf-8")
+    settings = load_settings({"TRIMTAB_ENV_FILE": str(file), "TRIMTAB_LEVERAGE": "5"})
+    assert (str(settings.band), str(settings.leverage)) == ("0.04", "5")
