@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - messages stand whole
 """Is every wrong value one clear line with its name, its value and the mend?"""
 
 import pytest
