@@ -104,6 +104,7 @@ def test_an_inverse_short_against_its_coins_is_a_synthetic_dollar(mark):
     line = decision.lines[0]
     assert line.holding_base == dec(1) + profit
     assert abs(line.holding_base + line.futures_delta_base - dec("0.75")) < dec("1e-20")
+    assert abs(line.exposure_quote - mark * dec("0.75")) < dec("1e-15")
 
 
 def test_inverse_perpetuals_with_coin_collateral():
