@@ -279,9 +279,7 @@ def _check_ceiling(case: _Case) -> Answer:
     ceiling = case.inputs.ceilings.get(case.leg.instrument.asset)
     if ceiling is None:
         return None
-    room = room_below(
-        ceiling, case.budgets.deltas_base[case.leg.instrument.asset], direction=case.leg.side.sign
-    )
+    room = room_below(ceiling, case.budgets.deltas_base[case.leg.instrument.asset], direction=case.leg.side.sign)
     if case.leg.amount_base <= room:
         return None
     return (

@@ -199,9 +199,12 @@ def _target(one: _OneLeg, stops: StopPolicy) -> StopTarget:
 
 def _doubts(one: _OneLeg) -> list[str]:
     """Return sentences where the venue gives no liquidation price or one that our own formula contradicts."""
-    own = None if one.wallet is None else own_liquidation_frac(one.wallet, one.position.symbol)
-    theirs = one.venue_distance_frac
-    symbol = one.position.symbol
+    theirs, symbol = one.venue_distance_frac, one.position.symbol
+    is_near = one.joint_frac is not None and one.joint_frac < ONE
+    if one.wallet is not None and not is_near and (theirs is None or theirs >= ONE):
+        # Far away for both: alone a leg is further from liquidation than with all others against it.
+        return []
+    own = None if one.wallet is None else own_liquidation_frac(one.wallet, symbol)
     if theirs is None:
         if one.wallet is not None and (own is None or own >= ONE):
             return []

@@ -153,8 +153,7 @@ def test_an_index_off_the_median_of_the_venues_refuses_an_increase(here, refused
 def test_indices_are_compared_in_one_currency():
     """USDT is worth 0.98: an index of 51,020.41 USDT is 50,000 dollars, as everywhere else."""
     others = [
-        make_instrument("BTC", venue=VenueId(name), quote=Currency("USD"), settle=Currency("USD"))
-        for name in "xyz"
+        make_instrument("BTC", venue=VenueId(name), quote=Currency("USD"), settle=Currency("USD")) for name in "xyz"
     ]
     here = make_quote(BTC, "51020.41")
     market = [(BTC, here), *((one, make_quote(one, 50_000)) for one in others), *linear_market("ETH", "SOL")]
@@ -212,9 +211,7 @@ def test_declared_coins_that_grow_old_are_told(days, warned):
 # --- money -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("rate", "refused"), [("0.97", False), ("1.03", False), ("0.969", True), ("1.031", True)]
-)
+@pytest.mark.parametrize(("rate", "refused"), [("0.97", False), ("1.03", False), ("0.969", True), ("1.031", True)])
 def test_beyond_three_percent_off_its_peg_nothing_is_added_in_a_stablecoin(rate, refused):
     decision = _decided(rates={"USDT": rate})
 
@@ -255,9 +252,7 @@ def test_a_settlement_currency_of_unknown_worth_is_not_added_to():
     ],
 )
 def test_funding_is_capped_on_the_side_that_pays(rate, hours, asset, refused):
-    funding = [
-        make_funding(one, rate, hours) if one is asset else make_funding(one) for one in (BTC, ETH, SOL)
-    ]
+    funding = [make_funding(one, rate, hours) if one is asset else make_funding(one) for one in (BTC, ETH, SOL)]
 
     decision = _decided(funding=funding)
 
@@ -361,9 +356,7 @@ def test_increasing_orders_have_a_budget_a_minute(books, count):
 
 @pytest.mark.parametrize(("spent", "passes"), [(59, True), (60, False)])
 def test_reducing_orders_have_a_budget_of_their_own(spent, passes):
-    decision = _decided(
-        books=_orders(spent, reduce_only=True), positions=[make_position(BTC, "0.02", 50_000)]
-    )
+    decision = _decided(books=_orders(spent, reduce_only=True), positions=[make_position(BTC, "0.02", 50_000)])
 
     assert any(leg.reduce_only for leg in decision.legs) is passes
     assert (Rule.ORDER_RATE in _refused(decision)) is not passes
@@ -448,8 +441,7 @@ def test_a_share_that_does_not_end_leaves_no_dust_in_the_sums():
         [make_balance("BTC", "0.39004"), make_balance("SOL", "169.51")], margins=[make_margin("USDT", 1633)]
     )
     market = [
-        (one, make_quote(one, PRICES[asset], mark_price=PRICES[asset] * dec("0.98")))
-        for asset, one in LINEAR.items()
+        (one, make_quote(one, PRICES[asset], mark_price=PRICES[asset] * dec("0.98"))) for asset, one in LINEAR.items()
     ]
 
     decision = decide_now(make_snapshot(account, market), make_policy(TARGETS))
@@ -499,9 +491,7 @@ def test_the_gate_passes_every_reduction(state, is_in_doubt, age, last, usdt, ba
 
     decision = decide_now(snapshot, make_policy({"BTC": "1"}, bands=to_target()))
 
-    assert [(leg.side.value, leg.contracts, leg.reduce_only) for leg in decision.legs] == [
-        ("buy", dec("0.02"), True)
-    ]
+    assert [(leg.side.value, leg.contracts, leg.reduce_only) for leg in decision.legs] == [("buy", dec("0.02"), True)]
 
 
 @pytest.mark.parametrize(

@@ -218,6 +218,13 @@ def test_a_venue_s_number_that_is_missing_or_contradicts_ours_is_told(balance, p
     assert bool(plan.warnings) is warns
 
 
+def test_a_missing_number_is_told_only_of_legs_that_can_be_liquidated_alone():
+    """5,000 carry 2,500 of BTC through a doubling and 5,000 of ETH not quite; together they do not get half as far."""
+    plan = plan_for(_short("-0.05"), make_position(ETH, -2, 2500), balance=5000)
+
+    assert plan.warnings == ("paper gives no liquidation price for ETH/USDT:USDT; ours is used",)
+
+
 def test_a_covered_short_needs_no_liquidation_price():
     plan = plan_for(make_position(INVERSE, -10, 50_000), margins=[make_margin("BTC", "0.02")])
 
