@@ -58,9 +58,7 @@ class _View:
 class Protection:
     """Keeps a stop of the position's size resting for every position."""
 
-    def __init__(
-        self, desk: Desk, gatherer: SnapshotGatherer, execution: Execution, reference: Reference
-    ) -> None:
+    def __init__(self, desk: Desk, gatherer: SnapshotGatherer, execution: Execution, reference: Reference) -> None:
         self._desk = desk
         self._gatherer = gatherer
         self._execution = execution
@@ -209,9 +207,7 @@ class Protection:
     async def _close_unprotected(self, venue_id: VenueId, symbol: str) -> None:
         leg = next(leg for leg in self._desk.journal.books.unprotected if leg == (venue_id, symbol))
         self._tried_since.pop(leg, None)
-        await self._desk.journal.record(
-            LegProtected(at=self._desk.clock.now(), venue=venue_id, symbol=leg[1])
-        )
+        await self._desk.journal.record(LegProtected(at=self._desk.clock.now(), venue=venue_id, symbol=leg[1]))
         self._desk.alerts.close_alert("unprotected", cause=f"{venue_id}/{symbol}")
 
     async def _note_unprotected(self, target: StopTarget, view: _View) -> None:
@@ -219,9 +215,7 @@ class Protection:
         leg = (target.venue, target.symbol)
         why = "no stop of the position's size rests at the venue"
         if leg not in self._desk.journal.books.unprotected:
-            await self._desk.journal.record(
-                LegUnprotected(at=now, venue=target.venue, symbol=target.symbol, why=why)
-            )
+            await self._desk.journal.record(LegUnprotected(at=now, venue=target.venue, symbol=target.symbol, why=why))
         since, _ = self._desk.journal.books.unprotected[leg]
         # Told about from the first moment on; acted on by the time that there was to mend it. While the process was
         # down nothing was tried.
@@ -241,9 +235,7 @@ class Protection:
         quote = view.quotes[target.venue, target.symbol]
         closes_long = target.side is Side.SELL
         is_through = (
-            quote.mark_price <= target.trigger_price
-            if closes_long
-            else quote.mark_price >= target.trigger_price
+            quote.mark_price <= target.trigger_price if closes_long else quote.mark_price >= target.trigger_price
         )
         instrument = view.instruments[target.venue, target.symbol]
         if rung is Rung.FLATTEN or is_through:
@@ -255,9 +247,7 @@ class Protection:
     def _is_halved(self, target: StopTarget) -> bool:
         return (target.asset, "unprotected") in self._desk.journal.books.ceilings
 
-    async def _shrink(
-        self, target: StopTarget, contracts: Decimal, instrument: Instrument, quote: Quote
-    ) -> None:
+    async def _shrink(self, target: StopTarget, contracts: Decimal, instrument: Instrument, quote: Quote) -> None:
         now = self._desk.clock.now()
         left = instrument.base_from_contracts(target.contracts - contracts, quote.mark_price)
         await self._desk.journal.record(
@@ -281,9 +271,7 @@ class Protection:
             cause=f"{leg.instrument.venue}/{leg.instrument.symbol}",
         )
         await self._desk.journal.record(reduction.ceiling)
-        await self._send_reduction(
-            leg.instrument.venue, leg.instrument, leg.side, leg.contracts, leg.index_price
-        )
+        await self._send_reduction(leg.instrument.venue, leg.instrument, leg.side, leg.contracts, leg.index_price)
 
     async def _send_reduction(
         self, venue_id: VenueId, instrument: Instrument, side: Side, contracts: Decimal, price: Decimal

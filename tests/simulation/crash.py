@@ -187,9 +187,7 @@ def make_world(policy: Policy | None = None) -> World:
 BuildBot = Callable[[World, SimulatedLoop, Reach], Bot]
 
 
-def build_bot(
-    world: World, loop: SimulatedLoop, reach: Reach, venue_kind: type[PaperVenue] = PaperVenue
-) -> Bot:
+def build_bot(world: World, loop: SimulatedLoop, reach: Reach, venue_kind: type[PaperVenue] = PaperVenue) -> Bot:
     """Build the bot as the daemon does, with every call to venue and journal watched."""
     clock = LoopClock(loop, world.exchange.now)
     world.journal.on_point = reach
@@ -267,9 +265,7 @@ def state_of(world: World, moment: datetime) -> State:
         traded[trade.symbol] = traded.get(trade.symbol, Decimal(0)) + trade.contracts
     value, coins = world.checker.portfolio()
     return State(
-        positions={
-            symbol: position.contracts for symbol, position in sorted(floor.accounts.positions.items())
-        },
+        positions={symbol: position.contracts for symbol, position in sorted(floor.accounts.positions.items())},
         stops=sorted(
             (order.symbol, str(order.side), str(order.remaining), str(order.trigger_price))
             for order in floor.open_orders.values()
@@ -338,9 +334,7 @@ class _Child:
 class Harness:
     """Forks at points, waits for the children, and counts."""
 
-    def __init__(
-        self, world: World, plan: Plan, states: dict[datetime, State], build_it: BuildBot = build_bot
-    ) -> None:
+    def __init__(self, world: World, plan: Plan, states: dict[datetime, State], build_it: BuildBot = build_bot) -> None:
         self.world = world
         self.tally = Tally()
         self._plan = plan
@@ -422,8 +416,7 @@ class Harness:
         world.journal = world.journal.reopened()
         world.checker.follow(world.journal)
         world.interrupted += sum(
-            order.state in (OrderState.INTENDED, OrderState.UNKNOWN)
-            for order in world.journal.books.orders.values()
+            order.state in (OrderState.INTENDED, OrderState.UNKNOWN) for order in world.journal.books.orders.values()
         )
         until = DAY_ENDS if plan.long_every and number % plan.long_every == 0 else judged_at(started_at)
         if not plan.deep_every or number % plan.deep_every:
@@ -441,9 +434,7 @@ class Harness:
             return tally.crashes, [f"dying again while recovering: {tally.failures[0]}"]
         return tally.crashes, self.judge(until)
 
-    def _run_again(
-        self, until: datetime, reach: Reach, on_started: Callable[[], None] = lambda: None
-    ) -> None:
+    def _run_again(self, until: datetime, reach: Reach, on_started: Callable[[], None] = lambda: None) -> None:
         """Start as often as it takes, as a container would."""
         try:
             run_until(self.world, until, reach, self._build, on_started=on_started)
@@ -458,9 +449,7 @@ class Harness:
         world.checker.check_at_rest(moment)
         books = world.journal.books
         problems = list(world.checker.violated)
-        problems += [
-            f"{leg[1]} is unprotected since {since}: {why}" for leg, (since, why) in books.unprotected.items()
-        ]
+        problems += [f"{leg[1]} is unprotected since {since}: {why}" for leg, (since, why) in books.unprotected.items()]
         problems += [f"{leg[1]} is locked since {since}: {why}" for leg, (since, why) in books.locks.items()]
         problems += [
             f"{order.intent.client_order_id} is still {order.state}"
@@ -555,9 +544,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--all", action="store_true", help="die at every point")
     parser.add_argument("--every", type=int, default=23, help="die at every n-th point")
-    parser.add_argument(
-        "--deep", type=int, default=60, help="every n-th crash dies again while recovering; 0: none"
-    )
+    parser.add_argument("--deep", type=int, default=60, help="every n-th crash dies again while recovering; 0: none")
     parser.add_argument("--only", type=int, help="die at this point only")
     options = parser.parse_args()
     is_all = options.all or options.only is not None

@@ -1,12 +1,12 @@
 """How is a journal copied, checked and put back? For the commands ``journal backup | verify | restore``."""
 
-import os
 import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
 from bot.adapters.journal import codec
+from bot.adapters.journal.copying import copy_database
 from bot.adapters.journal.journal import open_journal, random_epoch_tail
 from bot.domain.books import Books, apply
 from bot.domain.errors import ConfigError, JournalError
@@ -29,26 +29,6 @@ def backup_journal(data_dir: Path, target: Path) -> None:
         raise ConfigError(f"{target} exists already: name a file that does not")
     copy_database(source, target)
     verify_file(target)
-
-
-def copy_database(source: Path, target: Path) -> None:
-    """Copy a database as it is at one moment, readable by its owner alone.
-
-    Raises:
-        JournalError: it cannot be read, or the copy cannot be written.
-    """
-    draft = target.with_name(f".{target.name}.{os.getpid()}")
-    try:
-        os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-        with (
-            closing(sqlite3.connect(f"file:{source}?mode=ro", uri=True)) as reading,
-            closing(sqlite3.connect(draft)) as writing,
-        ):
-            reading.backup(writing)
-        draft.replace(target)
-    except (OSError, sqlite3.Error) as err:
-        draft.unlink(missing_ok=True)
-        raise JournalError(f"{source} could not be copied to {target}: {err}") from err
 
 
 def verify_journal(data_dir: Path, source: Path | None) -> str:

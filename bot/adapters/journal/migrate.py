@@ -12,7 +12,7 @@ from alembic.operations import Operations
 from sqlalchemy import create_engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from bot.adapters.journal.care import copy_database
+from bot.adapters.journal.copying import copy_database
 from bot.adapters.journal.tables import SCHEMA_VERSION
 from bot.domain.errors import JournalError
 
