@@ -1,5 +1,6 @@
 """Gaps become needs, needs become legs."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -7,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.decisions.drift import Drift
+from bot.decisions.instrument_choice import choose_instrument
 from bot.decisions.plan import needs_quote, wanted_gaps
-from bot.domain.ids import Asset, Symbol
+from bot.domain.ids import Asset, Symbol, VenueId
 from bot.domain.instruments import ContractKind
 from bot.domain.plan import Rule
 from bot.domain.policy import BandPolicy
@@ -250,6 +252,18 @@ def test_contracts_that_expire_are_not_chosen_and_kinds_and_names_decide():
 
     assert chosen((ContractKind.LINEAR, ContractKind.INVERSE)) == BTC.symbol
     assert chosen((ContractKind.INVERSE, ContractKind.LINEAR)) == INVERSE.symbol
+
+
+@pytest.mark.parametrize("names", ["xy", "yx"])
+def test_the_venue_that_is_configured_first_opens_the_hedge(names):
+    """Its name plays no part, nor does the order in which the contracts are listed."""
+    by_venue = {name: make_instrument("BTC", venue=VenueId(name)) for name in "xy"}
+    snapshot = make_snapshot(
+        make_account(venue=VenueId("x")), [(one, make_quote(one, 50_000)) for one in by_venue.values()]
+    )
+    both = replace(snapshot, accounts={VenueId(name): make_account(venue=VenueId(name)) for name in names})
+
+    assert choose_instrument(Asset("BTC"), both, make_policy({"BTC": "1"})) is by_venue[names[0]]
 
 
 @pytest.mark.parametrize("price", ["50000", "61234.56"])
