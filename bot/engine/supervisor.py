@@ -30,6 +30,8 @@ Check = Callable[[datetime], Awaitable[None]]
 
 #: What is urgent is looked at this often, whatever the intervals are.
 _URGENT = timedelta(seconds=5)
+#: Cause of a look: the outcome of an order has become known.
+_SETTLED = "settled"
 #: A skipped look is tried again after this long.
 _RETRY_LOOK = timedelta(minutes=5)
 #: Wall seconds that the current work may take to finish when the bot stops.
@@ -69,6 +71,9 @@ class Supervisor:
         self._stopping = asyncio.Event()
         #: Set while a leg has no stop or the outcome of an order is not known.
         self._urgent = asyncio.Event()
+        #: What caused the last look.
+        self._trigger = ""
+        self._was_waiting = False
         #: Monotonic second at which each loop last came round, and its interval.
         self._beats: dict[str, tuple[float, timedelta]] = {}
         self.started_at = desk.clock.now()
@@ -181,6 +186,12 @@ class Supervisor:
             self._urgent.set()
         else:
             self._urgent.clear()
+        # What had to wait for the outcome of an order need not wait for the calendar too; but a look for this is had
+        # only once, so that a venue that loses everything is not chased.
+        is_waiting = self._waits_for_a_hedge()
+        if self._was_waiting and not is_waiting and self._trigger != _SETTLED:
+            self._signal.set(_SETTLED)
+        self._was_waiting = is_waiting
 
     def _is_urgent(self) -> bool:
         """Return True while a leg has no stop or the outcome of an order is not known."""
@@ -189,13 +200,20 @@ class Supervisor:
             order.state in (OrderState.INTENDED, OrderState.UNKNOWN) for order in books.orders.values()
         )
 
+    def _waits_for_a_hedge(self) -> bool:
+        return any(
+            order.intent.purpose is not Purpose.STOP and order.state in (OrderState.INTENDED, OrderState.UNKNOWN)
+            for order in self._desk.journal.books.orders.values()
+        )
+
     async def _watch_prices(self, now: datetime) -> None:
         self._schedule.check_clock()
         await self._prices.check(now)
 
     async def _take_looks(self) -> None:
         while True:
-            decision = await self._rebalance.look(await self._signal.wait())
+            self._trigger = await self._signal.wait()
+            decision = await self._rebalance.look(self._trigger)
             self._note_urgency()
             if decision is None:
                 await self._desk.clock.sleep(_RETRY_LOOK)
