@@ -106,6 +106,7 @@ class Recorder:
         rows = {
             line.asset: self._asset_row(line.asset, prices[line.asset], held[line.asset], value, line.band)
             for line in decision.lines
+            if line.asset in prices
         }
         self.rows.append(
             EquityRow(

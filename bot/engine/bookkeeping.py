@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import structlog
 
-from bot.decisions.stops import ceiling_after_stop_out
+from bot.decisions.stops import ceiling_after_stop_out, tell_stop_out
 from bot.domain.events import Fact, StopFired, TradeFilled
 from bot.domain.ids import VenueId
 from bot.domain.orders import Fill, Order, Purpose
@@ -130,7 +130,9 @@ class Bookkeeping:
         if order is not None and order.intent.purpose is Purpose.STOP:
             self._desk.alerts.raise_alert(
                 "stop_out",
-                f"The stop of {fill.symbol} traded at {fill.price}: the exposure it hedged is open again",
+                tell_stop_out(
+                    self._reference.instrument(fill.venue, fill.symbol), fill.contracts * fill.side.sign, fill.price
+                ),
                 severity="critical",
                 cause=f"{fill.venue}/{fill.symbol}",
                 fields=fields,

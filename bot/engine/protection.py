@@ -91,6 +91,13 @@ class Protection:
     async def protect(self, venue_id: VenueId, account: AccountState | None = None) -> None:
         """Make the resting stops of one venue equal to what they should be. The caller holds the desk."""
         view = await self._view(venue_id, account)
+        for (_, symbol), why in view.plan.unstoppable:
+            self._desk.alerts.raise_alert(
+                "unstoppable",
+                f"No stop can be worked out for {symbol}: {why}",
+                severity="critical",
+                cause=f"{venue_id}/{symbol}",
+            )
         for reduction in view.plan.reductions:
             await self._reduce(reduction)
         if view.plan.reductions:
@@ -102,7 +109,8 @@ class Protection:
     async def _view(self, venue_id: VenueId, account: AccountState | None) -> _View:
         account = account or await self._gatherer.read_account(venue_id)
         policy = self._desk.policy
-        held = {(venue_id, p.symbol) for p in account.positions if p.symbol not in policy.foreign_symbols}
+        # Foreign positions get no stop of ours, but their margin counts in the distance to liquidation.
+        held = {(venue_id, position.symbol) for position in account.positions}
         await self._reference.refresh_histories()
         instruments = {leg: self._reference.instrument(*leg) for leg in held}
         quotes = await self._gatherer.read_quotes(venue_id, instruments)

@@ -56,7 +56,7 @@ class SnapshotGatherer:
             instruments=instruments,
             quotes=quotes,
             funding_rates=funding_rates,
-            currency_rates=await self._read_currency_rates(accounts),
+            currency_rates=await self._read_currency_rates(accounts, instruments),
             histories=self._reference.histories,
             external_holdings=desk.holdings.read(desk.clock.now()),
             books=desk.journal.books,
@@ -122,12 +122,16 @@ class SnapshotGatherer:
             return {}
         return {(venue_id, rate.symbol): rate for rate in rates}
 
-    async def _read_currency_rates(self, accounts: dict[VenueId, AccountState]) -> dict[Currency, CurrencyRate]:
+    async def _read_currency_rates(
+        self, accounts: dict[VenueId, AccountState], instruments: dict[Leg, Instrument]
+    ) -> dict[Currency, CurrencyRate]:
+        """Return the rate of every cash currency that is held, or that a contract is quoted in."""
         cash = self._desk.policy.cash_currencies
         rates: dict[Currency, CurrencyRate] = {}
         for venue_id, account in accounts.items():
-            held = {line.currency for line in account.balances} | {line.currency for line in account.margins}
-            wanted = [currency for currency in cash if currency in held and currency not in rates]
+            needed = {line.currency for line in account.balances} | {line.currency for line in account.margins}
+            needed |= {terms.quote for (venue, _), terms in instruments.items() if venue == venue_id}
+            wanted = [currency for currency in cash if currency in needed and currency not in rates]
             if wanted:
                 found = await self._desk.read(self._desk.venues[venue_id].fetch_currency_rates(wanted))
                 rates.update({rate.currency: rate for rate in found})
