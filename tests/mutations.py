@@ -256,6 +256,181 @@ MUTATIONS = (
         after="total += factor * change * change",
         test="test_volatility.py::test_a_hole_of_days_is_one_return_over_its_days",
     ),
+    Mutation(
+        rule="A fee is a loss",
+        file="exposure.py",
+        before="rates) - _cash_fees",
+        after="rates) + _cash_fees",
+        test="test_exposure.py::test_hedge_profit_is_trades_funding_and_fees_less_what_was_settled",
+    ),
+    Mutation(
+        rule="The total-exposure rule moves what offsets it",
+        file="plan.py",
+        before="sign(wanted[one.asset]) == side",
+        after="sign(wanted[one.asset]) != side",
+        test="test_plan.py::test_assets_on_the_other_side_do_not_move",
+    ),
+    Mutation(
+        rule="Venues come in the order of the configuration",
+        file="instrument_choice.py",
+        before="venues.index(one.venue),",
+        after="-venues.index(one.venue),",
+        test="test_plan.py::test_the_venue_that_is_configured_first_opens_the_hedge",
+    ),
+    Mutation(
+        rule="The fraction that survives is approached from below",
+        file="margin.py",
+        before="low_surplus / (low_surplus - surplus_after)",
+        after="low_surplus / -surplus_after",
+        test="test_margin.py::test_the_fraction_survives_and_more_of_it_would_not",
+    ),
+    Mutation(
+        rule="The leverage cap counts what is open already",
+        file="margin.py",
+        before="after.margin_balance - gross_before",
+        after="after.margin_balance",
+        test="test_margin.py::test_leverage_bounds_the_common_fraction",
+    ),
+    Mutation(
+        rule="Liquidation is at the tier that the move reaches",
+        file="margin.py",
+        before="_at_tiers_after(moving, room, move)",
+        after="_at_tiers_after(moving, room, ZERO)",
+        test="test_liquidation.py::test_the_joint_liquidation_move_agrees_with_the_calculation_by_hand",
+    ),
+    Mutation(
+        rule="Tiers are followed until the move lies on its own",
+        file="margin.py",
+        before="        move = nearer\n",
+        after="        move = nearer\n        break\n",
+        test="test_liquidation.py::test_the_joint_liquidation_move_agrees_with_the_calculation_by_hand",
+    ),
+    Mutation(
+        rule="In coins a long loses more than its share",
+        file="margin.py",
+        before="(room - fixed) / (room + worth)",
+        after="(room - fixed) / worth",
+        test="test_margin.py::test_an_inverse_leg_is_liquidated_where_balance_meets_maintenance",
+    ),
+    Mutation(
+        rule="A stop has the size of its position",
+        file="stops.py",
+        before="contracts=abs(one.position.contracts),",
+        after="contracts=abs(one.position.contracts) - one.instrument.lot_size,",
+        test="test_stops.py::test_a_stop_is_never_beyond_liquidation_and_a_reduction_makes_it_fit",
+    ),
+    Mutation(
+        rule="The nearer of two liquidation prices counts",
+        file="stops.py",
+        before="min(known, default=ONE)",
+        after="max(known, default=ONE)",
+        test="test_stops.py::test_a_stop_is_never_beyond_the_venue_s_buffered_liquidation_price",
+    ),
+    Mutation(
+        rule="Room below a ceiling is what delta has left",
+        file="ceilings.py",
+        before="max_delta_base - delta_base",
+        after="max_delta_base + delta_base",
+        test="test_ceilings.py::test_room_below_a_ceiling_is_counted_in_the_direction_of_the_trade",
+    ),
+    Mutation(
+        rule="Reduce-only stops increases",
+        file="risk.py",
+        before="if case.inputs.state is TradingState.NORMAL:",
+        after="if case.inputs.state is not TradingState.HALTED:",
+        test="test_risk.py::test_nothing_is_increased_unless_trading_is_normal",
+    ),
+    Mutation(
+        rule="Declared coins are trusted for twice the age that is told",
+        file="risk.py",
+        before="now - 2 * case",
+        after="now - 3 * case",
+        test="test_risk.py::test_declared_coins_that_are_too_old_refuse_increases_in_their_asset",
+    ),
+    Mutation(
+        rule="The legs before have spent of the turnover",
+        file="risk.py",
+        before="budgets.turnover_quote -= leg",
+        after="budgets.turnover_quote += leg",
+        test="test_risk.py::test_the_turnover_of_a_day_is_shared_in_the_order_of_the_legs",
+    ),
+    Mutation(
+        rule="Turnover is forgotten after a day",
+        file="risk.py",
+        before="inputs.now - filled_at < _DAY",
+        after="inputs.now - filled_at <= _DAY",
+        test="test_risk.py::test_what_was_added_within_a_day_counts_as_turnover",
+    ),
+    Mutation(
+        rule="An unknown order stands in the way of its own contract",
+        file="risk.py",
+        before="order.intent.symbol) == case.key",
+        after="order.intent.symbol) != case.key",
+        test="test_risk.py::test_a_leg_in_doubt_is_not_increased_and_the_others_are",
+    ),
+    Mutation(
+        rule="What the gate leaves is on the lot",
+        file="risk.py",
+        before="approved = leg.instrument.floor_contracts(approved)",
+        after="pass",
+        test="test_cycle.py::test_a_plan_never_increases_a_gap_never_flips_and_never_exceeds_a_ceiling",
+    ),
+    Mutation(
+        rule="A flow settles after its time",
+        file="flows.py",
+        before="snapshot.at - flow.since >= policy.flows.settle",
+        after="snapshot.at - flow.since > policy.flows.settle",
+        test="test_flows.py::test_a_flow_settles_by_itself_after_a_day",
+    ),
+    Mutation(
+        rule="A fee in coins is not the owner's doing",
+        file="flows.py",
+        before="owned[asset] += paid * ratio",
+        after="owned[asset] -= paid * ratio",
+        test="test_flows.py::test_the_profit_of_our_coin_settled_futures_is_not_the_owner_s_doing",
+    ),
+    Mutation(
+        rule="A wallet that holds more than explained is asked about as more",
+        file="flows.py",
+        before="difference=baseline - before",
+        after="difference=before - baseline",
+        test="test_flows.py::test_trades_funding_and_fees_explain_a_wallet",
+    ),
+    Mutation(
+        rule="Seven is Sunday, too",
+        file="cadence.py",
+        before="number % 7",
+        after="number % 8",
+        test="test_cadence.py::test_names_and_expressions_become_crontab_text",
+    ),
+    Mutation(
+        rule="Weights fall by days, not by rows",
+        file="volatility.py",
+        before="factor *= _LAMBDA**days",
+        after="factor *= _LAMBDA",
+        test="test_volatility.py::test_a_hole_ages_what_is_before_it_by_all_of_its_days",
+    ),
+    Mutation(
+        rule="A rung is reached at its moment",
+        file="unprotected.py",
+        before="unprotected_for >= policy.deadline:",
+        after="unprotected_for > policy.deadline:",
+        test="test_unprotected.py::test_the_ladder_is_climbed_with_time",
+    ),
+    Mutation(
+        rule="A correction ends when its gap changes sides",
+        file="lines.py",
+        before="!= sign(drift.gap)",
+        after="== sign(drift.gap)",
+        test="test_cycle.py::test_a_correction_ends_when_the_gap_changes_sides",
+    ),
+    Mutation(
+        rule="What protection makes smaller is not rebalanced",
+        file="cycle.py",
+        before="asset not in protection.shrinking",
+        after="asset in protection.shrinking",
+        test="test_stops.py::test_a_leg_that_protection_shrinks_is_not_rebalanced_in_the_same_look",
+    ),
 )
 
 
@@ -271,8 +446,9 @@ def _run(mutation: Mutation, tree: Path, target: str) -> str | None:
         sys.exit(f"{mutation.file}: {mutation.before!r} is there {original.count(mutation.before)} times, not once")
     path.write_text(original.replace(mutation.before, mutation.after), encoding="utf-8")
     try:
+        # -B: a compiled file is known by its second and its size, which two mutations may share.
         ended = subprocess.run(
-            [sys.executable, "-m", "pytest", "-x", "-q", "--no-header", "-p", "no:cacheprovider", target],
+            [sys.executable, "-B", "-m", "pytest", "-x", "-q", "--no-header", "-p", "no:cacheprovider", target],
             cwd=tree,
             capture_output=True,
             text=True,
@@ -296,8 +472,8 @@ Would a test notice? Each line changes one place of `bot/decisions/` in a copy o
 `tests/decisions/` fails for it. `python -m tests.mutations` runs them all and ends with 1 when a change survives;
 `python -m tests.mutations --write` writes this file.
 
-One of them had survived its test at first: the synthetic dollar was checked in coins only, and a wrong sign in net
-exposure went unseen there. The test now looks at the dollars, too.
+Two of them had survived at first. The synthetic dollar was checked in coins only, and a wrong sign in net exposure went
+unseen there: the test now looks at the dollars, too. And no test had two venues to choose between.
 
 | rule | mutation | test that catches it |
 |---|---|---|

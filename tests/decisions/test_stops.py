@@ -141,6 +141,7 @@ def test_a_stop_is_never_beyond_liquidation_and_a_reduction_makes_it_fit(contrac
     own = _own_distance(contracts, balance)
     known = [frac for frac in (own, venue_frac) if frac is not None]
     (stop,) = plan.stops
+    assert (stop.contracts, stop.side) == (abs(contracts), Side.SELL if contracts > 0 else Side.BUY)
     for bound in (stop.trigger_price, stop.acceptable_low if direction > 0 else stop.acceptable_high):
         away = (50_000 - bound) * direction / dec(50_000)
         assert away <= max(0, min(known)) * dec("0.8") + dec("1e-15")
