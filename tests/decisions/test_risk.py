@@ -301,6 +301,13 @@ def test_the_turnover_of_a_day_is_shared_in_the_order_of_the_legs():
     assert Rule.TURNOVER in _refused(decision, "ETH") & _refused(decision, "SOL")
 
 
+def test_a_trimmed_leg_spends_what_is_left_of_it():
+    """Of 1,000 dollars of turnover BTC takes 400, as much as one order may be; 400 remain for ETH, 200 for SOL."""
+    limits = {"max_turnover_frac": dec("0.1"), "max_order_frac": dec("0.04")}
+
+    assert orders_of(_decided(limits=limits)) == {"BTC": ("sell", 400), "ETH": ("buy", 400), "SOL": ("buy", 200)}
+
+
 def test_what_was_added_within_a_day_counts_as_turnover():
     """1,400 less 300 sold an hour ago and 100 dollars of inverse contracts; what is a day old is free again."""
     inverse = make_instrument("BTC", inverse=True)

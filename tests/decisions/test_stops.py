@@ -182,6 +182,12 @@ def test_a_position_without_terms_is_named_and_the_others_are_protected():
     assert plan.unstoppable == (((VENUE, unknown.symbol), "SOL/USDT:USDT has no terms or no price"),)
 
 
+def test_a_position_without_a_price_is_named():
+    plan = plan_for(make_position(ETH, 1, 2500), quotes={(VENUE, ETH.symbol): None})
+
+    assert plan.unstoppable == (((VENUE, ETH.symbol), "ETH/USDT:USDT has no terms or no price"),)
+
+
 def test_a_position_without_a_margin_account_is_protected_by_the_venue_s_number():
     plan = plan_for(_short(liquidation_price=dec(60_000)), margins=[])
 
