@@ -1,9 +1,14 @@
-"""What holds for every test: no test is heard by the log of another."""
+"""What holds for every test: no test is heard by the log of another, and none is timed."""
 
 from collections.abc import Iterator
 
 import pytest
 import structlog
+from hypothesis import settings
+
+# Machines are shared: how long an example takes says nothing about whether it holds.
+settings.register_profile("suite", deadline=None)
+settings.load_profile("suite")
 
 
 @pytest.fixture(autouse=True)
