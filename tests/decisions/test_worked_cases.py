@@ -167,6 +167,17 @@ def test_cash_in_the_targets_leaves_its_share_unhedged():
     assert cash.target_weight == dec("0.6")
 
 
+@pytest.mark.parametrize(("cash", "is_outside"), [(5999, False), (6000, False), (6300, True), (5600, True)])
+def test_cash_is_outside_its_band_on_either_side(cash, is_outside):
+    """4,000 dollars of BTC beside 6,000 of cash are 40 and 60 %; a point either way is inside."""
+    account = make_account([make_balance("BTC", "0.08"), make_balance("USDT", cash)])
+    policy = make_policy({"BTC": "0.4", "CASH": "0.6"}, scope=Scope.EQUITY, bands=to_target())
+
+    decision = decide_now(make_snapshot(account, linear_market("BTC")), policy)
+
+    assert line_of(decision, CASH).is_outside_band is is_outside
+
+
 def test_external_holdings_and_aliases_are_counted_once():
     """0.1 BTC and 0.02 WBTC here, 1 stETH (1.04 ETH) in cold storage: 6,000 + 2,600 dollars; half is 4,300."""
     account = make_account([make_balance("BTC", "0.1"), make_balance("WBTC", "0.02")])
