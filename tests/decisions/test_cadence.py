@@ -25,6 +25,10 @@ A, B = Asset("BTC"), Asset("ETH")
         ("5,35 8-18/2 1-15 * *", "5,35 8-18/2 1-15 * *"),
         ("0/20 0 * * *", "0/20 0 * * *"),
         ("0 0 29 2 *", "0 0 29 2 *"),
+        # Some of it comes about: that is enough.
+        ("0 0 30 2,4 *", "0 0 30 2,4 *"),
+        ("0 0 30,31 4 *", "0 0 30,31 4 *"),
+        ("10-20/10 * * * *", "10-20/10 * * * *"),
         ("0 0 * JAN-mar *", "0 0 * 1,2,3 *"),
         # Weekdays leave by name: some schedulers count from Monday.
         ("0 0 * * 0", "0 0 * * sun"),
@@ -56,6 +60,7 @@ def test_names_and_expressions_become_crontab_text(text, crontab):
         ("-5 * * * *", "minute '-5' cannot be read"),
         ("*/0 * * * *", "minute '*/0' names nothing"),
         ("*/60 * * * *", "minute '*/60' names nothing"),
+        ("10-20/11 * * * *", "minute '10-20/11' names nothing"),
         ("30-10 * * * *", "minute '30-10' names nothing"),
         ("0 0 31 4,6 *", "day 31 never comes in these months"),
         ("0 0 30 2 *", "day 30 never comes in these months"),

@@ -9,7 +9,7 @@ from bot.domain.books import Books, LegLedger
 from bot.domain.errors import IncompleteData
 from bot.domain.ids import Asset, Currency, Symbol, VenueId
 from bot.domain.policy import Scope
-from bot.domain.portfolio import WalletKind
+from bot.domain.portfolio import Alias, WalletKind
 from bot.domain.snapshot import Snapshot
 from tests.builders import (
     NOW,
@@ -181,6 +181,20 @@ def test_scope_assets_adds_profit_and_scope_equity_adds_cash():
 
     assert (assets.portfolio_value_quote, assets.hedge_profit_quote) == (5300, 300)
     assert (equity.portfolio_value_quote, equity.cash_quote) == (9000, 4000)
+
+
+def test_cash_off_its_peg_counts_for_what_it_is_worth():
+    account = make_account([make_balance("BTC", "0.1"), make_balance("USDT", 4000)])
+    snapshot = make_snapshot(account, linear_market("BTC"), rates={"USDT": "0.9"})
+
+    assert measure_exposure(snapshot, POLICY).valuation.cash_quote == 3600
+
+
+def test_a_coin_that_counts_as_another_counts_by_its_ratio():
+    account = make_account([make_balance("BTC", "0.1"), make_balance("TWO", "0.1", pending=dec("0.05"))])
+    policy = make_policy({"BTC": "1"}, aliases=(Alias(coin=Currency("TWO"), asset=Asset("BTC"), ratio=dec(2)),))
+
+    assert _btc(make_snapshot(account, linear_market("BTC")), policy).holding_base == dec("0.4")
 
 
 def test_cash_of_unknown_worth_refuses_the_look():
