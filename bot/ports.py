@@ -183,12 +183,27 @@ class Control(Protocol):
         """Take a look, send nothing, and return ``trimtab.plan/1``."""
         ...
 
-    async def halt(self, caller: str, *, why: str) -> dict[str, Any]:
-        """Stop rebalancing: cancel working hedge orders, keep stops."""
+    async def halt(self, caller: str, *, why: str, is_hard: bool = False) -> dict[str, Any]:
+        """Stop rebalancing: cancel working hedge orders, keep stops.
+
+        ``is_hard`` stops protection's changes too; what rests at the venue stays.
+        """
+        ...
+
+    async def reduce_only(self, caller: str, *, why: str) -> dict[str, Any]:
+        """Allow only what shrinks a position: cancel working orders that increase, keep stops."""
+        ...
+
+    async def flatten(self, caller: str) -> dict[str, Any]:
+        """Close all futures of ours, cancel their stops last, and end halted."""
+        ...
+
+    async def resume_plan(self) -> dict[str, Any]:
+        """Return ``trimtab.resume/1``: what a resume would clear, and the plan that would follow. Changes nothing."""
         ...
 
     async def resume(self, caller: str) -> dict[str, Any]:
-        """Return to ``normal``."""
+        """Return to ``normal``, and look at once."""
         ...
 
     async def settle(self, caller: str, amount_quote: Decimal) -> dict[str, Any]:

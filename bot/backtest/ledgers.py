@@ -47,7 +47,6 @@ class SpotLedger:
         self._traded_cash = ZERO
         self._policy = policy
         self._cost_frac = SPOT_FEE_FRAC + half_spread_frac
-        self._corrections: dict[Asset, Decimal] = {}
 
     def look(self, prices: Mapping[Asset, Decimal]) -> None:
         """Rebalance as the bot would, at index ± half spread and the fee."""
@@ -55,9 +54,8 @@ class SpotLedger:
         value = exposures.valuation.portfolio_value_quote
         if value <= 0:
             return
-        drifts = measure_drift(
-            exposures, self._policy, corrections=self._corrections, lots_quote=dict.fromkeys(prices, ZERO)
-        )
+        # Spot arrives at once, so no correction is ever on its way.
+        drifts = measure_drift(exposures, self._policy, corrections={}, lots_quote=dict.fromkeys(prices, ZERO))
         for asset, need in needs_quote(drifts, wanted_gaps(drifts, self._policy.bands), value).items():
             if need:
                 self._holdings[asset] += need / prices[asset]

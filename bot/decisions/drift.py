@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from bot.decisions.exposure import Exposures
+from bot.domain.books import Correction
 from bot.domain.ids import Asset
 from bot.domain.policy import BandPolicy, Destination, Policy
 from bot.domain.units import ZERO, sign
@@ -63,13 +64,13 @@ def measure_drift(
     exposures: Exposures,
     policy: Policy,
     *,
-    corrections: Mapping[Asset, Decimal],
+    corrections: Mapping[Asset, Correction],
     lots_quote: Mapping[Asset, Decimal],
 ) -> tuple[Drift, ...]:
     """Measure every asset.
 
-    ``corrections`` holds the gap at which each open correction began, ``lots_quote`` the worth of the smallest step
-    that can be traded in an asset; an asset without one has no contract. A correction whose gap has changed sides
+    ``corrections`` are the open ones, ``lots_quote`` holds the worth of the smallest step that can be traded in an
+    asset; an asset without one has no contract. A correction whose gap has changed sides
     is over.
     """
     value = exposures.valuation.portfolio_value_quote
@@ -87,7 +88,7 @@ def measure_drift(
                 target_weight=target,
                 band=band,
                 destination_gap=stop * sign(gap),
-                is_correcting=asset in corrections and sign(corrections[asset]) == sign(gap),
+                is_correcting=asset in corrections and sign(corrections[asset].first_gap) == sign(gap),
                 is_hedgeable=asset in lots_quote,
                 exposure_quote=exposure.exposure_quote,
             )

@@ -166,7 +166,7 @@ def changed_corrections(
         if asset not in books.corrections:
             if drift.is_outside_band and drift.is_hedgeable and not is_arrived:
                 facts.append(CorrectionStarted(at=now, asset=asset, gap=drift.gap))
-        elif sign(books.corrections[asset]) != sign(drift.gap):
+        elif sign(books.corrections[asset].first_gap) != sign(drift.gap):
             facts.append(CorrectionEnded(at=now, asset=asset, why="the gap changed sides"))
         elif is_arrived:
             facts.append(CorrectionEnded(at=now, asset=asset, why="arrived"))

@@ -8,7 +8,7 @@ apply raises and changes nothing.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -24,6 +24,7 @@ Leg = tuple[VenueId, Symbol]
 
 #: How long increasing fills are remembered for the turnover limit.
 _TURNOVER_WINDOW = timedelta(hours=24)
+_ABNORMAL_ENDS_KEPT = 10
 
 
 @dataclass(slots=True, kw_only=True)
@@ -68,6 +69,18 @@ class SuspectedFlow:
     since: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Correction:
+    """The way back of an asset that has left its band."""
+
+    #: Signed gap at its start.
+    first_gap: Decimal
+    #: Tranches that are left; 0 where it is walked as the looks come.
+    tranches_left: int = 0
+    #: Before this no tranche is taken; None before the first.
+    next_tranche_at: datetime | None = None
+
+
 @dataclass(slots=True, kw_only=True)
 class Books:
     """The state that all facts add up to. Read it anywhere; only ``apply`` writes it."""
@@ -86,11 +99,19 @@ class Books:
     #: What the owner or the bot has set; combined with other causes where it is used.
     trading_state: TradingState = TradingState.NORMAL
     trading_state_why: str = ""
+    #: With ``halted``: protection rests too.
+    is_hard_halt: bool = False
+    #: True from the owner's ``flatten`` until every position is closed.
+    is_flattening: bool = False
+    #: True while a process has taken the journal and has not said that it ended in good order.
+    is_running: bool = False
+    #: When starts found that the process before had not ended in good order, the newest ones.
+    abnormal_ends: list[datetime] = field(default_factory=list)
     #: Holdings that are taken as meant; empty until the first look.
     accepted_holdings: dict[Asset, Decimal] = field(default_factory=dict)
     flows: dict[Asset, SuspectedFlow] = field(default_factory=dict)
     wallet_baselines: dict[tuple[VenueId, WalletKind, Currency], Decimal] = field(default_factory=dict)
-    corrections: dict[Asset, Decimal] = field(default_factory=dict)
+    corrections: dict[Asset, Correction] = field(default_factory=dict)
     unprotected: dict[Leg, tuple[datetime, str]] = field(default_factory=dict)
     locks: dict[Leg, tuple[datetime, str]] = field(default_factory=dict)
     last_look_at: datetime | None = None
@@ -212,6 +233,25 @@ def _ceiling_released(books: Books, fact: events.CeilingReleased) -> None:
 def _state_set(books: Books, fact: events.TradingStateSet) -> None:
     books.trading_state = fact.state
     books.trading_state_why = fact.why
+    books.is_hard_halt = fact.is_hard and fact.state is TradingState.HALTED
+
+
+def _started(books: Books, fact: events.BotStarted) -> None:
+    if books.is_running:
+        books.abnormal_ends = [*books.abnormal_ends, fact.at][-_ABNORMAL_ENDS_KEPT:]
+    books.is_running = True
+
+
+def _stopped(books: Books, fact: events.BotStopped) -> None:
+    books.is_running = not fact.is_orderly
+
+
+def _flatten_started(books: Books, _: events.FlattenStarted) -> None:
+    books.is_flattening = True
+
+
+def _flatten_ended(books: Books, _: events.FlattenEnded) -> None:
+    books.is_flattening = False
 
 
 def _profit_settled(books: Books, fact: events.HedgeProfitSettled) -> None:
@@ -235,7 +275,14 @@ def _anchored(books: Books, fact: events.WalletAnchored) -> None:
 
 
 def _correction_started(books: Books, fact: events.CorrectionStarted) -> None:
-    books.corrections[fact.asset] = fact.gap
+    books.corrections[fact.asset] = Correction(first_gap=fact.gap, tranches_left=fact.tranches)
+
+
+def _tranche_taken(books: Books, fact: events.TrancheTaken) -> None:
+    correction = books.corrections.get(fact.asset)
+    if correction is None:
+        raise InvariantViolated(f"a tranche of {fact.asset} was taken without a correction")
+    books.corrections[fact.asset] = replace(correction, tranches_left=fact.left, next_tranche_at=fact.next_at)
 
 
 def _correction_ended(books: Books, fact: events.CorrectionEnded) -> None:
@@ -271,6 +318,10 @@ def _looked(books: Books, fact: events.LookTaken) -> None:
 #: Facts that are not listed here are kept for the reader and change nothing.
 _HANDLERS: dict[type[events.Fact], Callable[..., None]] = {
     events.JournalOpened: _opened,
+    events.BotStarted: _started,
+    events.BotStopped: _stopped,
+    events.FlattenStarted: _flatten_started,
+    events.FlattenEnded: _flatten_ended,
     events.OrderIntended: _intended,
     events.OrderChanged: _changed,
     events.TradeFilled: _filled,
@@ -284,6 +335,7 @@ _HANDLERS: dict[type[events.Fact], Callable[..., None]] = {
     events.FlowSuspected: _flow_suspected,
     events.WalletAnchored: _anchored,
     events.CorrectionStarted: _correction_started,
+    events.TrancheTaken: _tranche_taken,
     events.CorrectionEnded: _correction_ended,
     events.LegUnprotected: _unprotected,
     events.LegProtected: _protected,

@@ -54,9 +54,11 @@ class BotStarted(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BotStopped(Fact):
-    """The process ended in good order."""
+    """The process ended and could still say so."""
 
     reason: str
+    #: False when something broke: such an end counts like a crash.
+    is_orderly: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,6 +182,22 @@ class TradingStateSet(Fact):
     #: Who asked: ``owner``, ``bot`` or a caller's address.
     caller: str
     why: str
+    #: With ``halted``: protection rests too; the stops that are at the venue stay there.
+    is_hard: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlattenStarted(Fact):
+    """The owner wants all futures closed; goes on after a restart until it is done."""
+
+    caller: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlattenEnded(Fact):
+    """Every futures position of ours is closed and its stops are gone, or the owner called it off."""
+
+    why: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,6 +245,18 @@ class CorrectionStarted(Fact):
     asset: Asset
     #: The gap at the start, signed.
     gap: Decimal
+    #: In how many tranches it is walked; 0 is as the looks come.
+    tranches: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrancheTaken(Fact):
+    """A tranche of a correction was decided; it is journalled before its order is."""
+
+    asset: Asset
+    #: Tranches that are left; the last one is repeated until the correction has arrived.
+    left: int
+    next_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

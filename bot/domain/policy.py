@@ -45,6 +45,19 @@ class StopAnchor(StrEnum):
     ENTRY = "entry"
 
 
+class ExecutionStyle(StrEnum):
+    """How a leg is worked."""
+
+    #: Chosen leg by leg: by what it does and by its size against the depth at the touch.
+    AUTO = "auto"
+    #: At once, within a price bound.
+    IOC = "ioc"
+    #: Post-only at the touch, re-pegged as it moves; IOC at a deadline.
+    CHASE = "chase"
+    #: Slices over time, each immediate.
+    TWAP = "twap"
+
+
 class TradingState(StrEnum):
     """What the bot may do. Two combine to the stricter."""
 
@@ -96,8 +109,10 @@ class StopPolicy:
     reanchor_frac: Decimal = Decimal("0.02")
     #: Unprotected for longer than this, the next rung of the ladder is taken.
     deadline: timedelta = timedelta(seconds=30)
-    #: How long a ceiling from a stop-out lasts.
+    #: How long a ceiling from a stop-out or a taken profit lasts.
     ceiling_duration: timedelta = timedelta(hours=24)
+    #: A profit is taken this far from the average entry, as a share of it; None is off.
+    take_profit_frac: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,19 +164,64 @@ class ExecutionPolicy:
     settle_delay: timedelta = timedelta(seconds=5)
     #: Deadline of one network call.
     call_timeout: timedelta = timedelta(seconds=10)
+    style: ExecutionStyle = ExecutionStyle.IOC
+    #: With ``AUTO``: a leg of more than this many times the depth at the touch is sliced.
+    twap_depths: Decimal = Decimal(5)
+    #: How often a leg that is being worked is looked after.
+    work_interval: timedelta = timedelta(seconds=5)
+    #: A chase that has not filled by then takes what is there.
+    chase_deadline: timedelta = timedelta(minutes=2)
+    #: So does one from which the price has run away by this share since the decision.
+    chase_adverse_frac: Decimal = Decimal("0.0015")
+    #: Over how long a leg is sliced, and into how many slices at most.
+    twap_duration: timedelta = timedelta(minutes=30)
+    twap_slices: int = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CadencePolicy:
     """When to look."""
 
-    #: Crontab text of five fields, in ``timezone``.
-    cron: str = "0 0 * * *"
+    #: Crontab text of five fields, in ``timezone``; None where volatility alone says when.
+    cron: str | None = "0 0 * * *"
     timezone: str = "UTC"
     #: Look early when an asset has moved this many σ (scaled to the time since the last look); None is off.
     move_sigmas: Decimal | None = Decimal(4)
     #: A job that is later than this is dropped, and said so.
     misfire_grace: timedelta = timedelta(minutes=30)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VolatilityPolicy:
+    """Higher volatility means more frequent looks and smaller actions."""
+
+    #: Annualised σ of the portfolio at which looks come at ``base_interval`` and actions are whole.
+    reference_annual: Decimal
+    base_interval: timedelta = timedelta(days=1)
+    min_interval: timedelta = timedelta(hours=1)
+    max_interval: timedelta = timedelta(days=3)
+    #: An action is never a smaller share of the distance than this.
+    min_action_frac: Decimal = Decimal("0.25")
+    #: What is left of a correction is done at once when it is below this share of its first distance.
+    remainder_frac: Decimal = Decimal("0.10")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DcaPolicy:
+    """A correction is made in tranches, on a schedule of its own."""
+
+    tranches: int
+    interval: timedelta = timedelta(hours=6)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CostGatePolicy:
+    """A trade must be worth what it costs."""
+
+    #: γ of the owner's mean-variance utility.
+    risk_aversion: Decimal = Decimal(4)
+    #: How long the corrected gap is expected to matter.
+    horizon: timedelta = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,6 +254,10 @@ class Policy:
     limits: RiskLimits = field(default_factory=RiskLimits)
     execution: ExecutionPolicy = field(default_factory=ExecutionPolicy)
     cadence: CadencePolicy = field(default_factory=CadencePolicy)
+    #: These three are off where they are None.
+    volatility: VolatilityPolicy | None = None
+    dca: DcaPolicy | None = None
+    cost_gate: CostGatePolicy | None = None
     flows: FlowPolicy = field(default_factory=FlowPolicy)
     watch: WatchIntervals = field(default_factory=WatchIntervals)
     #: Kinds of contract that may hold a hedge, best first; per-asset entries come before the general one.

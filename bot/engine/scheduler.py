@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 
 import structlog
 from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MISSED, JobExecutionEvent
-from apscheduler.job import Job
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.cron import CronTrigger
+from apscheduler.triggers.date import DateTrigger
 
 from bot.domain.policy import CadencePolicy
 from bot.ports import Clock
@@ -20,6 +20,7 @@ log = structlog.get_logger()
 
 #: Wall and monotonic time may drift apart by this much between two checks before the calendar is planned again.
 _STEP = timedelta(seconds=2)
+_CALENDAR = "calendar"
 #: The crontab numbers days from Sunday; APScheduler from Monday. Names leave no doubt.
 _DAY_NAMES = ("sun", "mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -44,13 +45,13 @@ class LookSignal:
         return trigger
 
 
-def cron_trigger(cadence: CadencePolicy) -> CronTrigger:
+def cron_trigger(cron: str, timezone: str) -> CronTrigger:
     """Turn the crontab text into a trigger, with days of the week as cron numbers them."""
-    minute, hour, day, month, weekday = cadence.cron.split()
+    minute, hour, day, month, weekday = cron.split()
     named = "".join(
         _DAY_NAMES[int(c)] if c.isdigit() and not _is_step(weekday, i) else c for i, c in enumerate(weekday)
     )
-    return CronTrigger(minute=minute, hour=hour, day=day, month=month, day_of_week=named, timezone=cadence.timezone)
+    return CronTrigger(minute=minute, hour=hour, day=day, month=month, day_of_week=named, timezone=timezone)
 
 
 def _is_step(text: str, place: int) -> bool:
@@ -58,26 +59,27 @@ def _is_step(text: str, place: int) -> bool:
 
 
 class LookSchedule:
-    """The calendar of looks."""
+    """The calendar of looks, and the moments in between at which one is due."""
 
     def __init__(self, scheduler: AsyncIOScheduler, cadence: CadencePolicy, clock: Clock, signal: LookSignal) -> None:
         self._scheduler = scheduler
         self._cadence = cadence
         self._clock = clock
         self._signal = signal
-        self._job: Job | None = None
         self._wall_ahead: timedelta | None = None
 
     def start(self) -> None:
         """Begin to watch the calendar."""
-        self._job = self._scheduler.add_job(
-            self._fire,
-            cron_trigger(self._cadence),
-            id="look",
-            coalesce=True,
-            max_instances=1,
-            misfire_grace_time=int(self._cadence.misfire_grace.total_seconds()),
-        )
+        if self._cadence.cron is not None:
+            self._scheduler.add_job(
+                self._signal.set,
+                cron_trigger(self._cadence.cron, self._cadence.timezone),
+                args=[_CALENDAR],
+                id=_CALENDAR,
+                coalesce=True,
+                max_instances=1,
+                misfire_grace_time=int(self._cadence.misfire_grace.total_seconds()),
+            )
         self._scheduler.add_listener(_tell_trouble, EVENT_JOB_MISSED | EVENT_JOB_ERROR)
         self._scheduler.start()
 
@@ -86,17 +88,38 @@ class LookSchedule:
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
 
-    def _fire(self) -> None:
-        self._signal.set("calendar")
+    def plan(self, trigger: str, at: datetime | None) -> None:
+        """Make a look due at a moment besides the calendar, in place of the moment planned before; None is never.
+
+        However late it is when it comes to it, it is not dropped.
+        """
+        job = self._scheduler.get_job(trigger)
+        if at is None:
+            if job is not None:
+                job.remove()
+        elif job is None:
+            self._scheduler.add_job(
+                self._signal.set, DateTrigger(at), args=[trigger], id=trigger, misfire_grace_time=None
+            )
+        elif job.trigger.run_date != at:
+            job.reschedule(DateTrigger(at))
+
+    @property
+    def next_looks(self) -> dict[str, datetime]:
+        """What is due next, and when, soonest first."""
+        planned = [(job.next_run_time, job.id) for job in self._scheduler.get_jobs() if job.next_run_time is not None]
+        return {trigger: at for at, trigger in sorted(planned)}
 
     @property
     def next_look_at(self) -> datetime | None:
-        """When the calendar is due next."""
-        return None if self._job is None else self._job.next_run_time
+        """When the next look is due."""
+        return next(iter(self.next_looks.values()), None)
 
     def interval(self, now: datetime) -> timedelta:
-        """Return the time between the next two looks of the calendar."""
-        trigger = cron_trigger(self._cadence)
+        """Return the time between the next two looks of the calendar; without one there is no end to it."""
+        if self._cadence.cron is None:
+            return timedelta.max
+        trigger = cron_trigger(self._cadence.cron, self._cadence.timezone)
         first: datetime | None = trigger.get_next_fire_time(None, now)
         second: datetime | None = (
             None if first is None else trigger.get_next_fire_time(first, first + timedelta(microseconds=1))
@@ -111,8 +134,9 @@ class LookSchedule:
         before, self._wall_ahead = self._wall_ahead, ahead
         if before is not None and abs(ahead - before) > _STEP:
             log.warning("The wall clock was stepped", code="clock_stepped", seconds=(ahead - before).total_seconds())
-            if self._job is not None:
-                self._job.reschedule(cron_trigger(self._cadence))
+            job = self._scheduler.get_job(_CALENDAR)
+            if job is not None and self._cadence.cron is not None:
+                job.reschedule(cron_trigger(self._cadence.cron, self._cadence.timezone))
 
 
 def _tell_trouble(event: JobExecutionEvent) -> None:

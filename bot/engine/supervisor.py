@@ -241,7 +241,11 @@ class Supervisor:
         """Return True when nothing has been decided for longer than two intervals."""
         now = self._desk.clock.now()
         since = self._rebalance.decided_at or self.started_at
-        return now - since > 2 * self._schedule.interval(since)
+        volatility = self._desk.policy.volatility
+        longest = self._schedule.interval(since)
+        if volatility is not None:
+            longest = min(longest, volatility.max_interval)
+        return (now - since) / 2 > longest
 
     def readiness(self) -> tuple[bool, str]:
         """Return whether the last look is recent, the books are reconciled, and every leg is protected."""

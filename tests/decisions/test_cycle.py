@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.decisions.cycle import decide
-from bot.domain.books import Books
+from bot.domain.books import Books, Correction
 from bot.domain.events import CeilingReleased, CorrectionEnded, CorrectionStarted, HoldingsAccepted, WalletAnchored
 from bot.domain.ids import Asset
 from bot.domain.plan import Rule
@@ -116,7 +116,8 @@ def test_a_ceiling_that_has_run_out_is_released_and_not_obeyed():
 
 
 def _corrected(btc, *, corrections=None, bands=HALF, state=TradingState.NORMAL):
-    books = Books(corrections=corrections or {}, trading_state=state)
+    begun = {asset: Correction(first_gap=gap) for asset, gap in (corrections or {}).items()}
+    books = Books(corrections=begun, trading_state=state)
     policy = make_policy({"BTC": "0.5", "ETH": "0.5"}, bands=bands)
     return decide_now(snapshot_worth({"BTC": btc, "ETH": 10_000 - btc}, books=books), policy)
 
@@ -199,7 +200,7 @@ def snapshots(draw):
     collateral = draw(st.integers(0, 20_000))
     books = Books(
         corrections={
-            Asset(asset): draw(st.sampled_from([dec("0.06"), dec("-0.06")]))
+            Asset(asset): Correction(first_gap=draw(st.sampled_from([dec("0.06"), dec("-0.06")])))
             for asset in draw(st.sets(st.sampled_from(list(PRICES))))
         },
         ceilings=books_with(ceiling(draw(st.decimals(min_value=0, max_value=1, places=3)))).ceilings

@@ -6,6 +6,7 @@ import pytest
 
 from bot.decisions.drift import band_of, measure_drift
 from bot.decisions.exposure import measure_exposure
+from bot.domain.books import Correction
 from bot.domain.ids import Asset
 from bot.domain.policy import BandPolicy, Destination
 from tests.builders import dec, make_policy
@@ -59,19 +60,19 @@ def test_the_edge_is_at_least_a_lot_inside(lot, wanted):
 
 
 def test_a_correction_goes_on_inside_the_band():
-    drift = _drift(5400, corrections={BTC: dec("0.06")})
+    drift = _drift(5400, corrections={BTC: Correction(first_gap=dec("0.06"))})
 
     assert drift.is_correcting
     assert drift.wanted_gap == dec("0.025")
 
 
 def test_a_correction_does_not_go_back_to_its_destination():
-    assert _drift(5100, corrections={BTC: dec("0.06")}).wanted_gap == dec("0.01")
+    assert _drift(5100, corrections={BTC: Correction(first_gap=dec("0.06"))}).wanted_gap == dec("0.01")
 
 
 @pytest.mark.parametrize("began", ["-0.06", "0"])
 def test_a_correction_whose_gap_changed_sides_is_over(began):
-    assert not _drift(5400, corrections={BTC: dec(began)}).is_correcting
+    assert not _drift(5400, corrections={BTC: Correction(first_gap=dec(began))}).is_correcting
 
 
 def test_an_asset_without_a_contract_cannot_be_hedged():

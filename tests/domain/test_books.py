@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from bot.domain import events
-from bot.domain.books import Books, Ceiling, LegLedger, apply
+from bot.domain.books import Books, Ceiling, Correction, LegLedger, apply
 from bot.domain.errors import InvariantViolated
 from bot.domain.ids import Asset, ClientOrderId, Currency, CycleId, TradeId, VenueOrderId
 from bot.domain.orders import OrderEvent, OrderState, Purpose, Side
@@ -255,7 +255,7 @@ def test_a_wallet_is_anchored():
 
 def test_corrections_start_and_end():
     books = _books(events.CorrectionStarted(at=NOW, asset=BTC, gap=dec("0.06")))
-    assert books.corrections == {BTC: dec("0.06")}
+    assert books.corrections == {BTC: Correction(first_gap=dec("0.06"))}
 
     apply(books, events.CorrectionEnded(at=LATER, asset=BTC, why="arrived"))
     assert not books.corrections
