@@ -31,6 +31,7 @@ from bot.engine.scheduler import LookSchedule, LookSignal
 from bot.engine.snapshot import SnapshotGatherer
 from bot.engine.supervisor import Supervisor
 from bot.engine.watchers.prices import PriceWatcher
+from bot.engine.working import Worker
 from bot.exchange.config import ExchangeConfig, MarketKind
 from bot.exchange.exchange import Exchange, open_exchange
 from bot.exchange.moments import from_us
@@ -72,8 +73,9 @@ def build(
     execution = Execution(desk, bookkeeping)
     protection = Protection(desk, gatherer, execution, reference)
     reconcile = Reconcile(desk, gatherer, execution)
-    rebalance = Rebalance(desk, gatherer, ImmediateStyle(desk, gatherer, execution), protection, observers)
     signal = LookSignal()
+    worker = Worker(desk, gatherer, execution, ImmediateStyle(desk, gatherer, execution), protection)
+    rebalance = Rebalance(desk, gatherer, worker, protection, signal, observers)
     schedule = LookSchedule(ClockedScheduler(clock, timezone=policy.cadence.timezone), policy.cadence, clock, signal)
     supervisor = Supervisor(
         desk,

@@ -9,7 +9,7 @@ from bot.domain.events import CeilingSet, Fact
 from bot.domain.ids import Asset, Currency, Symbol, VenueId
 from bot.domain.instruments import Instrument
 from bot.domain.orders import Side
-from bot.domain.policy import TradingState
+from bot.domain.policy import ExecutionStyle, TradingState
 from bot.domain.portfolio import WalletKind
 
 
@@ -55,6 +55,8 @@ class HedgeLeg:
     #: Bound of the limit price, already on the tick, in the direction that is safe for the order.
     limit_price: Decimal
     index_price: Decimal
+    #: How it is worked; never ``AUTO``.
+    style: ExecutionStyle = ExecutionStyle.IOC
     reason: str
 
 

@@ -176,6 +176,8 @@ class ExecutionPolicy:
     #: Over how long a leg is sliced, and into how many slices at most.
     twap_duration: timedelta = timedelta(minutes=30)
     twap_slices: int = 10
+    #: No slice trades further than this from the price at which the work began.
+    twap_drift_frac: Decimal = Decimal("0.01")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,7 +20,7 @@ from bot.domain.errors import (
     VenueUnavailable,
 )
 from bot.domain.events import CancelRequested, Fact, OrderChanged
-from bot.domain.ids import ClientOrderId
+from bot.domain.ids import ClientOrderId, VenueId
 from bot.domain.orders import (
     Order,
     OrderDraft,
@@ -51,6 +51,8 @@ class Execution:
         self._bookkeeping = bookkeeping
         #: When an unknown order was first looked for, late enough to count, and not found.
         self._missed_at: dict[ClientOrderId, datetime] = {}
+        #: Resting orders that a leg is being worked with; what else works is left over.
+        self.attended: set[ClientOrderId] = set()
 
     async def place(self, drafts: Sequence[OrderDraft]) -> list[Order]:
         """Journal all drafts in one commit, send each once, and return what became of them."""
@@ -115,7 +117,8 @@ class Execution:
         if seen is not None:
             self._missed_at.pop(intent.client_order_id, None)
             return await self._learn(order, seen)
-        await self._bookkeeping.book_trades(intent.venue)
+        if not await self._has_booked_trades(intent.venue):
+            return order
         if order.state in (OrderState.OPEN, OrderState.PARTIALLY_FILLED):
             return await self._change(intent, OrderEvent.OUTCOME_LOST, "the venue shows no trace of it")
         return await self._miss(order)
@@ -139,8 +142,9 @@ class Execution:
         return await self._learn(order, seen)
 
     async def _learn(self, order: Order, seen: VenueOrder) -> Order:
-        if seen.filled_contracts > order.filled_contracts:
-            await self._bookkeeping.book_trades(order.intent.venue)
+        if seen.filled_contracts > order.filled_contracts and not await self._has_booked_trades(order.intent.venue):
+            # It has traded, and how is not known yet: nothing is learned by halves.
+            return order
         facts: list[Fact] = []
         if seen.state is not OrderState.REJECTED and (
             order.state in (OrderState.INTENDED, OrderState.UNKNOWN, OrderState.ABSENT) or order.venue_order_id is None
@@ -160,6 +164,15 @@ class Execution:
                 state=order.state,
             )
         return order
+
+    async def _has_booked_trades(self, venue_id: VenueId) -> bool:
+        """Book the trades there are; False when the venue does not tell them."""
+        try:
+            await self._bookkeeping.book_trades(venue_id)
+        except VenueError as failure:
+            log.warning("Trades could not be read", code="trades_unknown", venue=venue_id, reason=str(failure))
+            return False
+        return True
 
     async def _change(self, intent: OrderIntent, event: OrderEvent, reason: str) -> Order:
         await self._desk.journal.record(self._fact(intent, event, None, reason))

@@ -5,6 +5,7 @@ Each round is sized from the venue's position, never from what we believe we hav
 
 from decimal import Decimal
 
+from bot.decisions.working import tradable_contracts
 from bot.domain.ids import CycleId
 from bot.domain.instruments import Instrument
 from bot.domain.orders import (
@@ -34,11 +35,11 @@ class ImmediateStyle:
     async def work(self, leg: HedgeLeg, cycle_id: CycleId, account: AccountState) -> AccountState:
         """Trade a leg as far as its bound and the book allow; return the account as it is afterwards."""
         instrument = leg.instrument
-        goal = _contracts(account, instrument) + leg.contracts * leg.side.sign
+        goal = contracts_held(account, instrument) + leg.contracts * leg.side.sign
         for _ in range(self._desk.policy.execution.max_rounds):
-            remaining = (goal - _contracts(account, instrument)) * leg.side.sign
-            contracts = min(instrument.floor_contracts(remaining), leg.contracts)
-            if not _is_worth_sending(contracts, leg):
+            remaining = (goal - contracts_held(account, instrument)) * leg.side.sign
+            contracts = tradable_contracts(remaining, leg)
+            if contracts == 0:
                 break
             (order,) = await self._execution.place([_draft(leg, contracts, cycle_id)])
             account = await self._gatherer.read_account(instrument.venue)
@@ -50,20 +51,9 @@ class ImmediateStyle:
         return account
 
 
-def _contracts(account: AccountState, instrument: Instrument) -> Decimal:
+def contracts_held(account: AccountState, instrument: Instrument) -> Decimal:
+    """Return the signed position in a contract; zero when flat."""
     return next((p.contracts for p in account.positions if p.symbol == instrument.symbol), ZERO)
-
-
-def _is_worth_sending(contracts: Decimal, leg: HedgeLeg) -> bool:
-    if contracts <= 0:
-        return False
-    if leg.reduce_only:
-        return True
-    instrument = leg.instrument
-    return (
-        contracts >= instrument.min_contracts
-        and instrument.notional_quote(contracts, leg.limit_price) >= instrument.min_notional_quote
-    )
 
 
 def _draft(leg: HedgeLeg, contracts: Decimal, cycle_id: CycleId) -> OrderDraft:

@@ -11,16 +11,16 @@ from structlog.contextvars import bound_contextvars
 from bot.decisions.cycle import decide
 from bot.domain.errors import DataError, VenueError
 from bot.domain.events import LookTaken
-from bot.domain.ids import CycleId, VenueId
+from bot.domain.ids import CycleId
 from bot.domain.plan import Decision, WalletQuestion
-from bot.domain.portfolio import AccountState
 from bot.domain.snapshot import Snapshot
 from bot.domain.units import edge_text
 from bot.engine.desk import Desk
 from bot.engine.documents import asset_entry, order_entry
-from bot.engine.ioc import ImmediateStyle
 from bot.engine.protection import Protection
+from bot.engine.scheduler import LookSignal
 from bot.engine.snapshot import SnapshotGatherer
+from bot.engine.working import Worker, Works
 
 log = structlog.get_logger()
 
@@ -35,14 +35,16 @@ class Rebalance:
         self,
         desk: Desk,
         gatherer: SnapshotGatherer,
-        style: ImmediateStyle,
+        worker: Worker,
         protection: Protection,
+        signal: LookSignal,
         observers: Sequence[LookObserver] = (),
     ) -> None:
         self._desk = desk
         self._gatherer = gatherer
-        self._style = style
+        self._worker = worker
         self._protection = protection
+        self._signal = signal
         self._observers = observers
         #: The last look's answer, for ``status``.
         self.last_decision: Decision | None = None
@@ -50,11 +52,15 @@ class Rebalance:
         self.decided_at: datetime | None = None
 
     async def look(self, trigger: str) -> Decision | None:
-        """Take one look and do what it says; None when it had to be skipped."""
-        async with self._desk.lock:
-            books = self._desk.journal.books
-            cycle_id = CycleId(f"{books.epoch}-{books.sequence}")
-            with bound_contextvars(cycle_id=cycle_id):
+        """Take one look and do what it says; None when it had to be skipped.
+
+        The desk is held while it is decided and for each step of the work; between two steps protection and
+        reconciling go on.
+        """
+        books = self._desk.journal.books
+        cycle_id = CycleId(f"{books.epoch}-{books.sequence}")
+        with bound_contextvars(cycle_id=cycle_id):
+            async with self._desk.lock:
                 try:
                     snapshot = await self._gatherer.gather()
                     decision = self._decide(snapshot)
@@ -62,8 +68,24 @@ class Rebalance:
                     await self._skip(cycle_id, trigger, failure)
                     return None
                 self._desk.alerts.close_alert("look_skipped", cause="data")
-                await self._act(decision, snapshot, cycle_id, trigger)
-            return decision
+                works = await self._act(decision, snapshot, cycle_id, trigger)
+                if works.is_done:
+                    await self._close(decision, cycle_id, trigger)
+            if not works.is_done:
+                await self._work_on(works)
+                async with self._desk.lock:
+                    await self._close(decision, cycle_id, trigger)
+        return decision
+
+    async def _work_on(self, works: Works) -> None:
+        """Step what is on its way until it is done, or until another look is due."""
+        while not works.is_done:
+            await self._desk.clock.sleep(self._desk.policy.execution.work_interval)
+            async with self._desk.lock:
+                if self._signal.is_set:
+                    await self._worker.give_up(works, "another look is due")
+                else:
+                    await self._worker.step(works)
 
     async def preview(self) -> tuple[Decision, Snapshot]:
         """Decide on fresh data and send nothing.
@@ -121,7 +143,7 @@ class Rebalance:
             )
         )
 
-    async def _act(self, decision: Decision, snapshot: Snapshot, cycle_id: CycleId, trigger: str) -> None:
+    async def _act(self, decision: Decision, snapshot: Snapshot, cycle_id: CycleId, trigger: str) -> Works:
         self._log(decision, trigger)
         self._warn(decision)
         if decision.facts:
@@ -130,7 +152,14 @@ class Rebalance:
         self._protection.anchors = {line.asset: line.index_price for line in decision.lines}
         # Protection first: it also carries out the reductions that it asks for.
         await self._protection.protect_all()
-        await self._trade(decision, snapshot, cycle_id)
+        # Protection may have traded since the snapshot was taken.
+        accounts = {} if decision.reductions else snapshot.accounts
+        works = await self._worker.begin(decision.legs, cycle_id, snapshot.quotes, accounts)
+        await self._worker.step(works)
+        return works
+
+    async def _close(self, decision: Decision, cycle_id: CycleId, trigger: str) -> None:
+        """Note the look, once its orders are done."""
         now = self._desk.clock.now()
         has_traded = bool(decision.legs or decision.reductions)
         fields = look_fields(decision)
@@ -148,19 +177,6 @@ class Rebalance:
         self.decided_at = now
         for observer in self._observers:
             observer(decision, now)
-
-    async def _trade(self, decision: Decision, snapshot: Snapshot, cycle_id: CycleId) -> None:
-        accounts: dict[VenueId, AccountState] = {}
-        for leg in decision.legs:
-            venue_id = leg.instrument.venue
-            account = accounts.get(venue_id)
-            if account is None:
-                # Protection may have traded since the snapshot was taken.
-                account = (
-                    await self._gatherer.read_account(venue_id) if decision.reductions else snapshot.accounts[venue_id]
-                )
-            accounts[venue_id] = await self._style.work(leg, cycle_id, account)
-            await self._protection.protect(venue_id, accounts[venue_id])
 
     def _warn(self, decision: Decision) -> None:
         if decision.capacity_short_quote > 0:

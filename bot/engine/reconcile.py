@@ -114,7 +114,7 @@ class Reconcile:
                 await self._execution.look_up(order)
             elif _is_news(order, seen):
                 await self._execution.learn(order, seen)
-            if _is_left_over(order):
+            if _is_left_over(order) and order.intent.client_order_id not in self._execution.attended:
                 await self._execution.cancel(order, "left over from a look that has ended")
 
     async def _find_strangers(self, account: AccountState) -> None:
@@ -190,8 +190,8 @@ def _is_news(order: Order, seen: VenueOrder) -> bool:
 
 
 def _is_left_over(order: Order) -> bool:
-    """Return True for a working order that is not protection: between looks nothing else should work."""
-    return order.intent.purpose is not Purpose.STOP and order.state in (
+    """Return True for a working order that is not protection: nothing else should rest that nobody looks after."""
+    return order.intent.purpose not in (Purpose.STOP, Purpose.TAKE_PROFIT) and order.state in (
         OrderState.OPEN,
         OrderState.PARTIALLY_FILLED,
     )

@@ -37,6 +37,11 @@ class LookSignal:
         self._trigger = self._trigger or trigger
         self._due.set()
 
+    @property
+    def is_set(self) -> bool:
+        """True while a cause has come up that no look has answered."""
+        return self._due.is_set()
+
     async def wait(self) -> str:
         """Wait until a look is due and return its cause; from here on it counts as answered."""
         await self._due.wait()

@@ -1,0 +1,238 @@
+"""How is a leg worked, and what is its next step?
+
+A step is decided afresh each time, from what is left by the venue's position and from the book as it is now; nothing
+here remembers. A worked leg never has two live orders: a new price is a cancel first, and an order after it.
+
+Price bounds: a chase never rests beyond the limit that the leg was approved with. A slice stands through the touch by
+no more than the slippage allowed, and never further from the price of the decision than the drift allowed.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from bot.decisions.sizing import meets_minimum
+from bot.domain.books import Books
+from bot.domain.instruments import Instrument
+from bot.domain.market import Quote
+from bot.domain.orders import OrderState, Side
+from bot.domain.plan import HedgeLeg
+from bot.domain.policy import ExecutionPolicy, ExecutionStyle, TradingState
+from bot.domain.units import ONE, ZERO, ceil_to_step, floor_to_step
+
+#: A resting order is moved when the touch is better than its price by more than this share.
+_REPEG_FRAC = Decimal("0.0002")
+
+
+def choose_style(contracts: Decimal, side: Side, quote: Quote, execution: ExecutionPolicy) -> ExecutionStyle:
+    """Return how a leg is worked: as told, or with ``AUTO`` by its size against the depth at the touch.
+
+    What the touch can take many times over is sliced over time, anything smaller is offered at the touch.
+    """
+    if execution.style is not ExecutionStyle.AUTO:
+        return execution.style
+    depth = quote.ask_contracts if side is Side.BUY else quote.bid_contracts
+    return ExecutionStyle.TWAP if contracts > depth * execution.twap_depths else ExecutionStyle.CHASE
+
+
+class StepKind(StrEnum):
+    """What to do with a leg now."""
+
+    #: Leave it as it is.
+    WAIT = "wait"
+    #: Let an order rest at the touch.
+    POST = "post"
+    #: Take the resting order away; its successor comes with the next step.
+    CANCEL = "cancel"
+    #: Take what is there, within the bound.
+    TAKE = "take"
+    #: Nothing is left that could be traded.
+    DONE = "done"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One step of a worked leg."""
+
+    kind: StepKind
+    #: Unsigned, for POST and TAKE.
+    contracts: Decimal = ZERO
+    #: Limit, on the tick, for POST and TAKE.
+    price: Decimal = ZERO
+    #: True for the last step: what it leaves is for the next look.
+    is_last: bool = False
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far a leg has come."""
+
+    leg: HedgeLeg
+    #: What the position is short of its goal, on the leg's side; measured at the venue.
+    remaining_contracts: Decimal
+    #: Mid price when the work began.
+    reference_price: Decimal
+    started_at: datetime
+    #: Price of the order that rests; None when there is none.
+    resting_price: Decimal | None = None
+    #: Slices that were sent.
+    slices_sent: int = 0
+
+
+def next_step(
+    progress: Progress, quote: Quote | None, style: ExecutionStyle, execution: ExecutionPolicy, now: datetime
+) -> Step:
+    """Return the next step of a leg; ``quote`` is None where the book could not be read."""
+    contracts = tradable_contracts(progress.remaining_contracts, progress.leg)
+    if contracts == 0:
+        return _ended(progress, "nothing is left that the venue would take")
+    if style is ExecutionStyle.TWAP:
+        return _next_slice(progress, contracts, quote, execution, now)
+    return _next_peg(progress, contracts, quote, execution, now)
+
+
+def tradable_contracts(remaining: Decimal, leg: HedgeLeg) -> Decimal:
+    """Return what of the rest makes an order, on the lot and never more than the leg; zero below the venue's least."""
+    contracts = min(leg.instrument.floor_contracts(max(remaining, ZERO)), leg.contracts)
+    if leg.reduce_only:
+        return contracts
+    return contracts if meets_minimum(contracts, leg.instrument, leg.limit_price) else ZERO
+
+
+def _ended(progress: Progress, why: str) -> Step:
+    if progress.resting_price is not None:
+        return Step(kind=StepKind.CANCEL, why=why)
+    return Step(kind=StepKind.DONE, is_last=True, why=why)
+
+
+def _next_peg(
+    progress: Progress, contracts: Decimal, quote: Quote | None, execution: ExecutionPolicy, now: datetime
+) -> Step:
+    leg, resting = progress.leg, progress.resting_price
+    why = _escalation(progress, quote, execution, now)
+    if why:
+        if resting is not None:
+            return Step(kind=StepKind.CANCEL, why=why)
+        return Step(kind=StepKind.TAKE, contracts=contracts, price=leg.limit_price, is_last=True, why=why)
+    price = _touch(leg, quote)
+    if resting is None:
+        return Step(kind=StepKind.POST, contracts=contracts, price=price, why="at the touch")
+    is_behind = (price - resting) * leg.side.sign > resting * _REPEG_FRAC
+    return Step(kind=StepKind.CANCEL, why="the touch has moved on") if is_behind else Step(kind=StepKind.WAIT)
+
+
+def _touch(leg: HedgeLeg, quote: Quote | None) -> Decimal:
+    if quote is None:
+        return leg.limit_price
+    if leg.side is Side.BUY:
+        return min(quote.bid_price, leg.limit_price)
+    return max(quote.ask_price, leg.limit_price)
+
+
+def _escalation(progress: Progress, quote: Quote | None, execution: ExecutionPolicy, now: datetime) -> str:
+    """Return why a chase should take what is there; empty while it should not."""
+    if now - progress.started_at >= execution.chase_deadline:
+        return "the deadline has passed"
+    if quote is None:
+        return "the book cannot be read"
+    if _ran_away_frac(progress, quote) > execution.chase_adverse_frac:
+        return "the price is running away"
+    return ""
+
+
+def _ran_away_frac(progress: Progress, quote: Quote) -> Decimal:
+    """Return how far the middle of the book has moved against the leg, as a fraction; negative in its favour."""
+    middle = (quote.bid_price + quote.ask_price) / 2
+    return (middle / progress.reference_price - ONE) * progress.leg.side.sign
+
+
+def _next_slice(
+    progress: Progress, contracts: Decimal, quote: Quote | None, execution: ExecutionPolicy, now: datetime
+) -> Step:
+    elapsed = now - progress.started_at
+    is_late = elapsed >= execution.twap_duration
+    if quote is None:
+        if is_late:
+            return Step(kind=StepKind.DONE, is_last=True, why="the book cannot be read and the time is up")
+        return Step(kind=StepKind.WAIT, why="the book cannot be read")
+    price = _slice_bound(progress, quote, execution)
+    if is_late:
+        return Step(kind=StepKind.TAKE, contracts=contracts, price=price, is_last=True, why="the time is up")
+    slices = _slices(progress, execution)
+    if elapsed < execution.twap_duration * progress.slices_sent / slices:
+        return Step(kind=StepKind.WAIT)
+    share = slice_contracts(contracts, slices - progress.slices_sent, progress.leg)
+    return Step(kind=StepKind.TAKE, contracts=share, price=price, why=f"slice {progress.slices_sent + 1} of {slices}")
+
+
+def _slices(progress: Progress, execution: ExecutionPolicy) -> int:
+    """Return into how many slices the leg is cut: no more than it has smallest orders."""
+    leg = progress.leg
+    least = smallest_slice(leg)
+    return max(1, min(execution.twap_slices, int(leg.contracts // least)))
+
+
+def slice_contracts(remaining: Decimal, slices_left: int, leg: HedgeLeg) -> Decimal:
+    """Return the size of the next slice, on the lot and not below the venue's least.
+
+    All that remains where what would stay could not be traded by itself.
+    """
+    least = smallest_slice(leg)
+    share = max(leg.instrument.floor_contracts(remaining / max(1, slices_left)), least)
+    return remaining if remaining - share < least else share
+
+
+def smallest_slice(leg: HedgeLeg) -> Decimal:
+    """Return the smallest order of a leg's contract that the venue takes at the leg's limit, on the lot."""
+    one = leg.instrument
+    least = max(one.lot_size, one.min_contracts)
+    if leg.reduce_only:
+        return least
+    per_contract = one.notional_quote(ONE, leg.limit_price)
+    return max(least, ceil_to_step(one.min_notional_quote / per_contract, one.lot_size))
+
+
+def _slice_bound(progress: Progress, quote: Quote, execution: ExecutionPolicy) -> Decimal:
+    leg = progress.leg
+    slip = execution.max_reduce_slippage_frac if leg.reduce_only else execution.max_slippage_frac
+    drift = execution.twap_drift_frac
+    tick = leg.instrument.tick_size
+    if leg.side is Side.BUY:
+        bound = min(quote.ask_price * (ONE + slip), progress.reference_price * (ONE + drift))
+        return floor_to_step(bound, tick)
+    bound = max(quote.bid_price * (ONE - slip), progress.reference_price * (ONE - drift))
+    return ceil_to_step(bound, tick)
+
+
+def interruption(leg: HedgeLeg, books: Books, started_at: datetime) -> str:
+    """Return why a leg must not be worked any further; empty when it may.
+
+    The gate has approved the leg as a whole; this asks what has happened since.
+    """
+    one = leg.instrument
+    if books.trading_state is TradingState.HALTED:
+        return "trading is halted"
+    if _has_unknown_order(one, books):
+        return "the outcome of an order is not known"
+    if leg.reduce_only:
+        return ""
+    if books.trading_state is not TradingState.NORMAL:
+        return f"trading is {books.trading_state}"
+    if any(asset == one.asset and ceiling.set_at >= started_at for (asset, _), ceiling in books.ceilings.items()):
+        return "protection has made the leg smaller since"
+    if (one.venue, one.symbol) in books.locks:
+        return "the symbol is locked"
+    if one.asset in books.flows:
+        return "holdings have changed since"
+    return ""
+
+
+def _has_unknown_order(one: Instrument, books: Books) -> bool:
+    return any(
+        order.state in (OrderState.INTENDED, OrderState.UNKNOWN)
+        and order.intent.symbol == one.symbol
+        and order.intent.venue == one.venue
+        for order in books.orders.values()
+    )

@@ -1,0 +1,306 @@
+"""How are the legs of a look worked until they are done? Step by step; between two steps the desk is free.
+
+What a step is, ``decisions.working`` says, from the venue's position and the book of that moment. Rules of this file:
+
+- What reduces is done before what opens begins.
+- A leg has one live order at most: its successor is sent only after the venue has said how it ended.
+- An outcome that is not known ends the work; the order is looked up like any other, and the next look sizes afresh.
+- Nothing here outlives the process. What a crash leaves working is cancelled at the next start, what it had filled is
+  in the position, and the first look measures what is still to do.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+
+import structlog
+
+from bot.decisions.working import Progress, Step, StepKind, interruption, next_step
+from bot.domain.books import Leg
+from bot.domain.errors import DataError, VenueError
+from bot.domain.ids import ClientOrderId, CycleId, VenueId
+from bot.domain.market import Quote
+from bot.domain.orders import Order, OrderDraft, OrderType, Purpose, TimeInForce
+from bot.domain.plan import HedgeLeg
+from bot.domain.policy import ExecutionStyle
+from bot.domain.portfolio import AccountState
+from bot.engine.desk import Desk
+from bot.engine.execution import Execution
+from bot.engine.ioc import ImmediateStyle, contracts_held
+from bot.engine.protection import Protection
+from bot.engine.snapshot import SnapshotGatherer
+
+log = structlog.get_logger()
+
+#: Cancel, post again: more than this in one pass is for the next one.
+_STEPS_PER_PASS = 3
+#: A work that has met trouble this many times in a row is given up; the next look begins afresh.
+_MOST_TROUBLES = 5
+
+
+@dataclass(slots=True, kw_only=True)
+class Work:
+    """One leg on its way."""
+
+    leg: HedgeLeg
+    cycle_id: CycleId
+    #: Signed position that it is going to.
+    goal_contracts: Decimal
+    reference_price: Decimal
+    started_at: datetime
+    #: The order that rests, and the newest of all its orders.
+    resting: ClientOrderId | None = None
+    newest: ClientOrderId | None = None
+    slices_sent: int = 0
+    troubles: int = 0
+    is_done: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class Works:
+    """The legs of one look on their way, with the accounts as they were last read."""
+
+    items: list[Work] = field(default_factory=list)
+    accounts: dict[VenueId, AccountState] = field(default_factory=dict)
+    passes: int = 0
+
+    @property
+    def is_done(self) -> bool:
+        """True when nothing is left to step."""
+        return all(work.is_done for work in self.items)
+
+    def due(self) -> list[Work]:
+        """Return what may be stepped now: what opens waits for what reduces."""
+        left = [work for work in self.items if not work.is_done]
+        reducing = [work for work in left if work.leg.reduce_only]
+        return reducing or left
+
+
+class Worker:
+    """Works legs in their styles."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        gatherer: SnapshotGatherer,
+        execution: Execution,
+        immediate: ImmediateStyle,
+        protection: Protection,
+    ) -> None:
+        self._desk = desk
+        self._gatherer = gatherer
+        self._execution = execution
+        self._immediate = immediate
+        self._protection = protection
+
+    async def begin(
+        self,
+        legs: Sequence[HedgeLeg],
+        cycle_id: CycleId,
+        quotes: Mapping[Leg, Quote],
+        accounts: Mapping[VenueId, AccountState],
+    ) -> Works:
+        """Take up the legs of a look, as far as their venues can be read; ``accounts`` are as they are now."""
+        works = Works(accounts=dict(accounts))
+        for leg in legs:
+            one = leg.instrument
+            try:
+                held = contracts_held(await self._account(one.venue, works), one)
+            except (DataError, VenueError) as failure:
+                log.warning("A leg could not be begun", code="work_trouble", symbol=one.symbol, reason=str(failure))
+                continue
+            quote = quotes[one.venue, one.symbol]
+            works.items.append(
+                Work(
+                    leg=leg,
+                    cycle_id=cycle_id,
+                    goal_contracts=held + leg.contracts * leg.side.sign,
+                    reference_price=(quote.bid_price + quote.ask_price) / 2,
+                    started_at=self._desk.clock.now(),
+                )
+            )
+        return works
+
+    async def step(self, works: Works) -> None:
+        """Give every leg that is due its next step. The caller holds the desk."""
+        works.passes += 1
+        if works.passes > 1:
+            # While the desk was free others may have traded.
+            works.accounts.clear()
+        stepped: set[int] = set()
+        while pending := [work for work in works.due() if id(work) not in stepped]:
+            for work in pending:
+                stepped.add(id(work))
+                await self._step_safely(work, works)
+
+    async def give_up(self, works: Works, why: str) -> None:
+        """Take away what rests and end every work. The caller holds the desk."""
+        for work in works.items:
+            if not work.is_done:
+                await self._end(work, why)
+
+    async def _step_safely(self, work: Work, works: Works) -> None:
+        """Step one leg. A venue that does not answer is tried again with the next pass, a few times."""
+        try:
+            await self._step(work, works)
+        except (DataError, VenueError) as failure:
+            works.accounts.pop(work.leg.instrument.venue, None)
+            work.troubles += 1
+            log.warning(
+                "A leg could not be worked", code="work_trouble", symbol=work.leg.instrument.symbol, reason=str(failure)
+            )
+            if work.troubles >= _MOST_TROUBLES or work.leg.style is ExecutionStyle.IOC:
+                await self._end(work, "the venue does not answer")
+        else:
+            work.troubles = 0
+
+    async def _step(self, work: Work, works: Works) -> None:
+        venue_id = work.leg.instrument.venue
+        before = await self._account(venue_id, works)
+        if work.leg.style is ExecutionStyle.IOC:
+            works.accounts[venue_id] = await self._immediate.work(work.leg, work.cycle_id, before)
+            work.is_done = True
+        else:
+            for _ in range(_STEPS_PER_PASS):
+                if not await self._advance(work, works):
+                    break
+        # After each fill the stop is made to fit.
+        after = await self._account(venue_id, works)
+        if after is not before:
+            await self._protection.protect(venue_id, after)
+
+    async def _account(self, venue_id: VenueId, works: Works) -> AccountState:
+        if venue_id not in works.accounts:
+            works.accounts[venue_id] = await self._gatherer.read_account(venue_id)
+        return works.accounts[venue_id]
+
+    async def _advance(self, work: Work, works: Works) -> bool:
+        """Take one step of a leg; return True when another may follow at once."""
+        account = await self._account(work.leg.instrument.venue, works)
+        if not await self._is_settled(work, account):
+            return False
+        why = interruption(work.leg, self._desk.journal.books, work.started_at)
+        if why:
+            await self._end(work, why)
+            return False
+        step = next_step(
+            self._progress(work, account),
+            await self._quote(work),
+            work.leg.style,
+            self._desk.policy.execution,
+            self._desk.clock.now(),
+        )
+        return await self._do(step, work, works)
+
+    async def _is_settled(self, work: Work, account: AccountState) -> bool:
+        """Return True when it is known whether the leg's order still rests."""
+        if work.resting is None:
+            return True
+        order = self._order(work.resting)
+        if not order.state.is_final and all(one.client_order_id != work.resting for one in account.open_orders):
+            order = await self._execution.look_up(order)
+            if not order.state.is_final:
+                return False
+        if order.state.is_final:
+            self._let_go(work)
+        return True
+
+    def _progress(self, work: Work, account: AccountState) -> Progress:
+        leg = work.leg
+        missing = work.goal_contracts - contracts_held(account, leg.instrument)
+        return Progress(
+            leg=leg,
+            remaining_contracts=missing * leg.side.sign,
+            reference_price=work.reference_price,
+            started_at=work.started_at,
+            resting_price=None if work.resting is None else self._order(work.resting).intent.price,
+            slices_sent=work.slices_sent,
+        )
+
+    async def _quote(self, work: Work) -> Quote | None:
+        one = work.leg.instrument
+        try:
+            quotes = await self._gatherer.read_quotes(one.venue, {(one.venue, one.symbol): one})
+        except (DataError, VenueError) as failure:
+            log.warning("The book could not be read", code="book_missing", symbol=one.symbol, reason=str(failure))
+            return None
+        return quotes.get((one.venue, one.symbol))
+
+    async def _do(self, step: Step, work: Work, works: Works) -> bool:
+        if step.kind is StepKind.WAIT:
+            return False
+        if step.kind is StepKind.DONE:
+            await self._end(work, step.why)
+            return False
+        log.debug(
+            "A leg is worked", code=f"work_{step.kind}", symbol=work.leg.instrument.symbol, why=step.why, step=step.kind
+        )
+        venue_id = work.leg.instrument.venue
+        if step.kind is StepKind.CANCEL:
+            is_free = await self._take_away(work, step.why)
+            works.accounts.pop(venue_id, None)
+            return is_free
+        if step.kind is StepKind.POST:
+            await self._post(step, work)
+            works.accounts.pop(venue_id, None)
+            return False
+        await self._take(step, work, works)
+        work.is_done = step.is_last
+        return False
+
+    async def _post(self, step: Step, work: Work) -> None:
+        (order,) = await self._execution.place([_draft(step, work, TimeInForce.POST_ONLY)])
+        work.newest = order.intent.client_order_id
+        if not order.state.is_final:
+            work.resting = work.newest
+            self._execution.attended.add(work.newest)
+
+    async def _take(self, step: Step, work: Work, works: Works) -> None:
+        (order,) = await self._execution.place([_draft(step, work, TimeInForce.IOC)])
+        work.newest = order.intent.client_order_id
+        work.slices_sent += 1
+        works.accounts[work.leg.instrument.venue] = await self._gatherer.read_account(work.leg.instrument.venue)
+
+    async def _take_away(self, work: Work, why: str) -> bool:
+        """Cancel what rests; return True when it is known to have ended."""
+        if work.resting is not None:
+            order = await self._execution.cancel(self._order(work.resting), why)
+            if not order.state.is_final:
+                return False
+            self._let_go(work)
+        return True
+
+    async def _end(self, work: Work, why: str) -> None:
+        """End a work. An order whose cancel stays open is nobody's from here on: reconciling takes it away."""
+        await self._take_away(work, why)
+        self._let_go(work)
+        work.is_done = True
+        log.info("A leg is no longer worked", code="work_ended", symbol=work.leg.instrument.symbol, why=why)
+
+    def _let_go(self, work: Work) -> None:
+        if work.resting is not None:
+            self._execution.attended.discard(work.resting)
+        work.resting = None
+
+    def _order(self, client_order_id: ClientOrderId) -> Order:
+        return self._desk.journal.books.orders[client_order_id]
+
+
+def _draft(step: Step, work: Work, time_in_force: TimeInForce) -> OrderDraft:
+    leg = work.leg
+    return OrderDraft(
+        venue=leg.instrument.venue,
+        symbol=leg.instrument.symbol,
+        asset=leg.instrument.asset,
+        side=leg.side,
+        type=OrderType.LIMIT,
+        contracts=step.contracts,
+        price=step.price,
+        time_in_force=time_in_force,
+        reduce_only=leg.reduce_only,
+        purpose=Purpose.HEDGE,
+        decision_price=leg.index_price,
+        cycle_id=work.cycle_id,
+        continues=work.newest,
+    )
