@@ -14,6 +14,7 @@ from bot.decisions.margin import WalletLoad, load_wallets, margin_line
 from bot.decisions.plan import lots_quote, needs_quote, plan_legs, smallest_orders_quote, wanted_gaps
 from bot.decisions.risk import GateInputs, judge_legs
 from bot.decisions.stops import StopPlan, protect_accounts
+from bot.decisions.working import styled_legs
 from bot.domain.ids import Asset
 from bot.domain.plan import Decision, HedgeLeg
 from bot.domain.policy import Policy
@@ -44,7 +45,7 @@ def decide(snapshot: Snapshot, policy: Policy, now: datetime) -> Decision:
     wished = plan_legs(free, exposures, snapshot, policy, chosen)
     inputs = _gate_inputs(snapshot, policy, exposures, protection, flows, wished, now)
     judged = judge_legs(wished, inputs)
-    legs = approved_legs(judged)
+    legs = styled_legs(approved_legs(judged), snapshot.quotes, policy.execution)
     refusals = tuple(refusal for _, verdict in judged for refusal in verdict.refusals)
     refusals += untraded(drifts, needs, wished, protection.shrinking)
     return Decision(

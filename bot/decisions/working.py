@@ -7,13 +7,14 @@ Price bounds: a chase never rests beyond the limit that the leg was approved wit
 no more than the slippage allowed, and never further from the price of the decision than the drift allowed.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
 from bot.decisions.sizing import meets_minimum
-from bot.domain.books import Books
+from bot.domain.books import Books, Leg
 from bot.domain.instruments import Instrument
 from bot.domain.market import Quote
 from bot.domain.orders import OrderState, Side
@@ -34,6 +35,19 @@ def choose_style(contracts: Decimal, side: Side, quote: Quote, execution: Execut
         return execution.style
     depth = quote.ask_contracts if side is Side.BUY else quote.bid_contracts
     return ExecutionStyle.TWAP if contracts > depth * execution.twap_depths else ExecutionStyle.CHASE
+
+
+def styled_legs(
+    legs: tuple[HedgeLeg, ...], quotes: Mapping[Leg, Quote], execution: ExecutionPolicy
+) -> tuple[HedgeLeg, ...]:
+    """Return the legs, each with the style that it is worked in."""
+    return tuple(
+        replace(
+            leg,
+            style=choose_style(leg.contracts, leg.side, quotes[leg.instrument.venue, leg.instrument.symbol], execution),
+        )
+        for leg in legs
+    )
 
 
 class StepKind(StrEnum):

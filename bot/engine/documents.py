@@ -31,8 +31,6 @@ PLAN_SCHEMA = "trimtab.plan/1"
 STATUS_SCHEMA = "trimtab.status/1"
 CHECK_SCHEMA = "trimtab.check/1"
 
-#: Orders are worked in this style.
-_STYLE = "ioc"
 #: What the venue compares a stop's trigger with.
 _TRIGGER_SOURCE = "mark"
 #: An intent without an outcome is as unknown as a lost reply.
@@ -150,7 +148,7 @@ def order_entry(leg: HedgeLeg) -> dict[str, Any]:
         "amount_contracts": decimal_text(leg.contracts),
         "notional_quote": edge_text(leg.notional_quote),
         "reduce_only": leg.reduce_only,
-        "style": _STYLE,
+        "style": leg.style.value,
         "expected_cost_bps": edge_text(leg.expected_cost_bps),
         "limit_price": decimal_text(leg.limit_price),
         "reason": leg.reason,

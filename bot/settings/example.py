@@ -41,14 +41,29 @@ _PLAIN_NUMBERS = {
     "STRESS_MAINTENANCE_MULTIPLE",
     "MAX_TURNOVER",
     "SPEED",
+    "TWAP_DEPTHS",
+    "RISK_AVERSION",
 }
+
+
+#: Variables that say ``off`` where nothing is set.
+_MAY_BE_OFF = (
+    "BAND_TOTAL",
+    "MOVE_SIGMAS",
+    "VOLATILITY__REFERENCE",
+    "DCA__TRANCHES",
+    "COST_GATE__HORIZON",
+    "TAKE_PROFIT",
+    "CADENCE",
+    "HEARTBEAT",
+)
 
 
 def value_text(name: str, value: Any) -> str:
     """Write a value as an owner would."""
     match value:
         case None:
-            return "off" if name.endswith(("BAND_TOTAL", "MOVE_SIGMAS")) else ""
+            return "off" if name.endswith(_MAY_BE_OFF) else ""
         case bool() | Enum():
             return str(getattr(value, "value", value)).lower()
         case Decimal() if _shares(name):

@@ -86,6 +86,11 @@ def duration(text: str) -> timedelta:
     return timedelta(microseconds=int(seconds * 1_000_000))
 
 
+def duration_or_off(text: str) -> timedelta | None:
+    """Read a duration, or ``off``."""
+    return None if text.strip().lower() == "off" else duration(text)
+
+
 def name(text: str) -> str:
     """Read the name of a coin; it is upper case from here on."""
     upper = text.strip().upper()

@@ -20,7 +20,7 @@ PREFIX = "TRIMTAB_"
 #: Names that Kubernetes gives to containers beside a service called ``trimtab``.
 _SERVICE_LINK = re.compile(r"TRIMTAB_(SERVICE_.*|PORT|PORT_.*)")
 #: Groups that later versions may know; an owner who sets them wants to hear that they do nothing.
-_NOT_YET = ("VOLATILITY__", "DCA__", "COST_GATE__", "ROLL__", "MARGIN__")
+_NOT_YET = ("ROLL__", "MARGIN__")
 _LINE = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*?)\s*")
 
 
@@ -177,6 +177,7 @@ def _cross_checks(settings: Settings, values: Mapping[str, str]) -> Iterator[str
     yield from _check_names(settings)
     yield from _check_bands(settings)
     yield from _check_mode(settings, values)
+    yield from _check_pace(settings)
     if settings.stop.floor_sigmas > settings.stop.daily_sigmas:
         yield "TRIMTAB_STOP__FLOOR_SIGMAS: must not be above TRIMTAB_STOP__DAILY_SIGMAS"
     if settings.execution.max_rounds < 1:
@@ -184,6 +185,29 @@ def _cross_checks(settings: Settings, values: Mapping[str, str]) -> Iterator[str
     for name in ("max_increasing_orders_per_minute", "max_reducing_orders_per_minute"):
         if getattr(settings.risk, name) < 1:
             yield f"TRIMTAB_RISK__{name.upper()}={getattr(settings.risk, name)}: write 1 or more"
+
+
+def _check_pace(settings: Settings) -> Iterator[str]:
+    pace, execution = settings.volatility, settings.execution
+    if settings.cadence is None and pace.reference is None:
+        yield "TRIMTAB_CADENCE=off: nothing would make a look due; set TRIMTAB_VOLATILITY__REFERENCE, for example 60%"
+    if pace.reference is not None and not pace.reference > 0:
+        yield "TRIMTAB_VOLATILITY__REFERENCE=0%: write a volatility above 0%, or off"
+    if not pace.min_interval <= pace.interval <= pace.max_interval:
+        yield (
+            "TRIMTAB_VOLATILITY__INTERVAL: must lie between TRIMTAB_VOLATILITY__MIN_INTERVAL and"
+            " TRIMTAB_VOLATILITY__MAX_INTERVAL"
+        )
+    if not 0 < pace.min_action <= 1:
+        yield f"TRIMTAB_VOLATILITY__MIN_ACTION={pace.min_action * 100:f}%: write a share above 0% and up to 100%"
+    if settings.stop.take_profit is not None and not 0 < settings.stop.take_profit < 1:
+        shown = settings.stop.take_profit * 100
+        yield f"TRIMTAB_STOP__TAKE_PROFIT={shown:f}%: write a distance above 0% and below 100%, or off"
+    if execution.work_interval >= min(execution.chase_deadline, execution.twap_duration):
+        yield (
+            "TRIMTAB_EXECUTION__WORK_INTERVAL: must be shorter than TRIMTAB_EXECUTION__CHASE_DEADLINE and"
+            " TRIMTAB_EXECUTION__TWAP_DURATION"
+        )
 
 
 def _check_targets(settings: Settings) -> Iterator[str]:

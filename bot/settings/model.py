@@ -18,7 +18,7 @@ from bot.decisions.cadence import crontab_for
 from bot.domain.errors import BadPayload
 from bot.domain.ids import Asset, Currency, Symbol
 from bot.domain.instruments import ContractKind
-from bot.domain.policy import Destination, Scope, StopAnchor
+from bot.domain.policy import Destination, ExecutionStyle, Scope, StopAnchor
 from bot.domain.portfolio import Alias
 from bot.settings import human
 
@@ -37,7 +37,9 @@ def _choice(kind: type[StrEnum]) -> BeforeValidator:
     return _read(parse)
 
 
-def _crontab(text: str) -> str:
+def _crontab(text: str) -> str | None:
+    if text.strip().lower() == "off":
+        return None
     try:
         return crontab_for(text)
     except BadPayload as err:
@@ -57,6 +59,22 @@ def _whole(text: str) -> int:
         return int(text.strip())
     except ValueError:
         raise ValueError("write a whole number") from None
+
+
+def _tranches(text: str) -> int | None:
+    if text.strip().lower() == "off":
+        return None
+    count = _whole(text)
+    if not 2 <= count <= 100:
+        raise ValueError("write a number from 2 to 100, or off")
+    return count
+
+
+def _slices(text: str) -> int:
+    count = _whole(text)
+    if not 1 <= count <= 1000:
+        raise ValueError("write a number from 1 to 1000")
+    return count
 
 
 def _port(text: str) -> int:
@@ -220,6 +238,36 @@ class CadenceSettings(Block):
     misfire_grace: Duration = Field(timedelta(minutes=30), description="a look that is later than this is dropped")
 
 
+class VolatilitySettings(Block):
+    """More frequent looks and smaller actions when the market is wild. On when a reference is set."""
+
+    reference: ShareOrOff = Field(
+        None, description="annualised σ of the portfolio at which interval and actions are whole, for example 60%; off"
+    )
+    interval: Duration = Field(timedelta(days=1), description="between two looks at the reference σ")
+    min_interval: Duration = Field(timedelta(hours=1), description="never shorter than this")
+    max_interval: Duration = Field(timedelta(days=3), description="never longer than this")
+    min_action: Share = Field(Decimal("0.25"), description="an action is at least this share of the way")
+
+
+class DcaSettings(Block):
+    """Corrections in tranches. On when tranches are set."""
+
+    tranches: Annotated[int | None, _read(_tranches)] = Field(
+        None, description="number of tranches of a correction, 2 to 100; off"
+    )
+    interval: Duration = Field(timedelta(hours=6), description="between two tranches")
+
+
+class CostGateSettings(Block):
+    """A correction must be worth what it costs. On when the horizon is set."""
+
+    horizon: Annotated[timedelta | None, _read(human.duration_or_off)] = Field(
+        None, description="how long a corrected gap is expected to matter, for example 30d; off"
+    )
+    risk_aversion: Number = Field(Decimal(4), description="γ: what a unit of variance is worth")
+
+
 class StopSettings(Block):
     """Resting stops."""
 
@@ -234,7 +282,10 @@ class StopSettings(Block):
     reanchor: Share = Field(Decimal("0.02"), description="a resting stop is moved when it is off by more than this")
     deadline: Duration = Field(timedelta(seconds=30), description="unprotected for longer than this: alert, then act")
     ceiling_duration: Duration = Field(
-        timedelta(hours=24), description="how long a stop-out keeps the hedge from coming back"
+        timedelta(hours=24), description="how long a stop-out or a taken profit keeps the hedge from coming back"
+    )
+    take_profit: ShareOrOff = Field(
+        None, description="take a hedge's profit this far from its average entry, share of the price; off"
     )
 
 
@@ -275,6 +326,18 @@ class ExecutionSettings(Block):
     validity: Duration = Field(timedelta(seconds=5), description="a venue discards an order that arrives later")
     settle_delay: Duration = Field(timedelta(seconds=5), description="after that, how long a trace is waited for")
     call_timeout: Duration = Field(timedelta(seconds=10), description="deadline of one network call")
+    style: Annotated[ExecutionStyle, _choice(ExecutionStyle)] = Field(
+        ExecutionStyle.IOC,
+        description="ioc: at once; chase: post-only at the touch, then ioc; twap: slices; auto: chase, or twap where a"
+        " leg is large against the depth",
+    )
+    twap_depths: Number = Field(Decimal(5), description="auto: a leg of more than this many touch depths is sliced")
+    work_interval: Duration = Field(timedelta(seconds=5), description="how often a worked leg is looked after")
+    chase_deadline: Duration = Field(timedelta(minutes=2), description="chase: after this take what is there")
+    chase_adverse: Share = Field(Decimal("0.0015"), description="chase: so too when the price has run away this far")
+    twap_duration: Duration = Field(timedelta(minutes=30), description="twap: over how long a leg is sliced")
+    twap_slices: Annotated[int, _read(_slices)] = Field(10, description="twap: into how many slices at most")
+    twap_drift: Share = Field(Decimal("0.01"), description="twap: no slice trades further from the first price")
 
 
 class WatchSettings(Block):
@@ -369,9 +432,10 @@ class Settings(Block):
         Destination.HALF, description="where a correction stops: target, half or edge"
     )
     edge_inset: Share = Field(Decimal("0.10"), description="with edge: how far inside, share of the half-width")
-    cadence: Annotated[str, _read(_crontab)] = Field(
+    cadence: Annotated[str | None, _read(_crontab)] = Field(
         "0 0 * * *",
-        description="hourly, daily, weekly, monthly, quarterly, yearly or a crontab expression; daily",
+        description="hourly, daily, weekly, monthly, quarterly, yearly or a crontab expression; daily; off where"
+        " volatility alone says when",
     )
     timezone: Annotated[str, _read(_timezone)] = Field("UTC", description="time zone of the calendar")
     leverage: Annotated[Decimal, _read(_leverage)] = Field(
@@ -400,6 +464,9 @@ class Settings(Block):
         LogLevel.INFO, description="debug, info, warning or error"
     )
     look: CadenceSettings = CadenceSettings()
+    volatility: VolatilitySettings = VolatilitySettings()
+    dca: DcaSettings = DcaSettings()
+    cost_gate: CostGateSettings = CostGateSettings()
     stop: StopSettings = StopSettings()
     risk: RiskSettings = RiskSettings()
     funding: FundingSettings = FundingSettings()

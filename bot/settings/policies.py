@@ -4,11 +4,14 @@ from bot.domain.ids import Asset
 from bot.domain.policy import (
     BandPolicy,
     CadencePolicy,
+    CostGatePolicy,
+    DcaPolicy,
     ExecutionPolicy,
     FlowPolicy,
     Policy,
     RiskLimits,
     StopPolicy,
+    VolatilityPolicy,
     WatchIntervals,
 )
 from bot.settings.model import Settings
@@ -35,6 +38,13 @@ def policy_of(settings: Settings) -> Policy:
             move_sigmas=settings.look.move_sigmas,
             misfire_grace=settings.look.misfire_grace,
         ),
+        volatility=_volatility(settings),
+        dca=None
+        if settings.dca.tranches is None
+        else DcaPolicy(tranches=settings.dca.tranches, interval=settings.dca.interval),
+        cost_gate=None
+        if settings.cost_gate.horizon is None
+        else CostGatePolicy(risk_aversion=settings.cost_gate.risk_aversion, horizon=settings.cost_gate.horizon),
         flows=FlowPolicy(settle=settings.flow_settle),
         watch=WatchIntervals(
             protection=settings.watch.protection,
@@ -60,6 +70,20 @@ def _stops(settings: Settings) -> StopPolicy:
         reanchor_frac=stop.reanchor,
         deadline=stop.deadline,
         ceiling_duration=stop.ceiling_duration,
+        take_profit_frac=stop.take_profit,
+    )
+
+
+def _volatility(settings: Settings) -> VolatilityPolicy | None:
+    volatility = settings.volatility
+    if volatility.reference is None:
+        return None
+    return VolatilityPolicy(
+        reference_annual=volatility.reference,
+        base_interval=volatility.interval,
+        min_interval=volatility.min_interval,
+        max_interval=volatility.max_interval,
+        min_action_frac=volatility.min_action,
     )
 
 
@@ -92,4 +116,12 @@ def _execution(settings: Settings) -> ExecutionPolicy:
         validity=execution.validity,
         settle_delay=execution.settle_delay,
         call_timeout=execution.call_timeout,
+        style=execution.style,
+        twap_depths=execution.twap_depths,
+        work_interval=execution.work_interval,
+        chase_deadline=execution.chase_deadline,
+        chase_adverse_frac=execution.chase_adverse,
+        twap_duration=execution.twap_duration,
+        twap_slices=execution.twap_slices,
+        twap_drift_frac=execution.twap_drift,
     )

@@ -133,7 +133,38 @@ WRONG = [
     ({"TRIMTAB_PAPER__SEED": "x"}, "TRIMTAB_PAPER__SEED=x: write a whole number"),
     ({"TRIMTAB_VENUES__BYBIT__TESTNET": "maybe"}, "TRIMTAB_VENUES__BYBIT__TESTNET=maybe: write true or false"),
     ({"TRIMTAB_BNAD": "5%"}, "TRIMTAB_BNAD: there is no such variable; did you mean TRIMTAB_BAND?"),
-    ({"TRIMTAB_DCA__TRANCHES": "5"}, "TRIMTAB_DCA__TRANCHES: this version has no such policy yet; remove the variable"),
+    ({"TRIMTAB_ROLL__DAYS": "5"}, "TRIMTAB_ROLL__DAYS: this version has no such policy yet; remove the variable"),
+    ({"TRIMTAB_DCA__TRANCHES": "1"}, "TRIMTAB_DCA__TRANCHES=1: write a number from 2 to 100, or off"),
+    (
+        {"TRIMTAB_CADENCE": "off"},
+        "TRIMTAB_CADENCE=off: nothing would make a look due; set TRIMTAB_VOLATILITY__REFERENCE, for example 60%",
+    ),
+    (
+        {"TRIMTAB_VOLATILITY__REFERENCE": "60%", "TRIMTAB_VOLATILITY__MIN_INTERVAL": "2d"},
+        "TRIMTAB_VOLATILITY__INTERVAL: must lie between TRIMTAB_VOLATILITY__MIN_INTERVAL and"
+        " TRIMTAB_VOLATILITY__MAX_INTERVAL",
+    ),
+    (
+        {"TRIMTAB_VOLATILITY__MIN_ACTION": "0%"},
+        "TRIMTAB_VOLATILITY__MIN_ACTION=0%: write a share above 0% and up to 100%",
+    ),
+    (
+        {"TRIMTAB_STOP__TAKE_PROFIT": "100%"},
+        "TRIMTAB_STOP__TAKE_PROFIT=100%: write a distance above 0% and below 100%, or off",
+    ),
+    (
+        {"TRIMTAB_EXECUTION__STYLE": "fast"},
+        "TRIMTAB_EXECUTION__STYLE=fast: write one of auto, ioc, chase, twap",
+    ),
+    (
+        {"TRIMTAB_EXECUTION__WORK_INTERVAL": "1h"},
+        "TRIMTAB_EXECUTION__WORK_INTERVAL: must be shorter than TRIMTAB_EXECUTION__CHASE_DEADLINE and"
+        " TRIMTAB_EXECUTION__TWAP_DURATION",
+    ),
+    (
+        {"TRIMTAB_COST_GATE__HORIZON": "30"},
+        "TRIMTAB_COST_GATE__HORIZON=30: write a duration with its unit, for example 30s, 15m, 8h or 2d",
+    ),
     (
         {"TRIMTAB_HTTP__TOKEN": "a", "TRIMTAB_HTTP__TOKEN_FILE": "/nowhere"},
         "TRIMTAB_HTTP__TOKEN and TRIMTAB_HTTP__TOKEN_FILE are both set: keep one of them",
