@@ -5,6 +5,7 @@ the venues and the journal that are handed in, and in nothing else.
 """
 
 import asyncio
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -35,6 +36,7 @@ from bot.engine.working import Worker
 from bot.exchange.config import ExchangeConfig, MarketKind
 from bot.exchange.exchange import Exchange, open_exchange
 from bot.exchange.moments import from_us
+from bot.exchange.rehearsal import FaultKind, Rehearsed
 from bot.ports import AlertSink, Clock, HoldingsSource, Journal, Venue
 from bot.settings import Settings
 from bot.settings.model import Mode
@@ -137,7 +139,10 @@ def open_world(settings: Settings, *, is_look_only: bool = False) -> World:
         raise ConfigError(
             f"TRIMTAB_MODE={settings.mode}: this version trades on the embedded exchange only; set TRIMTAB_MODE=paper"
         )
-    exchange = open_exchange(exchange_config(settings), settings.data_dir, read_only=is_look_only)
+    config = exchange_config(settings)
+    if not is_look_only:
+        config = _with_faults(config, settings)
+    exchange = open_exchange(config, settings.data_dir, read_only=is_look_only)
     clock: Clock
     if is_look_only:
         clock = FixedClock(exchange.now)
@@ -165,6 +170,19 @@ def exchange_config(settings: Settings) -> ExchangeConfig:
         holdings_weights=weights,
         collateral={Currency(name): amount for name, amount in paper.collateral.items()},
         spare={Currency(name): amount for name, amount in paper.spare.items()},
+    )
+
+
+def _with_faults(config: ExchangeConfig, settings: Settings) -> ExchangeConfig:
+    """Add what is rehearsed: by the daemon, and by nobody who only looks or computes."""
+    paper = settings.paper
+    return dataclasses.replace(
+        config,
+        rehearsed=tuple(
+            Rehearsed(kind=FaultKind(fault.value), chance_frac=one.chance_frac, lasts=one.lasts)
+            for fault, one in paper.faults.chances.items()
+        ),
+        fault_seed=paper.seed if paper.fault_seed is None else paper.fault_seed,
     )
 
 

@@ -5,8 +5,11 @@ Every call first lets market time pass to the present of the clock: the exchange
 
 from bisect import bisect_left
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+
+import structlog
 
 from bot.domain.errors import VenueOutcomeUnknown, VenueRefused, VenueUnavailable
 from bot.domain.events import FundingSettled
@@ -17,10 +20,22 @@ from bot.domain.orders import Fill, OrderIntent, VenueOrder
 from bot.domain.portfolio import AccountState, FuturesPosition, MarginAccount, WalletBalance
 from bot.exchange.contracts import Contract
 from bot.exchange.exchange import Exchange
-from bot.exchange.faults import ReadFailed, ReplyLost, RequestLost
+from bot.exchange.faults import (
+    Effect,
+    FreezeQuotes,
+    OmitBalances,
+    OmitLiquidationPrices,
+    ReadFailed,
+    RepeatTrades,
+    ReplyLost,
+    RequestLost,
+    ShiftTime,
+)
 from bot.exchange.orders import ExchangeOrder, OrderRequest, Refused
 from bot.exchange.records import BookTop, FundingPayment, Trade
 from bot.ports import Clock
+
+log = structlog.get_logger()
 
 PAPER = VenueId("paper")
 #: The venue discards a request that arrives later than this after it was meant.
@@ -35,6 +50,9 @@ class PaperVenue:
         self._clock = clock
         #: The account as of one moment and one state of the exchange: asked for twice, it is put together once.
         self._account: tuple[int, int, AccountState] | None = None
+        #: What is told for as long as quotes do not move.
+        self._frozen_quotes: dict[Symbol, Quote] = {}
+        exchange.rehearsal.observers.append(_tell_fault)
 
     @property
     def id(self) -> VenueId:
@@ -48,15 +66,15 @@ class PaperVenue:
         """Keep the exchange's state."""
         self._exchange.close()
 
-    def _reach(self, call: str) -> None:
-        """Let market time pass, and fail a read that was asked to fail.
+    def _reach(self, call: str) -> Effect | None:
+        """Let market time pass, fail a read that was asked to fail, and return what is wrong with another's answer.
 
         Raises:
             VenueUnavailable: the read was asked to fail.
         """
         self._exchange.advance(self._clock.now())
         try:
-            self._exchange.check_read(call)
+            return self._exchange.check_read(call)
         except ReadFailed as err:
             raise VenueUnavailable(f"{call} was not answered") from err
 
@@ -95,12 +113,12 @@ class PaperVenue:
 
     async def fetch_account(self) -> AccountState:
         """Return balances, positions, margin and open orders."""
-        self._reach("fetch_account")
+        slip = self._reach("fetch_account")
         floor = self._exchange.floor
         kept = self._account
         if kept is None or kept[:2] != (floor.version, floor.now_us):
             kept = self._account = (floor.version, floor.now_us, self._put_together())
-        return kept[2]
+        return _slipped(kept[2], slip)
 
     def _put_together(self) -> AccountState:
         floor = self._exchange.floor
@@ -147,13 +165,19 @@ class PaperVenue:
 
     async def fetch_quotes(self, symbols: Sequence[Symbol]) -> tuple[Quote, ...]:
         """Return one quote per symbol."""
-        self._reach("fetch_quotes")
+        slip = self._reach("fetch_quotes")
         contracts = self._exchange.floor.contracts
-        return tuple(_quote(self._exchange.top(contracts[symbol])) for symbol in symbols if symbol in contracts)
+        quotes = [_quote(self._exchange.top(contracts[symbol])) for symbol in symbols if symbol in contracts]
+        if isinstance(slip, FreezeQuotes):
+            return tuple(self._frozen_quotes.setdefault(quote.symbol, quote) for quote in quotes)
+        self._frozen_quotes.clear()
+        if isinstance(slip, ShiftTime):
+            return tuple(replace(quote, as_of=quote.as_of + slip.by) for quote in quotes)
+        return tuple(quotes)
 
     async def fetch_funding_rates(self, symbols: Sequence[Symbol]) -> tuple[FundingRate, ...]:
         """Return the forecast for each perpetual."""
-        self._reach("fetch_funding_rates")
+        slip = self._reach("fetch_funding_rates")
         found = []
         for symbol in symbols:
             next_at, interval_us, rate = self._exchange.next_funding(self._exchange.floor.contracts[symbol].asset)
@@ -164,18 +188,16 @@ class PaperVenue:
                     rate=rate,
                     interval=timedelta(microseconds=interval_us),
                     next_at=next_at,
-                    as_of=self._exchange.now,
+                    as_of=self._exchange.now + _ahead(slip),
                 )
             )
         return tuple(found)
 
     async def fetch_currency_rates(self, currencies: Sequence[Currency]) -> tuple[CurrencyRate, ...]:
         """Return what cash is worth: a dollar, unless configured otherwise."""
-        self._reach("fetch_currency_rates")
+        as_of = self._exchange.now + _ahead(self._reach("fetch_currency_rates"))
         rates = self._exchange.config.currency_rates
-        return tuple(
-            CurrencyRate(currency=one, usd=rates.get(one, Decimal(1)), as_of=self._exchange.now) for one in currencies
-        )
+        return tuple(CurrencyRate(currency=one, usd=rates.get(one, Decimal(1)), as_of=as_of) for one in currencies)
 
     async def fetch_history(self, asset: Asset, days: int) -> PriceHistory:
         """Return daily closes of days that have ended."""
@@ -228,10 +250,11 @@ class PaperVenue:
 
     async def fetch_fills(self, since: datetime) -> tuple[Fill, ...]:
         """Return the account's trades at or after ``since``."""
-        self._reach("fetch_fills")
+        slip = self._reach("fetch_fills")
         trades = self._exchange.floor.trades
         first = bisect_left(trades, since, key=lambda trade: trade.at)
-        return tuple(_fill(trade) for trade in trades[first:])
+        times = 2 if isinstance(slip, RepeatTrades) else 1
+        return tuple(_fill(trade) for trade in trades[first:] for _ in range(times))
 
     async def fetch_funding(self, since: datetime) -> tuple[FundingSettled, ...]:
         """Return the account's funding at or after ``since``."""
@@ -239,6 +262,26 @@ class PaperVenue:
         payments = self._exchange.floor.funding
         first = bisect_left(payments, since, key=lambda payment: payment.at)
         return tuple(_funding(payment, self._exchange.now) for payment in payments[first:])
+
+
+def _tell_fault(kind: str, call: str) -> None:
+    log.info("The venue does what is rehearsed", code="fault_rehearsed", fault=str(kind), call=call)
+
+
+def _ahead(slip: Effect | None) -> timedelta:
+    return slip.by if isinstance(slip, ShiftTime) else timedelta(0)
+
+
+def _slipped(account: AccountState, slip: Effect | None) -> AccountState:
+    match slip:
+        case OmitBalances():
+            return replace(account, balances=())
+        case OmitLiquidationPrices():
+            return replace(account, positions=tuple(replace(p, liquidation_price=None) for p in account.positions))
+        case ShiftTime(by):
+            return replace(account, as_of=account.as_of + by)
+        case _:
+            return account
 
 
 def _venue_order(order: ExchangeOrder) -> VenueOrder:

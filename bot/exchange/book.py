@@ -20,6 +20,8 @@ _ZERO = Decimal(0)
 _BPS = Decimal(10_000)
 #: No order walks further than this.
 _MOST_LEVELS = 5_000
+#: In a thin book the spread is this much wider, and every level offers this much less.
+_THIN_SPREADS, _THIN_DEPTHS = 25, 50
 #: How many levels a quote counts.
 _QUOTED_LEVELS = 5
 
@@ -34,18 +36,18 @@ class Book:
     """The other side of every trade."""
 
     def __init__(self, config: ExchangeConfig) -> None:
-        half = config.spread_bps / 2 / _BPS
-        self._ask_factor = 1 + half
-        self._bid_factor = 1 - half
+        self._half_frac = config.spread_bps / 2 / _BPS
         self._step_frac = config.level_step_bps / _BPS
         self._depth_quote = config.depth_quote
+        #: True while makers have stepped back.
+        self.is_thin = False
         self._recovery_us = max(1, span_us(config.book_recovery))
         #: (symbol, side of the taker) → what was taken lately.
         self._taken: dict[tuple[Symbol, Side], _Taken] = {}
 
     def first_level(self, contract: Contract, last: Decimal) -> Decimal:
         """Return the contracts at the touch of a full book."""
-        return contract.lots_in(self._depth_quote, last)
+        return contract.lots_in(self._depth_quote / _THIN_DEPTHS if self.is_thin else self._depth_quote, last)
 
     def step(self, contract: Contract, last: Decimal) -> Decimal:
         """Return the distance between levels."""
@@ -53,9 +55,10 @@ class Book:
 
     def touch(self, contract: Contract, side: Side, last: Decimal) -> Decimal:
         """Return the best price that an order of ``side`` would meet in a full book."""
+        half_frac = self._half_frac * _THIN_SPREADS if self.is_thin else self._half_frac
         if side is Side.BUY:
-            return contract.tick_up(last * self._ask_factor)
-        return max(contract.tick, contract.tick_down(last * self._bid_factor))
+            return contract.tick_up(last * (1 + half_frac))
+        return max(contract.tick, contract.tick_down(last * (1 - half_frac)))
 
     def levels(self, contract: Contract, side: Side, last: Decimal, at_us: int) -> Iterator[tuple[Decimal, Decimal]]:
         """Yield (price, contracts) that an order of ``side`` would meet, best first."""

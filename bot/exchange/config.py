@@ -9,6 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from bot.domain.ids import Asset, Currency
+from bot.exchange.rehearsal import Rehearsed
 
 
 class MarketKind(StrEnum):
@@ -85,3 +86,7 @@ class ExchangeConfig:
     funding_rate: Decimal = Decimal(0)
     #: Static market and model.
     funding_interval: timedelta = timedelta(hours=8)
+
+    #: What goes wrong by chance.
+    rehearsed: tuple[Rehearsed, ...] = ()
+    fault_seed: int = 1

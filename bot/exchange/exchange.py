@@ -19,7 +19,7 @@ from bot.exchange.config import ExchangeConfig, MarketKind
 from bot.exchange.contracts import Contract
 from bot.exchange.crossings import due_orders, next_crossing_us
 from bot.exchange.documents import from_document, to_document
-from bot.exchange.faults import Faults, ReadFailed, ReplyLost, RequestLost
+from bot.exchange.faults import Effect, Faults, ReadFailed, ReplyLost, RequestLost
 from bot.exchange.floor import Floor
 from bot.exchange.funding import Funding
 from bot.exchange.liquidation import liquidate_where_due
@@ -36,6 +36,7 @@ from bot.exchange.records import (
     MovementKind,
     Trade,
 )
+from bot.exchange.rehearsal import FaultKind, Rehearsal
 from bot.exchange.static_market import StaticMarket
 from bot.exchange.store import FileStore, NoStore, Store
 
@@ -58,6 +59,8 @@ class Exchange:
             listing = {Asset(name): Decimal(price) for name, price in kept[0]["listing"].items()}
         #: Everything that is so. Read it; the exchange alone writes it.
         self.floor = Floor(config, market, listing)
+        self.rehearsal = Rehearsal(config.rehearsed, config.fault_seed, self.floor.contracts, lambda: self.floor.now_us)
+        self.faults.standing = self.rehearsal.meet
         self._matching = Matching(self.floor)
         self._delayed: list[tuple[int, OrderRequest]] = []
         self._committed_version = -1
@@ -68,6 +71,7 @@ class Exchange:
         else:
             self._load(*kept)
         self._funding = Funding(self.floor)
+        self._pass_to(self.floor.now_us)
         self.commit()
 
     @property
@@ -101,14 +105,19 @@ class Exchange:
         if floor.open_orders or floor.accounts.positions:
             crossing_us = next_crossing_us(floor, self._matching, stop_us + 1)
             if crossing_us <= stop_us:
-                floor.now_us = crossing_us
+                self._pass_to(crossing_us)
                 for order in due_orders(floor, self._matching):
                     if order.is_open:
                         self._meet(order)
                 liquidate_where_due(floor, self._matching)
                 return
-        floor.now_us = stop_us
+        self._pass_to(stop_us)
         self._do_what_is_due()
+
+    def _pass_to(self, moment_us: int) -> None:
+        floor = self.floor
+        floor.now_us = moment_us
+        floor.book.is_thin = bool(self.rehearsal.planned) and self.rehearsal.is_on(FaultKind.SPREAD)
 
     def _do_what_is_due(self) -> None:
         floor = self.floor
@@ -149,6 +158,13 @@ class Exchange:
         liquidate_where_due(self.floor, self._matching)
         self.commit()
 
+    def _fault_of(self, call: str, request: OrderRequest | None = None) -> Effect | None:
+        effect = self.faults.meet(call, request)
+        if effect is not None and self.rehearsal.planned:
+            # What has happened by chance is kept, lest a restart meets it again.
+            self.commit()
+        return effect
+
     # --- writes
 
     def submit(self, request: OrderRequest) -> ExchangeOrder:
@@ -158,7 +174,7 @@ class Exchange:
             Refused: it is not taken; nothing has changed.
             RequestLost, ReplyLost: a fault that was asked for.
         """
-        effect = self.faults.meet("submit", request)
+        effect = self._fault_of("submit", request)
         most = None
         if isinstance(effect, fault.Refuse):
             raise Refused(effect.code, effect.why)
@@ -183,7 +199,9 @@ class Exchange:
             Refused: no order has this id.
             RequestLost, ReplyLost: a fault that was asked for.
         """
-        effect = self.faults.meet("cancel")
+        effect = self._fault_of("cancel")
+        if isinstance(effect, fault.Refuse):
+            raise Refused(effect.code, effect.why)
         if isinstance(effect, fault.LoseRequest):
             raise RequestLost
         order = self._matching.cancel(symbol, client_order_id)
@@ -217,14 +235,16 @@ class Exchange:
 
     # --- reads
 
-    def check_read(self, call: str) -> None:
-        """Fail a read that was asked to fail.
+    def check_read(self, call: str) -> Effect | None:
+        """Fail a read that was asked to fail, and return what is wrong with the answer to another.
 
         Raises:
             ReadFailed: it was.
         """
-        if isinstance(self.faults.meet(call), fault.FailRead):
+        effect = self._fault_of(call)
+        if isinstance(effect, fault.FailRead):
             raise ReadFailed
+        return effect
 
     def margins(self) -> list[MarginSummary]:
         """Return the margin of every futures wallet."""
@@ -288,6 +308,8 @@ class Exchange:
             "market": floor.market.to_document(),
             "listing": {asset: str(price) for asset, price in floor.listing_prices.items()},
         }
+        if self.rehearsal.planned:
+            state["calls"] = self.rehearsal.calls
         lists: dict[str, Sequence[Trade | Movement | FundingPayment | Liquidation]] = {
             "trade": floor.trades,
             "movement": floor.accounts.movements,
@@ -305,6 +327,7 @@ class Exchange:
     def _load(self, state: dict[str, object], records: dict[str, list[dict[str, object]]]) -> None:
         floor = self.floor
         floor.now_us = int(str(state["now_us"]))
+        self.rehearsal.calls = int(str(state.get("calls", 0)))
         floor.book.load(state["book"])  # type: ignore[arg-type]  # what to_document wrote
         floor.feed.load({"leans": state["leans"], "market": state["market"]}, floor.now_us)
         movements = [from_document(Movement, one) for one in records.get("movement", ())]

@@ -1,4 +1,4 @@
-"""What goes wrong between the account and the venue? Tests say it here, call by call.
+"""What goes wrong between the account and the venue? Tests say it here, call by call; a rehearsal leaves it to chance.
 
 A fault looks at a call and returns what happens to it, or None to let it pass. Faults are asked in the order
 they were added; one
@@ -62,7 +62,36 @@ class FailRead:
     """The read is not answered."""
 
 
-Effect = Refuse | LoseRequest | LoseReply | DelayRequest | FillOnly | FailRead
+@dataclass(frozen=True, slots=True)
+class OmitBalances:
+    """The account is told without its balances."""
+
+
+@dataclass(frozen=True, slots=True)
+class OmitLiquidationPrices:
+    """The account is told without liquidation prices."""
+
+
+@dataclass(frozen=True, slots=True)
+class RepeatTrades:
+    """Every trade is listed twice."""
+
+
+@dataclass(frozen=True, slots=True)
+class FreezeQuotes:
+    """Quotes are told as they were when this began."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShiftTime:
+    """The answer is stamped by a clock that is ahead."""
+
+    by: timedelta
+
+
+#: What is wrong with an answer.
+Slip = OmitBalances | OmitLiquidationPrices | RepeatTrades | FreezeQuotes | ShiftTime
+Effect = Refuse | LoseRequest | LoseReply | DelayRequest | FillOnly | FailRead | Slip
 
 #: (name of the call, the order request where there is one) → what happens to it.
 Fault = Callable[[str, OrderRequest | None], Effect | None]
@@ -79,6 +108,8 @@ class Faults:
 
     def __init__(self) -> None:
         self._planned: list[_Planned] = []
+        #: Asked when none of those that were added happens, and never used up.
+        self.standing: Fault | None = None
 
     def add(self, fault: Fault, *, times: int = 1) -> None:
         """Let a fault happen ``times`` times."""
@@ -110,4 +141,4 @@ class Faults:
                 if planned.times_left == 0:
                     self._planned.remove(planned)
                 return effect
-        return None
+        return None if self.standing is None else self.standing(call, request)

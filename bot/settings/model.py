@@ -21,6 +21,7 @@ from bot.domain.instruments import ContractKind
 from bot.domain.policy import Destination, ExecutionStyle, Scope, StopAnchor
 from bot.domain.portfolio import Alias
 from bot.settings import human
+from bot.settings.rehearsal import PaperFaults, read_faults
 
 
 def _read(parse: Any) -> BeforeValidator:
@@ -406,6 +407,16 @@ class PaperSettings(Block):
     spare: Amounts = Field({"USDT": Decimal(4000)}, description="cash in the spot wallet to begin with")
     speed: Annotated[Decimal, _read(human.not_negative)] = Field(
         Decimal(3600), description="seconds of market per second of wall; 0: as fast as it goes"
+    )
+    faults: Annotated[PaperFaults, NoDecode, _read(read_faults)] = Field(
+        PaperFaults(),
+        description="what the daemon's venue does wrong, to be rehearsed. Chance per call: lose_reply=2%,"
+        " lose_request, refuse, refuse_stop, delay, partial_fill, fail_read, empty_balances, no_liquidation_price,"
+        " duplicate_fill. Chance per market hour, with how long it lasts: outage=1%:20m, stale_quotes, spread,"
+        " clock_skew. Comma separated; docs/rehearse.md",
+    )
+    fault_seed: Annotated[int | None, _read(_whole)] = Field(
+        None, description="which calls and hours the faults meet follows from it; TRIMTAB_PAPER__SEED when empty"
     )
 
 
