@@ -11,6 +11,7 @@ from bot.decisions.flows import HoldingFact, judge_flows, judge_wallets, pending
 from bot.decisions.instrument_choice import choose_instruments
 from bot.decisions.lines import approved_legs, asset_lines, changed_corrections, decision_warnings, untraded
 from bot.decisions.margin import WalletLoad, load_wallets, margin_line
+from bot.decisions.pace import pace_gaps, taken_tranches
 from bot.decisions.plan import lots_quote, needs_quote, plan_legs, smallest_orders_quote, wanted_gaps
 from bot.decisions.risk import GateInputs, judge_legs
 from bot.decisions.stops import StopPlan, protect_accounts
@@ -38,8 +39,19 @@ def decide(snapshot: Snapshot, policy: Policy, now: datetime) -> Decision:
     chosen = choose_instruments(snapshot, policy)
     lots = lots_quote(chosen, snapshot)
     drifts = measure_drift(exposures, policy, corrections=books.corrections, lots_quote=lots)
-    needs = needs_quote(drifts, wanted_gaps(drifts, policy.bands), value)
-    corrections = changed_corrections(drifts, needs, smallest_orders_quote(chosen, snapshot), books, now)
+    smallest = smallest_orders_quote(chosen, snapshot)
+    paces = pace_gaps(
+        drifts,
+        policy,
+        corrections=books.corrections,
+        sigma_annual=None,
+        value_quote=value,
+        smallest_quote=smallest,
+        now=now,
+    )
+    wanted = wanted_gaps(drifts, policy.bands, {asset: pace.wanted_gap for asset, pace in paces.items()})
+    needs = needs_quote(drifts, wanted, value)
+    corrections = changed_corrections(drifts, smallest, value, policy, books, now)
 
     free = {asset: need for asset, need in needs.items() if asset not in protection.shrinking}
     wished = plan_legs(free, exposures, snapshot, policy, chosen)
@@ -52,14 +64,14 @@ def decide(snapshot: Snapshot, policy: Policy, now: datetime) -> Decision:
         at=now,
         trading_state=inputs.state,
         valuation=exposures.valuation,
-        lines=asset_lines(drifts, exposures, needs, legs, refusals, policy),
+        lines=asset_lines(drifts, exposures, needs, legs, refusals, paces, policy),
         reductions=protection.reductions,
         legs=legs,
         stops=protection.stops,
         refusals=refusals,
         margins=tuple(margin_line(load) for load in inputs.loads.values()),
         capacity_short_quote=_capacity_short(inputs.loads.values(), exposures),
-        facts=(*flows, *anchors, *released_ceilings(books, now), *corrections),
+        facts=(*flows, *anchors, *released_ceilings(books, now), *corrections, *taken_tranches(paces, legs)),
         questions=questions,
         warnings=decision_warnings(exposures, protection.warnings, snapshot, policy, now),
     )

@@ -47,6 +47,11 @@ class Drift:
         return self.gap if not is_due or self.has_arrived else self.destination_gap
 
     @property
+    def distance(self) -> Decimal:
+        """How far it is to the destination, in weight; zero once there."""
+        return max(ZERO, abs(self.gap) - abs(self.destination_gap))
+
+    @property
     def has_arrived(self) -> bool:
         """True at the destination or nearer to the target."""
         return abs(self.gap) <= abs(self.destination_gap)

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from bot.decisions.drift import Drift, band_of
 from bot.decisions.exposure import Exposures
+from bot.decisions.pace import Pace
 from bot.domain.books import Books
 from bot.domain.events import CorrectionEnded, CorrectionStarted
 from bot.domain.ids import Asset
@@ -66,10 +67,13 @@ def asset_lines(
     needs: Mapping[Asset, Decimal],
     legs: tuple[HedgeLeg, ...],
     refusals: tuple[Refusal, ...],
+    paces: Mapping[Asset, Pace],
     policy: Policy,
 ) -> tuple[AssetLine, ...]:
     """Return one row per asset, cash last where it has a target."""
-    lines = [_asset_line(drift, exposures, needs[drift.asset], legs, refusals) for drift in drifts]
+    lines = [
+        _asset_line(drift, exposures, needs[drift.asset], legs, refusals, paces[drift.asset].why) for drift in drifts
+    ]
     if CASH in policy.targets:
         lines.append(_cash_line(exposures, policy))
     return tuple(lines)
@@ -81,6 +85,7 @@ def _asset_line(
     need_quote: Decimal,
     legs: tuple[HedgeLeg, ...],
     refusals: tuple[Refusal, ...],
+    pace: str,
 ) -> AssetLine:
     """Return one asset's row with what is done, or why nothing is."""
     exposure = exposures.by_asset[drift.asset]
@@ -99,7 +104,9 @@ def _asset_line(
         is_outside_band=drift.is_outside_band,
         hedge_need_quote=need_quote,
         residual_quote=need_quote - done,
-        reason=_reason(mine, [one.reason for one in refusals if one.asset == drift.asset]),
+        reason=_reason(
+            mine, [*([pace] if pace else []), *(one.reason for one in refusals if one.asset == drift.asset)]
+        ),
     )
 
 
@@ -149,25 +156,28 @@ def decision_warnings(
 
 def changed_corrections(
     drifts: tuple[Drift, ...],
-    needs: Mapping[Asset, Decimal],
     smallest_quote: Mapping[Asset, Decimal],
+    value_quote: Decimal,
+    policy: Policy,
     books: Books,
     now: datetime,
 ) -> tuple[CorrectionStarted | CorrectionEnded, ...]:
     """Return the corrections that this look starts and ends.
 
     One starts when an asset is outside its band and can be traded; it ends when less than the smallest order is
-    left to do, or when the asset has come out on the other side of its target.
+    left to do, or when the asset has come out on the other side of its target. There it may start anew.
     """
     facts: list[CorrectionStarted | CorrectionEnded] = []
+    tranches = 0 if policy.dca is None else policy.dca.tranches
     for drift in drifts:
         asset = drift.asset
-        is_arrived = drift.has_arrived or abs(needs[asset]) < smallest_quote.get(asset, ZERO)
-        if asset not in books.corrections:
-            if drift.is_outside_band and drift.is_hedgeable and not is_arrived:
-                facts.append(CorrectionStarted(at=now, asset=asset, gap=drift.gap))
-        elif sign(books.corrections[asset].first_gap) != sign(drift.gap):
+        is_arrived = drift.has_arrived or drift.distance * value_quote < smallest_quote.get(asset, ZERO)
+        is_open = asset in books.corrections
+        if is_open and sign(books.corrections[asset].first_gap) != sign(drift.gap):
             facts.append(CorrectionEnded(at=now, asset=asset, why="the gap changed sides"))
-        elif is_arrived:
+            is_open = False
+        elif is_open and is_arrived:
             facts.append(CorrectionEnded(at=now, asset=asset, why="arrived"))
+        if not is_open and drift.is_outside_band and drift.is_hedgeable and not is_arrived:
+            facts.append(CorrectionStarted(at=now, asset=asset, gap=drift.gap, tranches=tranches))
     return tuple(facts)

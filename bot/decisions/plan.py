@@ -27,15 +27,17 @@ from bot.domain.snapshot import Snapshot
 from bot.domain.units import ONE, ZERO, sign
 
 
-def wanted_gaps(drifts: tuple[Drift, ...], bands: BandPolicy) -> dict[Asset, Decimal]:
+def wanted_gaps(
+    drifts: tuple[Drift, ...], bands: BandPolicy, paced: Mapping[Asset, Decimal] | None = None
+) -> dict[Asset, Decimal]:
     """Return the gap that each asset should have after this look.
 
-    Each asset by itself first. Where that leaves total exposure off by more than the total band, the assets whose
-    trade offsets it move too, largest relative gap first, inside their bands and never past target; total exposure
-    stops a little inside, by the same inset as an edge. An asset without a contract stays where it is and weighs on
-    the total.
+    Each asset by itself first, as far as ``paced`` lets it go at this look; without that, all the way. Where that
+    leaves total exposure off by more than the total band, the assets whose trade offsets it move too, largest relative
+    gap first, inside their bands and never past target; total exposure stops a little inside, by the same inset as an
+    edge. An asset without a contract stays where it is and weighs on the total.
     """
-    wanted = {drift.asset: drift.wanted_gap for drift in drifts}
+    wanted = {drift.asset: drift.wanted_gap for drift in drifts} if paced is None else dict(paced)
     if bands.total_frac is None:
         return wanted
     total = sum((wanted[one.asset] if one.is_hedgeable else one.gap for one in drifts), ZERO)
