@@ -107,6 +107,13 @@ class InvariantChecker:
                 and one.intent.intended_at < intent.intended_at
             ]
             self._expect(not twins, f"{mark} increases while the outcome of another order is unknown", at)
+        if intent.purpose is Purpose.HEDGE:
+            live = [
+                one.client_order_id
+                for one in self._exchange.floor.open_orders.values()
+                if one.symbol == order.symbol and one.id != order.id and self._is_hedge(one)
+            ]
+            self._expect(not live, f"{mark} and {live} are live at once for one need", at)
 
     def _see_trade(self, at: datetime, trade: Trade) -> None:
         before = self._contracts.get(trade.symbol, _ZERO)
@@ -218,13 +225,26 @@ class InvariantChecker:
         floor, books = self._exchange.floor, self._journal.books
         for order in floor.open_orders.values():
             is_stop = order.type is OrderType.STOP_MARKET
-            self._expect(is_stop, f"order {order.client_order_id} works although nothing goes on", now)
+            is_profit = self._is_take_profit(order)
+            self._expect(is_stop or is_profit, f"order {order.client_order_id} works although nothing goes on", now)
             self._expect(
-                not is_stop or order.symbol in floor.accounts.positions,
-                f"stop {order.client_order_id} protects no position",
+                order.symbol in floor.accounts.positions,
+                f"{order.type} {order.client_order_id} rests without a position",
                 now,
             )
+            if is_profit:
+                held = abs(floor.accounts.contracts_of(order.symbol))
+                is_fitting = order.reduce_only and order.remaining <= held
+                self._expect(is_fitting, f"take-profit {order.client_order_id} is beyond its position", now)
         self._check_ledger(now, books)
+
+    def _is_hedge(self, order: ExchangeOrder) -> bool:
+        intended = self._journal.books.orders.get(ClientOrderId(order.client_order_id or ""))
+        return intended is not None and intended.intent.purpose is Purpose.HEDGE
+
+    def _is_take_profit(self, order: ExchangeOrder) -> bool:
+        intended = self._journal.books.orders.get(ClientOrderId(order.client_order_id or ""))
+        return intended is not None and intended.intent.purpose is Purpose.TAKE_PROFIT
 
     def _check_ledger(self, now: datetime, books: Books) -> None:
         floor = self._exchange.floor

@@ -150,7 +150,8 @@ class CeilingSet(Fact):
     """A protective reduction bounded |delta| of an asset; the lowest of several wins."""
 
     asset: Asset
-    #: ``stop_out``, ``stop_floor``, ``unprotected``, ``margin``, ``funding`` or ``breaker``.
+    #: ``stop_out``, ``take_profit``, ``forced``, ``stop_floor``, ``unprotected``, ``margin``, ``funding`` or
+    #: ``breaker``.
     cause: str
     max_delta_base: Decimal
     #: Released at this time; None when another condition releases it.

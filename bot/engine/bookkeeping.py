@@ -80,7 +80,8 @@ class Bookkeeping:
         fill, now = booked.fill, booked.at
         order = self._order_of(fill)
         is_stop = order is not None and order.intent.purpose is Purpose.STOP
-        if not is_stop and fill.forced not in _FORCED:
+        is_profit = order is not None and order.intent.purpose is Purpose.TAKE_PROFIT
+        if not is_stop and not is_profit and fill.forced not in _FORCED:
             return [booked]
         instrument = self._reference.instrument(fill.venue, fill.symbol)
         source = booked.dedup_key or ""
@@ -107,7 +108,7 @@ class Bookkeeping:
                     mark_price=fill.price,
                     policy=self._desk.policy,
                     now=now,
-                    cause="stop_out" if is_stop else "forced",
+                    cause="stop_out" if is_stop else "take_profit" if is_profit else "forced",
                     source=source,
                 )
             )

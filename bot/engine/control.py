@@ -143,7 +143,7 @@ class BotControl:
         if asset is not None and asset not in self._desk.policy.assets:
             raise ConfigError(f"{asset} is not one of the targets: {', '.join(self._desk.policy.assets)}")
         async with self._desk.lock:
-            snapshot = await self._gatherer.gather()
+            snapshot = await self._gatherer.gather(may_be_empty=True)
             facts: list[Fact] = list(accept_flows(snapshot, self._desk.policy, asset))
             facts.extend(anchor_wallets(snapshot, self._desk.policy, why="confirmed"))
             await self._record("confirm-flow", caller, asset or "", facts)

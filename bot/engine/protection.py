@@ -41,6 +41,7 @@ from bot.engine.desk import Desk
 from bot.engine.execution import Execution
 from bot.engine.reference import Reference
 from bot.engine.snapshot import SnapshotGatherer
+from bot.engine.take_profit import TakeProfit
 
 log = structlog.get_logger()
 
@@ -63,6 +64,7 @@ class Protection:
         self._gatherer = gatherer
         self._execution = execution
         self._reference = reference
+        self._take_profit = TakeProfit(desk, execution)
         #: Price of each asset at the last look, from which the distance of a stop is measured.
         self.anchors: Mapping[Asset, Decimal] = desk.journal.books.last_look_index_prices
         #: Since when this process has tried to protect a leg that has no stop.
@@ -76,17 +78,44 @@ class Protection:
     async def protect_all(self) -> None:
         """Protect every venue. The caller holds the desk."""
         for venue_id in self._desk.venues:
-            try:
-                await self.protect(venue_id)
-            except (DataError, VenueError) as failure:
-                self._desk.alerts.raise_alert(
-                    "protection_blind",
-                    f"The protection of {venue_id} could not be checked: {failure}",
-                    severity="critical",
-                    cause=venue_id,
+            await self.protect_safely(venue_id)
+
+    async def protect_safely(self, venue_id: VenueId, account: AccountState | None = None) -> None:
+        """Protect one venue; where that cannot be done, say so and come back soon. The caller holds the desk."""
+        try:
+            await self.protect(venue_id, account)
+        except (DataError, VenueError) as failure:
+            self._desk.alerts.raise_alert(
+                "protection_blind",
+                f"The protection of {venue_id} could not be checked: {failure}",
+                severity="critical",
+                cause=venue_id,
+            )
+            await self._note_blind(venue_id)
+        else:
+            self._desk.alerts.close_alert("protection_blind", cause=venue_id)
+
+    async def _note_blind(self, venue_id: VenueId) -> None:
+        """Count as unprotected what has no stop of its size by our own books; what has one is believed to keep it."""
+        books = self._desk.journal.books
+        for (venue, symbol), ledger in books.ledgers.items():
+            leg = (venue, symbol)
+            if venue != venue_id or ledger.contracts == 0 or leg in books.unprotected:
+                continue
+            has_stop = any(
+                order.state is OrderState.OPEN
+                and order.intent.purpose is Purpose.STOP
+                and order.intent.symbol == symbol
+                and order.intent.venue == venue
+                and order.intent.contracts * order.intent.side.sign == -ledger.contracts
+                for order in books.orders.values()
+            )
+            if not has_stop and symbol not in self._desk.policy.foreign_symbols:
+                await self._desk.journal.record(
+                    LegUnprotected(
+                        at=self._desk.clock.now(), venue=venue, symbol=symbol, why="the venue cannot be read"
+                    )
                 )
-            else:
-                self._desk.alerts.close_alert("protection_blind", cause=venue_id)
 
     async def protect(self, venue_id: VenueId, account: AccountState | None = None) -> None:
         """Make the resting stops of one venue equal to what they should be. The caller holds the desk."""
@@ -105,6 +134,7 @@ class Protection:
         for target in view.plan.stops:
             await self._protect_leg(target, view)
         await self._sweep(view)
+        await self._take_profit.keep(view.account, view.instruments)
 
     async def _view(self, venue_id: VenueId, account: AccountState | None) -> _View:
         account = account or await self._gatherer.read_account(venue_id)

@@ -78,11 +78,11 @@ class Rebalance:
         return decision
 
     async def _work_on(self, works: Works) -> None:
-        """Step what is on its way until it is done, or until another look is due."""
+        """Step what is on its way until it is done, or until another look is pressing."""
         while not works.is_done:
             await self._desk.clock.sleep(self._desk.policy.execution.work_interval)
             async with self._desk.lock:
-                if self._signal.is_set:
+                if self._signal.is_pressing:
                     await self._worker.give_up(works, "another look is due")
                 else:
                     await self._worker.step(works)

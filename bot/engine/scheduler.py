@@ -21,6 +21,8 @@ log = structlog.get_logger()
 #: Wall and monotonic time may drift apart by this much between two checks before the calendar is planned again.
 _STEP = timedelta(seconds=2)
 _CALENDAR = "calendar"
+#: What was decided before a large move, or before the owner's word, is not worth finishing.
+_PRESSING = frozenset({"move", "command"})
 #: The crontab numbers days from Sunday; APScheduler from Monday. Names leave no doubt.
 _DAY_NAMES = ("sun", "mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -30,22 +32,23 @@ class LookSignal:
 
     def __init__(self) -> None:
         self._due = asyncio.Event()
-        self._trigger = ""
+        self._triggers: list[str] = []
 
     def set(self, trigger: str) -> None:
         """Say that a look is due; the first cause of several names it."""
-        self._trigger = self._trigger or trigger
+        self._triggers.append(trigger)
         self._due.set()
 
     @property
-    def is_set(self) -> bool:
-        """True while a cause has come up that no look has answered."""
-        return self._due.is_set()
+    def is_pressing(self) -> bool:
+        """True while a look is due that should not wait until the present one has worked all its legs."""
+        return any(trigger in _PRESSING for trigger in self._triggers)
 
     async def wait(self) -> str:
         """Wait until a look is due and return its cause; from here on it counts as answered."""
         await self._due.wait()
-        trigger, self._trigger = self._trigger, ""
+        trigger, *_ = self._triggers
+        self._triggers.clear()
         self._due.clear()
         return trigger
 

@@ -4,6 +4,8 @@ A snapshot is complete or it is not there: a venue that cannot be read, an index
 make it impossible, and the look is skipped and said so. Nothing is filled in.
 """
 
+from collections.abc import Mapping
+
 import structlog
 
 from bot.domain.books import Leg
@@ -13,6 +15,7 @@ from bot.domain.instruments import Instrument
 from bot.domain.market import CurrencyRate, FundingRate, Quote
 from bot.domain.portfolio import AccountState
 from bot.domain.snapshot import Snapshot
+from bot.domain.units import ZERO
 from bot.engine.bookkeeping import Bookkeeping
 from bot.engine.desk import Desk
 from bot.engine.reference import Reference
@@ -31,8 +34,8 @@ class SnapshotGatherer:
         self.newest_accounts: dict[VenueId, AccountState] = {}
         self.newest_quotes: dict[Leg, Quote] = {}
 
-    async def gather(self) -> Snapshot:
-        """Return all inputs of one decision.
+    async def gather(self, *, may_be_empty: bool = False) -> Snapshot:
+        """Return all inputs of one decision. ``may_be_empty``: the owner has said that the coins are gone.
 
         Raises:
             DataError: an input is missing, stale or cannot be understood.
@@ -40,6 +43,8 @@ class SnapshotGatherer:
         """
         desk = self._desk
         accounts = {venue_id: await self.read_account(venue_id) for venue_id in desk.venues}
+        if not may_be_empty:
+            self._refuse_vanished(accounts)
         await self._reference.refresh_histories()
         instruments: dict[Leg, Instrument] = {}
         quotes: dict[Leg, Quote] = {}
@@ -49,6 +54,7 @@ class SnapshotGatherer:
             here = self._instruments_in_play(account)
             instruments.update(here)
             quotes.update(await self.read_quotes(venue_id, here))
+            self._refuse_stale(quotes)
             funding_rates.update(await self._read_funding_rates(venue_id, here))
         return Snapshot(
             at=desk.clock.now(),
@@ -61,6 +67,26 @@ class SnapshotGatherer:
             external_holdings=desk.holdings.read(desk.clock.now()),
             books=desk.journal.books,
         )
+
+    def _refuse_vanished(self, accounts: Mapping[VenueId, AccountState]) -> None:
+        """Refuse a list of balances that is empty where coins were held: that is how a venue's trouble looks."""
+        desk = self._desk
+        if any(account.balances for account in accounts.values()):
+            return
+        declared = {one.asset: one.amount_base for one in desk.holdings.read(desk.clock.now())}
+        for asset, held in desk.journal.books.accepted_holdings.items():
+            if held > declared.get(asset, ZERO):
+                raise IncompleteData(
+                    f"{', '.join(accounts)} lists no balance at all, where {held} {asset} were held; nothing is decided"
+                    " on that. If you have moved everything: trimtab confirm-flow"
+                )
+
+    def _refuse_stale(self, quotes: Mapping[Leg, Quote]) -> None:
+        """Refuse to measure with old prices: a hedge of the wrong size is worse than a look that is had later."""
+        now, oldest = self._desk.clock.now(), self._desk.policy.limits.max_quote_age
+        for quote in quotes.values():
+            if now - quote.as_of > oldest:
+                raise StaleData(f"the price of {quote.symbol} on {quote.venue} is of {quote.as_of:%Y-%m-%d %H:%M:%S}")
 
     async def read_account(self, venue_id: VenueId) -> AccountState:
         """Return the account of a venue together with all of its trades booked, so that the two agree.

@@ -182,6 +182,9 @@ class Supervisor:
             self._note_urgency()
 
     def _note_urgency(self) -> None:
+        if self._desk.lock.locked():
+            # Somebody is acting: what is between two states of an order is no news, and they will look themselves.
+            return
         if self._is_urgent():
             self._urgent.set()
         else:
@@ -202,7 +205,7 @@ class Supervisor:
 
     def _waits_for_a_hedge(self) -> bool:
         return any(
-            order.intent.purpose is not Purpose.STOP and order.state in (OrderState.INTENDED, OrderState.UNKNOWN)
+            order.intent.purpose is Purpose.HEDGE and order.state in (OrderState.INTENDED, OrderState.UNKNOWN)
             for order in self._desk.journal.books.orders.values()
         )
 

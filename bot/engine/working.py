@@ -20,6 +20,7 @@ from bot.decisions.working import Progress, Step, StepKind, interruption, next_s
 from bot.domain.books import Leg
 from bot.domain.errors import DataError, VenueError
 from bot.domain.ids import ClientOrderId, CycleId, VenueId
+from bot.domain.instruments import Instrument
 from bot.domain.market import Quote
 from bot.domain.orders import Order, OrderDraft, OrderType, Purpose, TimeInForce
 from bot.domain.plan import HedgeLeg
@@ -105,6 +106,8 @@ class Worker:
         works = Works(accounts=dict(accounts))
         for leg in legs:
             one = leg.instrument
+            if not await self._is_clear(one):
+                continue
             try:
                 held = contracts_held(await self._account(one.venue, works), one)
             except (DataError, VenueError) as failure:
@@ -121,6 +124,20 @@ class Worker:
                 )
             )
         return works
+
+    async def _is_clear(self, one: Instrument) -> bool:
+        """Return True when no earlier hedge order works on a contract, after taking away what does.
+
+        While the cancel of one is not known, a second one would be two live orders for one need.
+        """
+        for order in self._desk.journal.books.working_orders():
+            intent = order.intent
+            if intent.purpose is Purpose.HEDGE and (intent.venue, intent.symbol) == (one.venue, one.symbol):
+                ended = await self._execution.cancel(order, "left over from a look that has ended")
+                if not ended.state.is_final:
+                    log.warning("An earlier order may still work", code="work_trouble", symbol=one.symbol)
+                    return False
+        return True
 
     async def step(self, works: Works) -> None:
         """Give every leg that is due its next step. The caller holds the desk."""
@@ -168,7 +185,7 @@ class Worker:
         # After each fill the stop is made to fit.
         after = await self._account(venue_id, works)
         if after is not before:
-            await self._protection.protect(venue_id, after)
+            await self._protection.protect_safely(venue_id, after)
 
     async def _account(self, venue_id: VenueId, works: Works) -> AccountState:
         if venue_id not in works.accounts:

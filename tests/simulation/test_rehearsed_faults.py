@@ -132,58 +132,20 @@ def is_well(outcome: Outcome) -> None:
     assert outcome.out_of_band() == [] or is_told
 
 
-#: What the bot is known to do wrong: the seed that shows it, and what it is.
-KNOWN = {
-    FaultKind.EMPTY_BALANCES: (
-        1,
-        "an account told without balances is read as zero coins: at 05:00 of the first day every hedge is closed, and"
-        " opened again at a later look; the snapshot should be refused",
-    ),
-    FaultKind.STALE_QUOTES: (
-        1,
-        "a reducing hedge is sized by a quote of minutes ago (max_quote_age is 60 s): the gate refuses increases only,"
-        " and the snapshot does not look at the age of quotes although it says that it refuses stale ones",
-    ),
-    FaultKind.FAIL_READ: (
-        3,
-        "a fill whose protection meets a failed read is not journalled as unprotected and not urgent: protection_blind"
-        " is alerted, but the next try is 30 s away, readiness says ready, and the ladder does not begin",
-    ),
-}
-REST = tuple(kind for kind in FaultKind if kind not in KNOWN)
+#: Seeds besides 1 and 2 that have once shown something wrong.
+MORE_SEEDS = {FaultKind.FAIL_READ: (3,)}
 
 
-def _wrong(reason: str) -> pytest.MarkDecorator:
-    return pytest.mark.xfail(strict=True, raises=AssertionError, reason=reason)
-
-
-@pytest.mark.parametrize("seed", [1, 2])
-@pytest.mark.parametrize("kind", REST)
+@pytest.mark.parametrize(
+    ("kind", "seed"), [(kind, seed) for kind in FaultKind for seed in (1, 2, *MORE_SEEDS.get(kind, ()))]
+)
 def test_one_fault_at_a_high_rate_breaks_no_promise(kind: FaultKind, seed: int) -> None:
     is_well(faulty_days((kind,), seed))
 
 
-@pytest.mark.parametrize(
-    ("kind", "seed"), [pytest.param(kind, seed, marks=_wrong(why), id=kind) for kind, (seed, why) in KNOWN.items()]
-)
-def test_one_fault_that_the_bot_does_not_withstand_yet(kind: FaultKind, seed: int) -> None:
-    assert faulty_days((kind,), seed).checker.violated == []
-
-
-@pytest.mark.parametrize(("kind", "seed"), [(kind, seed) for kind, (seed, _) in KNOWN.items()])
-def test_the_account_is_well_again_after_those_too(kind: FaultKind, seed: int) -> None:
-    outcome = faulty_days((kind,), seed)
-    assert (outcome.unprotected(), outcome.out_of_band()) == ([], [])
-
-
-@pytest.mark.parametrize("seed", [1, 2, 3])
-def test_faults_together_break_no_promise(seed: int) -> None:
-    is_well(faulty_days(REST, seed))
-
-
-@_wrong("the three above, together with all others")
-def test_all_faults_together_break_no_promise() -> None:
-    is_well(faulty_days(tuple(FaultKind), 5))
+@pytest.mark.parametrize("seed", [1, 5])
+def test_all_faults_together_break_no_promise(seed: int) -> None:
+    is_well(faulty_days(tuple(FaultKind), seed))
 
 
 def test_where_no_stop_is_ever_taken_hedges_are_not_kept_without() -> None:

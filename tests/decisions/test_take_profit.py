@@ -1,0 +1,66 @@
+"""Where profits are taken, and what entry stops would have done."""
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.decisions.stop_history import entry_stops_fired
+from bot.decisions.take_profit import want_take_profits
+from bot.domain.ids import Symbol
+from bot.domain.market import PriceHistory
+from bot.domain.orders import Side
+from bot.domain.policy import StopPolicy
+from tests.builders import NOW, VENUE, dec, make_account, make_instrument, make_policy, make_position
+
+ONE = make_instrument(tick_size=dec("0.5"))
+POLICY = make_policy({"BTC": "1"}, stops=StopPolicy(take_profit_frac=dec("0.2")))
+
+
+def _wanted(contracts, entry="50001", policy=POLICY, instruments=None):
+    account = make_account([], [make_position(ONE, contracts, entry)])
+    terms = {(VENUE, ONE.symbol): ONE} if instruments is None else instruments
+    return want_take_profits(account, terms, policy)
+
+
+def test_a_profit_is_taken_on_the_far_side_of_entry():
+    (short,) = _wanted("-0.3")
+    assert (short.side, short.contracts, short.price) == (Side.BUY, dec("0.3"), dec("40000.5"))
+    (long,) = _wanted("0.3")
+    assert (long.side, long.price) == (Side.SELL, dec("60001.5"))
+
+
+def test_it_is_off_unless_asked_for_and_never_on_what_is_not_ours():
+    assert _wanted("1", policy=make_policy({"BTC": "1"})) == ()
+    assert _wanted("1", policy=replace(POLICY, foreign_symbols=frozenset({Symbol("BTC/USDT:USDT")}))) == ()
+    assert _wanted("1", instruments={}) == ()
+
+
+def _history(*closes):
+    return PriceHistory(asset=ONE.asset, days=(NOW,) * len(closes), closes=tuple(map(Decimal, closes)), as_of=NOW)
+
+
+@pytest.mark.parametrize(
+    ("closes", "direction", "fired"),
+    [
+        ((100, 91, 90, 82, 81), 1, 2),
+        ((100, 91, 90, 82, 81), -1, 0),
+        ((100, 110, 121), -1, 2),
+        ((), 1, 0),
+    ],
+)
+def test_entry_stops_fire_again_and_again(closes, direction, fired):
+    assert entry_stops_fired(_history(*closes), direction, dec("0.1")) == fired
+
+
+@given(
+    closes=st.lists(st.integers(50, 200), max_size=40),
+    near=st.integers(1, 50),
+    more=st.integers(0, 49),
+)
+def test_a_stop_that_never_fires_nearer_never_fires_further_away(closes, near, more):
+    nearer = entry_stops_fired(_history(*closes), 1, Decimal(near) / 100)
+    further = entry_stops_fired(_history(*closes), 1, Decimal(near + more) / 100)
+    assert further == 0 or nearer > 0

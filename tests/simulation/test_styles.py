@@ -1,0 +1,160 @@
+"""What does the whole bot do while a leg is being worked, and with a profit target beside its stop?"""
+
+import asyncio
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from bot.bootstrap import Bot
+from bot.domain.events import CancelRequested, CeilingSet, OrderIntended, TrancheTaken
+from bot.domain.orders import OrderType, Purpose, TimeInForce
+from bot.domain.policy import DcaPolicy, ExecutionPolicy, ExecutionStyle, StopPolicy, TradingState
+from bot.exchange.faults import FailRead, LoseReply, LoseRequest
+from tests.simulation.test_scenarios import BTC_PERP, HOUR, Owner
+
+CHASE = ExecutionPolicy(style=ExecutionStyle.CHASE)
+TWAP = ExecutionPolicy(style=ExecutionStyle.TWAP)
+SECOND = timedelta(seconds=1)
+
+
+def hedges(owner: Owner) -> list[Any]:
+    """The hedge orders in BTC, as they were meant."""
+    intents = [fact.intent for fact in owner.facts(OrderIntended)]
+    return [one for one in intents if one.purpose is Purpose.HEDGE and one.symbol == BTC_PERP]
+
+
+def test_a_chase_that_nobody_meets_takes_what_is_there_at_its_deadline() -> None:
+    owner = Owner(execution=CHASE)
+    owner.run(HOUR)
+    first, last = hedges(owner)
+    assert (first.time_in_force, last.time_in_force) == (TimeInForce.POST_ONLY, TimeInForce.IOC)
+    assert last.intended_at - first.intended_at == timedelta(minutes=2)
+    assert owner.held() == Decimal("-0.018")
+    owner.is_well()
+
+
+def test_a_chase_that_the_market_comes_to_pays_the_maker_fee() -> None:
+    owner = Owner(execution=CHASE, script=[(30 * SECOND, "50020")])
+    owner.run(HOUR)
+    assert owner.held() == Decimal("-0.018")
+    assert all(trade.is_maker for trade in owner.exchange.floor.trades if trade.symbol == BTC_PERP)
+    owner.is_well()
+
+
+def test_a_chase_follows_a_touch_that_moves_away_and_never_with_two_orders() -> None:
+    owner = Owner(execution=CHASE, script=[(30 * SECOND, "49970"), (60 * SECOND, "49950"), (90 * SECOND, "49920")])
+    owner.run(HOUR)
+    prices = [intent.price for intent in hedges(owner)]
+    assert len(prices) >= 3
+    assert prices == sorted(prices, reverse=True)
+    ours = {intent.client_order_id for intent in hedges(owner)}
+    assert sum(fact.client_order_id in ours for fact in owner.facts(CancelRequested)) == len(prices) - 1
+    assert owner.held() in (Decimal("-0.018"), Decimal("-0.017"))
+    owner.is_well()
+
+
+def test_a_price_that_runs_away_is_not_waited_for() -> None:
+    owner = Owner(execution=CHASE, script=[(20 * SECOND, "49900")])
+    owner.run(HOUR)
+    last = hedges(owner)[-1]
+    assert last.time_in_force is TimeInForce.IOC
+    assert last.intended_at - hedges(owner)[0].intended_at <= timedelta(seconds=30)
+    owner.is_well()
+
+
+def test_a_twap_comes_in_slices_each_with_its_stop() -> None:
+    owner = Owner(execution=TWAP)
+    owner.run(HOUR)
+    sizes = [intent.contracts for intent in hedges(owner)]
+    assert len(sizes) == 10
+    assert sum(sizes) == Decimal("0.018")
+    assert owner.held() == Decimal("-0.018")
+    assert owner.checker.unprotected_seconds_max < 1
+    owner.is_well()
+
+
+@pytest.mark.parametrize("style", [CHASE, TWAP])
+def test_a_halt_ends_what_is_being_worked(style: ExecutionPolicy) -> None:
+    owner = Owner(execution=style)
+
+    halting: list[asyncio.Future[Any]] = []
+
+    def halt(bot: Bot) -> None:
+        halting.append(asyncio.ensure_future(bot.control.halt("owner", why="a look at it")))
+
+    owner.run(HOUR, halt)
+    assert owner.journal.books.trading_state is TradingState.HALTED
+    assert abs(owner.held()) < Decimal("0.018")
+    working = owner.journal.books.working_orders()
+    assert all(order.intent.purpose is Purpose.STOP for order in working)
+    owner.is_well()
+
+
+@pytest.mark.parametrize("style", [CHASE, TWAP])
+@pytest.mark.parametrize(
+    ("call", "effect"),
+    [
+        ("submit", LoseRequest()),
+        ("submit", LoseReply()),
+        ("cancel", LoseRequest()),
+        ("cancel", LoseReply()),
+        ("fetch_account", FailRead()),
+        ("fetch_quotes", FailRead()),
+        ("fetch_fills", FailRead()),
+    ],
+)
+@pytest.mark.parametrize("after", [0, 1, 3])
+def test_whatever_is_lost_on_the_way_the_hedge_comes_about_once(
+    style: ExecutionPolicy, call: str, effect: Any, after: int
+) -> None:
+    owner = Owner(execution=style, script=[(40 * SECOND, "49970")])
+
+    owner.exchange.faults.on(call, effect, times=2, after=after + (8 if call.startswith("fetch") else 0))
+    owner.run(2 * HOUR)
+    assert abs(owner.held() - Decimal("-0.018")) <= Decimal("0.001")
+    owner.is_well()
+
+
+def test_tranches_go_on_after_a_restart() -> None:
+    owner = Owner(dca=DcaPolicy(tranches=3, interval=timedelta(hours=2)))
+    owner.run(HOUR)
+    assert owner.held() == Decimal("-0.006")
+    owner.run(HOUR)
+    assert owner.held() == Decimal("-0.006")
+    owner.run(4 * HOUR)
+    assert owner.held() == Decimal("-0.018")
+    assert [fact.left for fact in owner.facts(TrancheTaken) if fact.asset == "BTC"] == [2, 1, 1]
+    owner.is_well()
+
+
+def profit(**changes: Any) -> StopPolicy:
+    return StopPolicy(take_profit_frac=Decimal("0.1"), **changes)
+
+
+def resting(owner: Owner) -> dict[OrderType, Decimal]:
+    return {one.type: one.remaining for one in owner.exchange.floor.open_orders.values() if one.symbol == BTC_PERP}
+
+
+def test_a_take_profit_rests_beside_the_stop() -> None:
+    owner = Owner(stops=profit())
+    owner.run(HOUR)
+    assert resting(owner) == {OrderType.STOP_MARKET: Decimal("0.018"), OrderType.LIMIT: Decimal("0.018")}
+    owner.is_well()
+
+
+@pytest.mark.parametrize(("price", "purpose"), [("44000", Purpose.TAKE_PROFIT), ("80000", Purpose.STOP)])
+def test_one_cancels_the_other_and_the_next_look_does_not_undo_it(price: str, purpose: Purpose) -> None:
+    owner = Owner(stops=profit(), script=[(90 * timedelta(minutes=1), price)])
+    owner.run(5 * HOUR)
+    traded = {
+        owner.journal.books.orders[trade.client_order_id].intent.purpose
+        for trade in owner.exchange.floor.trades
+        if trade.client_order_id
+    }
+    assert traded == {Purpose.HEDGE, purpose}
+    assert owner.held() == 0
+    assert resting(owner) == {}
+    assert any(fact.asset == "BTC" for fact in owner.facts(CeilingSet))
+    owner.is_well()
