@@ -1,5 +1,6 @@
 """What was decided, and why? Outputs of ``decisions``, read by the engine, ``plan``, ``status`` and the log."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -195,3 +196,26 @@ class Decision:
     questions: tuple[WalletQuestion, ...] = ()
     #: Sentences that want the owner's eye: depegs, old declared holdings, aliases without a price.
     warnings: tuple[str, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RiskView:
+    """How the assets move together, and what that makes of the portfolio.
+
+    None is not known: what depends on the weight of an asset that is ``missing``. Shares and bets are None too where
+    there is no variance.
+    """
+
+    #: σ of the portfolio at its actual weights, and as it would be at its targets.
+    sigma_annual: Decimal | None = None
+    sigma_target_annual: Decimal | None = None
+    #: Each asset's share of the portfolio's variance: they sum to 1, and what offsets the others is negative.
+    shares_actual: Mapping[Asset, Decimal] | None = None
+    shares_target: Mapping[Asset, Decimal] | None = None
+    #: How many uncorrelated bets of equal size are as well diversified.
+    effective_bets_actual: Decimal | None = None
+    effective_bets_target: Decimal | None = None
+    #: Two assets that are nearly one bet, and their correlation.
+    correlated_pairs: tuple[tuple[Asset, Asset, Decimal], ...] = ()
+    #: Weighted assets whose history is too short or too old; all of them when too few days are common to all.
+    missing: tuple[Asset, ...] = ()

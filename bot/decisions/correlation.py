@@ -1,0 +1,178 @@
+"""How do the assets move together, and what does that make of the portfolio?
+
+Σ is the exponentially weighted mean of outer products of log returns, by the rules of σ in ``volatility``: λ = 0.94 a
+day, no mean, a return over n days is one observation of n days' variance. Only days that all assets have count, so
+that Σ is a sum of outer products with positive weights, hence positive semidefinite: no portfolio has a negative
+variance. It is told per year of 365 days.
+
+Missing is not zero: an asset without a usable history is left out and named, and what depends on its weight is None.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from functools import lru_cache
+
+from bot.decisions.volatility import daily_sigma
+from bot.domain.ids import Asset
+from bot.domain.market import PriceHistory
+from bot.domain.plan import RiskView
+from bot.domain.policy import CASH
+from bot.domain.units import DAYS_PER_YEAR, ONE, ZERO, clamp
+
+# As for σ; a test holds the diagonal of Σ to it.
+_LAMBDA = Decimal("0.94")
+_LEAST_RETURNS = 10
+_OLDEST = timedelta(days=7)
+_DAY = timedelta(days=1)
+#: Variance below this share of what it would be if nothing offset anything is what rounding has left.
+_ROUNDING_FRAC = Decimal("1e-20")
+#: Assets that are correlated beyond this are told as pairs.
+_CORRELATED = Decimal("0.9")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Covariance:
+    """How assets move together. Compared by identity: what is derived from one is remembered."""
+
+    assets: tuple[Asset, ...]
+    #: Of log returns, per year of 365 days; rows and columns in the order of ``assets``.
+    annual: tuple[tuple[Decimal, ...], ...]
+    #: The last day that all of them have a close of.
+    until: datetime
+    #: Assets whose history is too short or too old to be in here.
+    missing: tuple[Asset, ...] = ()
+
+    @property
+    def sigmas_annual(self) -> tuple[Decimal, ...]:
+        """σ of each asset."""
+        return _sigmas_of(self)
+
+
+@lru_cache(maxsize=16)
+def _sigmas_of(moves: Covariance) -> tuple[Decimal, ...]:
+    return tuple(row[place].sqrt() for place, row in enumerate(moves.annual))
+
+
+def covariance(histories: tuple[PriceHistory, ...], now: datetime) -> Covariance | None:
+    """Return Σ of the assets whose history is long and young enough; None when they have too few days in common."""
+    usable = tuple(one for one in histories if daily_sigma(one, now) is not None)
+    found = recorded_covariance(usable)
+    if found is None or now - found.until > _OLDEST:
+        return None
+    if len(usable) == len(histories):
+        return found
+    return replace(found, missing=tuple(one.asset for one in histories if one.asset not in found.assets))
+
+
+@lru_cache(maxsize=16)
+def recorded_covariance(histories: tuple[PriceHistory, ...]) -> Covariance | None:
+    """Return Σ of all the histories, however old they are; None when they have too few days in common."""
+    closes = [dict(zip(one.days, one.closes, strict=True)) for one in histories]
+    days = sorted(set(closes[0]).intersection(*closes[1:])) if closes else []
+    if len(days) <= _LEAST_RETURNS:
+        return None
+    count = len(histories)
+    sums = [[ZERO] * count for _ in range(count)]
+    weight = ZERO
+    factor = ONE
+    for place in range(len(days) - 1, 0, -1):
+        day, earlier = days[place], days[place - 1]
+        length = (day - earlier) // _DAY
+        changes = [(one[day] / one[earlier]).ln() for one in closes]
+        for row, change in zip(sums, changes, strict=True):
+            part = factor * change / length
+            for column, other in enumerate(changes):
+                row[column] += part * other
+        weight += factor
+        factor *= _LAMBDA**length
+    annual = tuple(tuple(entry * DAYS_PER_YEAR / weight for entry in row) for row in sums)
+    return Covariance(assets=tuple(one.asset for one in histories), annual=annual, until=days[-1])
+
+
+# --- what it makes of a portfolio --------------------------------------------------------------
+
+
+def portfolio_sigma_annual(weights: Mapping[Asset, Decimal], moves: Covariance) -> Decimal | None:
+    """Return √(w'Σw); None when an asset that weighs is not in Σ. Cash does not move."""
+    parts = _variance_parts(weights, moves)
+    return None if parts is None else sum(parts, ZERO).sqrt()
+
+
+def risk_shares(weights: Mapping[Asset, Decimal], moves: Covariance) -> dict[Asset, Decimal] | None:
+    """Return each asset's share of the variance, w_i·(Σw)_i ÷ w'Σw; they sum to 1, and what offsets is negative.
+
+    None when there is no variance, or when an asset that weighs is not in Σ.
+    """
+    parts = _variance_parts(weights, moves)
+    variance = sum(parts or (), ZERO)
+    if parts is None or variance == 0:
+        return None
+    return {asset: part / variance for asset, part in zip(moves.assets, parts, strict=True)}
+
+
+def effective_bets(weights: Mapping[Asset, Decimal], moves: Covariance) -> Decimal | None:
+    """Return the squared diversification ratio, (Σ|w_i|·σ_i ÷ σ_portfolio)² (Choueifaty and Coignard 2008).
+
+    The number of uncorrelated bets of equal size that are diversified as well: 1 when all moves as one, n for n
+    uncorrelated assets of equal risk; what offsets counts as more. None as for ``risk_shares``.
+    """
+    sigma = portfolio_sigma_annual(weights, moves)
+    return (_standalone_sigma(weights, moves) / sigma) ** 2 if sigma else None
+
+
+@lru_cache(maxsize=16)
+def pairs_above(moves: Covariance, threshold: Decimal) -> tuple[tuple[Asset, Asset, Decimal], ...]:
+    """Return the pairs whose correlation is above ``threshold``, with it. An asset that stands still has none."""
+    sigmas = moves.sigmas_annual
+    pairs = []
+    for one, row in enumerate(moves.annual):
+        for other in range(one + 1, len(row)):
+            alone = sigmas[one] * sigmas[other]
+            if alone and row[other] > threshold * alone:
+                pairs.append((moves.assets[one], moves.assets[other], clamp(row[other] / alone, -ONE, ONE)))
+    return tuple(pairs)
+
+
+def measure_risk(
+    weights_actual: Mapping[Asset, Decimal],
+    weights_target: Mapping[Asset, Decimal],
+    histories: tuple[PriceHistory, ...],
+    now: datetime,
+) -> RiskView:
+    """Return what the assets' joint moves make of the portfolio as it is and as it should be."""
+    moves = covariance(histories, now)
+    weighted = [asset for asset in {**weights_actual, **weights_target} if asset != CASH]
+    if moves is None:
+        return RiskView(missing=tuple(weighted))
+    return RiskView(
+        sigma_annual=portfolio_sigma_annual(weights_actual, moves),
+        sigma_target_annual=portfolio_sigma_annual(weights_target, moves),
+        shares_actual=risk_shares(weights_actual, moves),
+        shares_target=risk_shares(weights_target, moves),
+        effective_bets_actual=effective_bets(weights_actual, moves),
+        effective_bets_target=effective_bets(weights_target, moves),
+        correlated_pairs=pairs_above(moves, _CORRELATED),
+        missing=tuple(asset for asset in weighted if asset not in moves.assets),
+    )
+
+
+def _variance_parts(weights: Mapping[Asset, Decimal], moves: Covariance) -> tuple[Decimal, ...] | None:
+    """Return w_i·(Σw)_i per asset of Σ: they sum to the variance. All zero where that is nothing but rounding."""
+    if any(weight and asset not in moves.assets for asset, weight in weights.items() if asset != CASH):
+        return None
+    vector = [weights.get(asset, ZERO) for asset in moves.assets]
+    parts = tuple(
+        weight * sum((entry * other for entry, other in zip(row, vector, strict=True)), ZERO)
+        for weight, row in zip(vector, moves.annual, strict=True)
+    )
+    if sum(parts, ZERO) <= _ROUNDING_FRAC * _standalone_sigma(weights, moves) ** 2:
+        return (ZERO,) * len(parts)
+    return parts
+
+
+def _standalone_sigma(weights: Mapping[Asset, Decimal], moves: Covariance) -> Decimal:
+    """Return σ as it would be if nothing offset anything."""
+    pairs = zip(moves.assets, moves.sigmas_annual, strict=True)
+    return sum((abs(weights.get(asset, ZERO)) * sigma for asset, sigma in pairs), ZERO)
