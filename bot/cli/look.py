@@ -10,7 +10,10 @@ if TYPE_CHECKING:
 JSON_HELP = "Write one JSON document to stdout."
 
 
-def plan(json: bool = typer.Option(False, "--json", help=JSON_HELP)) -> None:
+def plan(
+    json: bool = typer.Option(False, "--json", help=JSON_HELP),
+    why: bool = typer.Option(False, "--why", help="Add what the portfolio risks, and what stands behind each number."),
+) -> None:
     """Take one look and show what would be done; nothing is sent.
 
     Per asset: weight, target, gap, band, and the action or why there is none. Then orders, stops, margin and refusals.
@@ -28,8 +31,12 @@ def plan(json: bool = typer.Option(False, "--json", help=JSON_HELP)) -> None:
         show_json(document)
         return
     from bot.cli.tables import show_plan
+    from bot.cli.why import show_why
 
-    show_plan(open_console(), document)
+    console = open_console()
+    show_plan(console, document)
+    if why:
+        show_why(console, document)
 
 
 async def _plan_document(settings: "Settings") -> dict[str, Any]:

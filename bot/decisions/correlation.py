@@ -68,13 +68,13 @@ def covariance(histories: tuple[PriceHistory, ...], now: datetime) -> Covariance
 
 @lru_cache(maxsize=16)
 def recorded_covariance(histories: tuple[PriceHistory, ...]) -> Covariance | None:
-    """Return Σ of all the histories, however old they are; None when they have too few days in common."""
-    closes = [dict(zip(one.days, one.closes, strict=True)) for one in histories]
+    """Return Σ of the assets whose history is long enough, however old it is; None as for ``covariance``."""
+    usable = tuple(one for one in histories if len(one.closes) > _LEAST_RETURNS)
+    closes = [dict(zip(one.days, one.closes, strict=True)) for one in usable]
     days = sorted(set(closes[0]).intersection(*closes[1:])) if closes else []
     if len(days) <= _LEAST_RETURNS:
         return None
-    count = len(histories)
-    sums = [[ZERO] * count for _ in range(count)]
+    sums = [[ZERO] * len(usable) for _ in usable]
     weight = ZERO
     factor = ONE
     for place in range(len(days) - 1, 0, -1):
@@ -88,7 +88,12 @@ def recorded_covariance(histories: tuple[PriceHistory, ...]) -> Covariance | Non
         weight += factor
         factor *= _LAMBDA**length
     annual = tuple(tuple(entry * DAYS_PER_YEAR / weight for entry in row) for row in sums)
-    return Covariance(assets=tuple(one.asset for one in histories), annual=annual, until=days[-1])
+    return Covariance(
+        assets=tuple(one.asset for one in usable),
+        annual=annual,
+        until=days[-1],
+        missing=tuple(one.asset for one in histories if one not in usable),
+    )
 
 
 # --- what it makes of a portfolio --------------------------------------------------------------

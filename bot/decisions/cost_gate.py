@@ -8,16 +8,20 @@ The gate saves money; it keeps nobody safe. So it stands aside where it does not
 beyond twice the band, and for what only shrinks positions.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 
 from bot.decisions.cadence import periods_per_year
+from bot.decisions.drift import Drift
+from bot.decisions.volatility import daily_sigma
+from bot.domain.ids import Asset
 from bot.domain.market import FundingRate, Quote
 from bot.domain.orders import Side
-from bot.domain.plan import HedgeLeg
-from bot.domain.policy import CostGatePolicy
+from bot.domain.plan import HedgeLeg, Refusal, Rule
+from bot.domain.policy import CostGatePolicy, Policy
+from bot.domain.snapshot import Snapshot
 from bot.domain.units import DAYS_PER_YEAR, ZERO
 
 #: Beyond this many half-widths of the band nothing is blocked.
@@ -131,3 +135,49 @@ def is_worth_it(
 
 def _days(duration: timedelta) -> Decimal:
     return Decimal(duration // timedelta(seconds=1)) / Decimal(_DAY // timedelta(seconds=1))
+
+
+def drop_unworthy(
+    legs: tuple[HedgeLeg, ...],
+    drifts: tuple[Drift, ...],
+    wanted: Mapping[Asset, Decimal],
+    snapshot: Snapshot,
+    policy: Policy,
+    value_quote: Decimal,
+) -> tuple[tuple[HedgeLeg, ...], tuple[Refusal, ...]]:
+    """Return the legs that are worth their cost, and why the others are not; all of them where the gate is off.
+
+    Judged are the assets that are on their way by themselves. One that moves for the sake of total exposure does so
+    because another one's trade asks for it.
+    """
+    gate = policy.cost_gate
+    if gate is None:
+        return legs, ()
+    kept, refusals = list(legs), []
+    for drift in drifts:
+        mine = [leg for leg in legs if leg.instrument.asset == drift.asset]
+        if not mine or not (drift.is_outside_band or drift.is_correcting):
+            continue
+        history = snapshot.histories.get(drift.asset)
+        sigma = None if history is None else daily_sigma(history, snapshot.at)
+        costs = [_cost_of(leg, snapshot, sigma, gate) for leg in mine]
+        is_worth, why = is_worth_it(
+            drift.gap,
+            wanted[drift.asset],
+            band=drift.band,
+            costs=costs,
+            sigma_annual=None if sigma is None else sigma * DAYS_PER_YEAR.sqrt(),
+            value_quote=value_quote,
+            gate=gate,
+        )
+        if not is_worth:
+            kept = [leg for leg in kept if leg.reduce_only or leg.instrument.asset != drift.asset]
+            refusals.append(Refusal(asset=drift.asset, rule=Rule.COST, reason=f"not worth its cost: {why}"))
+    return tuple(kept), tuple(refusals)
+
+
+def _cost_of(leg: HedgeLeg, snapshot: Snapshot, sigma: Decimal | None, gate: CostGatePolicy) -> TradeCost:
+    place = (leg.instrument.venue, leg.instrument.symbol)
+    return trade_cost_quote(
+        leg, snapshot.quotes[place], snapshot.funding_rates.get(place), sigma_daily=sigma, horizon=gate.horizon
+    )

@@ -5,15 +5,18 @@ from datetime import datetime
 from decimal import Decimal
 
 from bot.decisions.ceilings import ceilings_in_force, released_ceilings
+from bot.decisions.correlation import measure_risk
+from bot.decisions.cost_gate import drop_unworthy
 from bot.decisions.drift import measure_drift
 from bot.decisions.exposure import Exposures, measure_exposure
 from bot.decisions.flows import HoldingFact, judge_flows, judge_wallets, pending_flows
 from bot.decisions.instrument_choice import choose_instruments
 from bot.decisions.lines import approved_legs, asset_lines, changed_corrections, decision_warnings, untraded
 from bot.decisions.margin import WalletLoad, load_wallets, margin_line
-from bot.decisions.pace import pace_gaps, taken_tranches
+from bot.decisions.pace import next_moments, pace_gaps, taken_tranches
 from bot.decisions.plan import lots_quote, needs_quote, plan_legs, smallest_orders_quote, wanted_gaps
 from bot.decisions.risk import GateInputs, judge_legs
+from bot.decisions.stop_history import tell_entry_stops
 from bot.decisions.stops import StopPlan, protect_accounts
 from bot.decisions.working import styled_legs
 from bot.domain.ids import Asset
@@ -40,11 +43,13 @@ def decide(snapshot: Snapshot, policy: Policy, now: datetime) -> Decision:
     lots = lots_quote(chosen, snapshot)
     drifts = measure_drift(exposures, policy, corrections=books.corrections, lots_quote=lots)
     smallest = smallest_orders_quote(chosen, snapshot)
+    weights = {drift.asset: drift.weight for drift in drifts}
+    risk = measure_risk(weights, policy.targets, tuple(snapshot.histories.values()), now)
     paces = pace_gaps(
         drifts,
         policy,
         corrections=books.corrections,
-        sigma_annual=None,
+        sigma_annual=risk.sigma_annual,
         value_quote=value,
         smallest_quote=smallest,
         now=now,
@@ -54,12 +59,17 @@ def decide(snapshot: Snapshot, policy: Policy, now: datetime) -> Decision:
     corrections = changed_corrections(drifts, smallest, value, policy, books, now)
 
     free = {asset: need for asset, need in needs.items() if asset not in protection.shrinking}
-    wished = plan_legs(free, exposures, snapshot, policy, chosen)
+    wished, unworthy = drop_unworthy(
+        plan_legs(free, exposures, snapshot, policy, chosen), drifts, wanted, snapshot, policy, value
+    )
     inputs = _gate_inputs(snapshot, policy, exposures, protection, flows, wished, now)
     judged = judge_legs(wished, inputs)
     legs = styled_legs(approved_legs(judged), snapshot.quotes, policy.execution)
     refusals = tuple(refusal for _, verdict in judged for refusal in verdict.refusals)
-    refusals += untraded(drifts, needs, wished, protection.shrinking)
+    refusals += unworthy
+    refusals += untraded(drifts, needs, wished, protection.shrinking, {one.asset for one in unworthy})
+    facts = (*flows, *anchors, *released_ceilings(books, now), *corrections, *taken_tranches(paces, legs))
+    paced_at, tranche_at = next_moments(policy, risk.sigma_annual, books.corrections, facts, now)
     return Decision(
         at=now,
         trading_state=inputs.state,
@@ -67,11 +77,14 @@ def decide(snapshot: Snapshot, policy: Policy, now: datetime) -> Decision:
         lines=asset_lines(drifts, exposures, needs, legs, refusals, paces, policy),
         reductions=protection.reductions,
         legs=legs,
-        stops=protection.stops,
+        stops=tell_entry_stops(protection.stops, snapshot.histories, policy.stops, now),
         refusals=refusals,
         margins=tuple(margin_line(load) for load in inputs.loads.values()),
         capacity_short_quote=_capacity_short(inputs.loads.values(), exposures),
-        facts=(*flows, *anchors, *released_ceilings(books, now), *corrections, *taken_tranches(paces, legs)),
+        facts=facts,
+        risk=risk,
+        next_paced_at=paced_at,
+        next_tranche_at=tranche_at,
         questions=questions,
         warnings=decision_warnings(exposures, protection.warnings, snapshot, policy, now),
     )

@@ -1,6 +1,7 @@
 """How is a decision told, asset by asset, and which corrections does it start or end?"""
 
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -39,9 +40,13 @@ def untraded(
     needs: Mapping[Asset, Decimal],
     wished: tuple[HedgeLeg, ...],
     shrinking: frozenset[Asset],
+    unworthy: AbstractSet[Asset] = frozenset(),
 ) -> tuple[Refusal, ...]:
-    """Return why an asset that needs a trade has no leg that the gate could judge."""
-    tried = {leg.instrument.asset for leg in wished}
+    """Return why an asset that needs a trade has no leg that the gate could judge.
+
+    ``unworthy`` are those for which that has been said.
+    """
+    tried = {leg.instrument.asset for leg in wished} | unworthy
     return tuple(
         _untraded(drift, needs[drift.asset], shrinking)
         for drift in drifts

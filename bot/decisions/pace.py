@@ -6,14 +6,14 @@ left, on a schedule of its own, and volatility has no say in the size. What is s
 venue would not take stalls a correction for ever.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from bot.decisions.drift import Drift
 from bot.domain.books import Correction
-from bot.domain.events import TrancheTaken
+from bot.domain.events import CorrectionEnded, Fact, TrancheTaken
 from bot.domain.ids import Asset
 from bot.domain.plan import HedgeLeg
 from bot.domain.policy import DcaPolicy, Policy, VolatilityPolicy
@@ -131,3 +131,26 @@ def taken_tranches(paces: Mapping[Asset, Pace], legs: tuple[HedgeLeg, ...]) -> t
     """Return the tranches that this look takes: those of which something is traded."""
     traded = {leg.instrument.asset for leg in legs}
     return tuple(pace.tranche for asset, pace in paces.items() if pace.tranche is not None and asset in traded)
+
+
+def next_moments(
+    policy: Policy,
+    sigma_annual: Decimal | None,
+    corrections: Mapping[Asset, Correction],
+    facts: Iterable[Fact],
+    now: datetime,
+) -> tuple[datetime | None, datetime | None]:
+    """Return when volatility makes the next look due, and when the next tranche is; None where neither has a say.
+
+    ``facts`` are those of this look, which the books do not hold yet.
+    """
+    paced_at = None if policy.volatility is None else now + look_interval(sigma_annual, policy.volatility)
+    if policy.dca is None:
+        return paced_at, None
+    waiting = {asset: one.next_tranche_at for asset, one in corrections.items() if one.next_tranche_at is not None}
+    for fact in facts:
+        if isinstance(fact, CorrectionEnded):
+            waiting.pop(fact.asset, None)
+        elif isinstance(fact, TrancheTaken):
+            waiting[fact.asset] = fact.next_at
+    return paced_at, min(waiting.values(), default=None)

@@ -4,9 +4,16 @@ For an owner who thinks of stops as signals: entry-anchored ones fire on what a 
 has to be opened again.
 """
 
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
 
+from bot.decisions.volatility import daily_sigma
+from bot.domain.ids import Asset
 from bot.domain.market import PriceHistory
+from bot.domain.plan import StopTarget
+from bot.domain.policy import StopAnchor, StopPolicy
 from bot.domain.units import ONE
 
 
@@ -24,3 +31,21 @@ def entry_stops_fired(history: PriceHistory, direction: int, distance_frac: Deci
             fired += 1
             entry = close
     return fired
+
+
+def tell_entry_stops(
+    targets: tuple[StopTarget, ...], histories: Mapping[Asset, PriceHistory], stops: StopPolicy, now: datetime
+) -> tuple[StopTarget, ...]:
+    """Return the stops with what the history says of them, where the owner has anchored them to entry."""
+    if stops.anchor is not StopAnchor.ENTRY:
+        return targets
+    return tuple(_told(target, histories.get(target.asset), stops, now) for target in targets)
+
+
+def _told(target: StopTarget, history: PriceHistory | None, stops: StopPolicy, now: datetime) -> StopTarget:
+    if history is None:
+        return target
+    sigma = daily_sigma(history, now)
+    distance = stops.min_distance_frac if sigma is None else max(stops.min_distance_frac, stops.daily_sigmas * sigma)
+    fired = entry_stops_fired(history, -target.side.sign, distance)
+    return replace(target, entry_stops_fired=fired, history_days=len(history.closes))

@@ -126,7 +126,7 @@ def _next_peg(
 ) -> Step:
     leg, resting = progress.leg, progress.resting_price
     why = _escalation(progress, quote, execution, now)
-    if why:
+    if why or quote is None:
         if resting is not None:
             return Step(kind=StepKind.CANCEL, why=why)
         return Step(kind=StepKind.TAKE, contracts=contracts, price=leg.limit_price, is_last=True, why=why)
@@ -137,9 +137,7 @@ def _next_peg(
     return Step(kind=StepKind.CANCEL, why="the touch has moved on") if is_behind else Step(kind=StepKind.WAIT)
 
 
-def _touch(leg: HedgeLeg, quote: Quote | None) -> Decimal:
-    if quote is None:
-        return leg.limit_price
+def _touch(leg: HedgeLeg, quote: Quote) -> Decimal:
     if leg.side is Side.BUY:
         return min(quote.bid_price, leg.limit_price)
     return max(quote.ask_price, leg.limit_price)

@@ -87,6 +87,9 @@ class StopTarget:
     acceptable_high: Decimal
     liquidation_price: Decimal | None
     mark_price: Decimal
+    #: With stops anchored to entry: how often one at this distance would have fired in the history at hand.
+    entry_stops_fired: int | None = None
+    history_days: int | None = None
 
 
 class Rule(StrEnum):
@@ -111,6 +114,7 @@ class Rule(StrEnum):
     DEPEG = "depeg"
     UNHEDGEABLE = "unhedgeable"
     BELOW_MINIMUM = "below_minimum"
+    COST = "cost"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,31 +178,6 @@ class WalletQuestion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
-    """One look's answer: everything to do, in order, and everything not done, with reasons."""
-
-    at: datetime
-    trading_state: TradingState
-    valuation: Valuation
-    lines: tuple[AssetLine, ...]
-    #: First of all.
-    reductions: tuple[ProtectiveReduction, ...] = ()
-    #: Reducing legs first.
-    legs: tuple[HedgeLeg, ...] = ()
-    #: For the positions as they are now; after fills they are asked for again.
-    stops: tuple[StopTarget, ...] = ()
-    refusals: tuple[Refusal, ...] = ()
-    margins: tuple[MarginLine, ...] = ()
-    #: Cash that is missing to carry the whole plan under the stress rule.
-    capacity_short_quote: Decimal = Decimal(0)
-    #: Facts to journal before anything is sent: flows, wallet anchors, corrections, ended ceilings.
-    facts: tuple[Fact, ...] = ()
-    questions: tuple[WalletQuestion, ...] = ()
-    #: Sentences that want the owner's eye: depegs, old declared holdings, aliases without a price.
-    warnings: tuple[str, ...] = field(default=())
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class RiskView:
     """How the assets move together, and what that makes of the portfolio.
 
@@ -219,3 +198,33 @@ class RiskView:
     correlated_pairs: tuple[tuple[Asset, Asset, Decimal], ...] = ()
     #: Weighted assets whose history is too short or too old; all of them when too few days are common to all.
     missing: tuple[Asset, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """One look's answer: everything to do, in order, and everything not done, with reasons."""
+
+    at: datetime
+    trading_state: TradingState
+    valuation: Valuation
+    lines: tuple[AssetLine, ...]
+    #: First of all.
+    reductions: tuple[ProtectiveReduction, ...] = ()
+    #: Reducing legs first.
+    legs: tuple[HedgeLeg, ...] = ()
+    #: For the positions as they are now; after fills they are asked for again.
+    stops: tuple[StopTarget, ...] = ()
+    refusals: tuple[Refusal, ...] = ()
+    margins: tuple[MarginLine, ...] = ()
+    #: Cash that is missing to carry the whole plan under the stress rule.
+    capacity_short_quote: Decimal = Decimal(0)
+    #: How the assets move together; None where nobody asked.
+    risk: RiskView | None = None
+    #: When volatility makes the next look due, and when the next tranche; None where neither has a say.
+    next_paced_at: datetime | None = None
+    next_tranche_at: datetime | None = None
+    #: Facts to journal before anything is sent: flows, wallet anchors, corrections, ended ceilings.
+    facts: tuple[Fact, ...] = ()
+    questions: tuple[WalletQuestion, ...] = ()
+    #: Sentences that want the owner's eye: depegs, old declared holdings, aliases without a price.
+    warnings: tuple[str, ...] = field(default=())

@@ -26,6 +26,7 @@ from bot.domain.plan import (
 from bot.domain.policy import Scope, TradingState
 from bot.domain.portfolio import AccountState, FuturesPosition
 from bot.domain.units import decimal_text, edge_text
+from bot.engine.risk_document import risk_entry
 
 PLAN_SCHEMA = "trimtab.plan/1"
 STATUS_SCHEMA = "trimtab.status/1"
@@ -111,6 +112,9 @@ def plan_document(
         "stops": [_stop_entry(stop) for stop in decision.stops],
         "rolls": [dict(roll) for roll in rolls],
         "margin": [_margin_entry(line) for line in decision.margins],
+        "risk": risk_entry(decision.risk),
+        "next_paced_at": _optional_time(decision.next_paced_at),
+        "next_tranche_at": _optional_time(decision.next_tranche_at),
         "refusals": [_refusal_entry(refusal) for refusal in decision.refusals],
         "ignored": list(valuation.ignored),
         "foreign_symbols": sorted(foreign_symbols),
@@ -176,6 +180,8 @@ def _stop_entry(stop: StopTarget) -> dict[str, Any]:
         "trigger_source": _TRIGGER_SOURCE,
         "liquidation_price": _optional(stop.liquidation_price),
         "mark_price": edge_text(stop.mark_price),
+        "entry_stops_fired": stop.entry_stops_fired,
+        "history_days": stop.history_days,
     }
 
 
@@ -208,7 +214,7 @@ def status_document(
     readiness: tuple[bool, str],
     books: Books,
     alerts: Sequence[Mapping[str, Any]],
-    next_look_at: datetime | None = None,
+    next_looks: Mapping[str, datetime] | None = None,
     decision: Decision | None = None,
     accounts: Iterable[AccountState] = (),
     instruments: Mapping[Leg, Instrument] | None = None,
@@ -232,7 +238,8 @@ def status_document(
         "is_ready": readiness[0],
         "readiness": readiness[1],
         "last_look_at": _optional_time(books.last_look_at),
-        "next_look_at": _optional_time(next_look_at),
+        "next_look_at": _optional_time(min((next_looks or {}).values(), default=None)),
+        "next_looks": {trigger: time_text(moment) for trigger, moment in (next_looks or {}).items()},
         "accounts_read_at": _optional_time(min((account.as_of for account in accounts), default=None)),
         **_newest_look(decision),
         "positions": _positions(accounts, books, instruments or {}, quotes or {}),
@@ -260,6 +267,7 @@ def _newest_look(decision: Decision | None) -> dict[str, Any]:
             "assets": [],
             "orders": [],
             "margin": [],
+            "risk": None,
             "refusals": [],
             "ignored": [],
             "warnings": [],
@@ -271,6 +279,7 @@ def _newest_look(decision: Decision | None) -> dict[str, Any]:
         "assets": [asset_entry(line) for line in decision.lines],
         "orders": [order_entry(leg) for leg in decision.legs],
         "margin": [_margin_entry(line) for line in decision.margins],
+        "risk": risk_entry(decision.risk),
         "refusals": [_refusal_entry(refusal) for refusal in decision.refusals],
         "ignored": list(decision.valuation.ignored),
         "warnings": list(decision.warnings),

@@ -116,6 +116,15 @@ def test_what_is_too_short_or_too_old_is_left_out_and_named():
     assert covariance((make_history(),), NOW).missing == ()
 
 
+def test_what_was_recorded_is_never_too_old():
+    short = history_of("ETH", [100] * 10)
+    old = history_of("SOL", [100] * 20, days=range(28, 8, -1))
+
+    moves = recorded_covariance((old, short))
+
+    assert (moves.assets, moves.missing, moves.until) == ((SOL,), (ETH,), TODAY - timedelta(days=9))
+
+
 def test_without_days_in_common_there_is_none():
     odd = history_of("BTC", [100] * 20, days=range(39, 0, -2))
     even = history_of("ETH", [100] * 20, days=range(40, 1, -2))

@@ -234,3 +234,40 @@ def test_carry_received_never_helps(before, after, fee, received):
 @given(gaps, gaps, fees)
 def test_over_and_under_weight_are_judged_alike(before, after, fee):
     assert judge(before, after, costing(fee)) == judge(-before, -after, costing(fee))
+
+
+# --- in the whole decision -----------------------------------------------------------------------
+
+
+def _whole(btc, *, gate=True, **policy):
+    from bot.domain.policy import BandPolicy, Destination
+    from tests.builders import make_funding, make_history, make_policy
+    from tests.decisions.market import decide_now, linear_market, snapshot_worth
+
+    bands = BandPolicy(destination=Destination.HALF, total_frac=None, absolute_frac=dec("0.03"))
+    market = [*linear_market("BTC"), *linear_market("ETH")]
+    funding = [make_funding(instrument, "0.0004") for instrument, _ in market]
+    snapshot = snapshot_worth(
+        {"BTC": btc, "ETH": 10_000 - btc},
+        market=market,
+        funding=funding,
+        histories=[make_history("BTC", "0.03"), make_history("ETH", "0.03", last="2500")],
+    )
+    gated = {"cost_gate": CostGatePolicy()} if gate else {}
+    return decide_now(snapshot, make_policy({"BTC": "0.5", "ETH": "0.5"}, bands=bands, **gated, **policy))
+
+
+def test_what_is_not_worth_its_cost_is_not_traded_and_said_so():
+    from bot.domain.plan import Rule
+
+    free, gated = _whole(5310, gate=False), _whole(5310)
+    assert {leg.instrument.asset for leg in free.legs} == {"BTC", "ETH"}
+    # Longs pay a tenth of a per cent every eight hours: nine per cent a month on what the ETH leg opens.
+    assert {leg.instrument.asset for leg in gated.legs} == {"BTC"}
+    (refusal,) = [one for one in gated.refusals if one.rule is Rule.COST]
+    assert refusal.asset == "ETH"
+    assert refusal.reason.startswith("not worth its cost: brings ")
+
+
+def test_far_outside_the_band_cost_is_no_objection():
+    assert {leg.instrument.asset for leg in _whole(5700).legs} == {"BTC", "ETH"}

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.decisions.correlation import recorded_covariance
 from bot.decisions.margin import (
     Holding,
     Wallet,
@@ -31,6 +32,7 @@ from tests.builders import (
     dec,
     make_account,
     make_balance,
+    make_history,
     make_instrument,
     make_margin,
     make_policy,
@@ -196,6 +198,148 @@ def test_leaving_out_harmless_windows_changes_nothing(one, other, btc, eth):
     expected = min(after(moves) for moves in scenarios)
 
     assert abs(stress_surplus(loaded, histories, LIMITS) - expected) < dec("1e-15")
+
+
+# --- joint stress ------------------------------------------------------------------------------
+
+#: No stress but windows and covariance.
+JOINT_ALONE = RiskLimits(stress_frac=dec(0))
+
+
+def _reach(*histories):
+    """Return 4 σ over 3 days of each asset, and of each pair the covariance of that."""
+    moves = recorded_covariance(histories)
+    scale = dec(16) * 3 / 365
+    return [sigma * scale.sqrt() for sigma in moves.sigmas_annual], [[v * scale for v in row] for row in moves.annual]
+
+
+@pytest.mark.parametrize("contracts", ["0.1", "-0.1"])
+def test_a_wild_market_moves_four_sigmas_over_three_days(contracts):
+    """Moves of 8 % a day: 55 % in three days, as far up as down; maintenance is needed as for the higher price."""
+    wild = make_history(daily_move="0.08")
+    ((reach,), _) = _reach(wild)
+
+    surplus = stress_surplus(wallet(5000, (BTC, contracts, 50_000)), _histories(wild), LIMITS)
+
+    assert dec("0.55") < reach < dec("0.56")
+    assert abs(surplus - (5000 - 5000 * reach - 5000 * (1 + reach) * dec("0.0075"))) < dec("1e-15")
+
+
+def test_a_calm_market_adds_nothing_to_the_stress():
+    short = wallet(5000, (BTC, "-0.1", 50_000))
+
+    assert stress_surplus(short, _histories(make_history(daily_move="0.04")), LIMITS) == stress_surplus(
+        short, {}, LIMITS
+    )
+
+
+def test_legs_that_offset_each_other_lose_what_is_left_of_them():
+    """Both assets move as one: short 5,000 against long 3,000 loses as much as a short of 2,000."""
+    btc, eth = make_history(daily_move="0.08"), make_history("ETH", daily_move="0.08")
+    (reach, _), _ = _reach(btc, eth)
+    hedged = wallet(5000, (BTC, "-0.1", 50_000), (ETH, "1.2", 2500))
+
+    surplus = stress_surplus(hedged, _histories(btc, eth), JOINT_ALONE)
+
+    assert abs(surplus - (5000 - 2000 * reach - 8000 * (1 + reach) * dec("0.0075"))) < dec("1e-15")
+
+
+def test_legs_of_one_asset_that_cancel_lose_nothing():
+    other = make_instrument("BTC", symbol=Symbol("BTC/X"))
+    wild = make_history(daily_move="0.08")
+    ((reach,), _) = _reach(wild)
+
+    surplus = stress_surplus(wallet(500, (BTC, "-1", 100), (other, "1", 100)), _histories(wild), JOINT_ALONE)
+
+    assert abs(surplus - (500 - 200 * (1 + reach) * dec("0.0075"))) < dec("1e-15")
+
+
+def test_an_asset_without_a_covariance_moves_against_us_in_the_joint_move():
+    wild = make_history(daily_move="0.08")
+    ((reach,), _) = _reach(wild)
+    shorts = wallet(5000, (BTC, "-0.1", 50_000), (ETH, "-1", 2500))
+
+    surplus = stress_surplus(shorts, _histories(wild, history("ETH", 100, 100)), LIMITS)
+
+    needed = (5000 * (1 + reach) + 2500 * dec("1.3")) * dec("0.0075")
+    assert abs(surplus - (5000 - 5000 * reach - 750 - needed)) < dec("1e-15")
+
+
+@pytest.mark.parametrize("contracts", [50, -50])
+def test_the_joint_move_of_an_inverse_leg_is_told_in_its_coin(contracts):
+    """A rise of 55 % costs a short less than its size in coins, a fall of 55 % costs a long more."""
+    wild = make_history(daily_move="0.08")
+    ((reach,), _) = _reach(wild)
+    move = -reach if contracts > 0 else reach
+    lost = dec("0.1") * abs(1 - 1 / (1 + move))
+
+    held = wallet("0.3", (INVERSE, contracts, 50_000), currency="BTC")
+    surplus = stress_surplus(held, _histories(wild), LIMITS)
+
+    assert abs(surplus - (dec("0.3") - lost - dec("0.1") / (1 - reach) * dec("0.0075"))) < dec("1e-15")
+
+
+def test_no_price_falls_by_more_than_95_percent_in_the_joint_move():
+    mad = make_history(daily_move="0.3")
+    assert _reach(mad)[0][0] > 2
+
+    surplus = stress_surplus(wallet(5000, (BTC, "0.1", 50_000)), _histories(mad), LIMITS)
+
+    assert abs(surplus - (5000 - 4750 - 5000 * dec("1.95") * dec("0.0075"))) < dec("1e-15")
+
+
+def test_what_stands_still_does_not_move_with_the_others():
+    wild, still = make_history(daily_move="0.08"), make_history("ETH", daily_move="0")
+    shorts = wallet(5000, (BTC, "-0.1", 50_000), (ETH, "-2", 2500))
+    (reach, _), _ = _reach(wild, still)
+
+    surplus = stress_surplus(shorts, _histories(wild, still), JOINT_ALONE)
+
+    assert abs(surplus - (5000 - 5000 * reach - (5000 * (1 + reach) + 5000) * dec("0.0075"))) < dec("1e-15")
+
+
+#: Closes that stay so near to each other that no asset reaches the cap of 95 %.
+near_closes = st.lists(st.decimals(min_value=90, max_value=110, places=1), min_size=15, max_size=15)
+pair_sizes = st.tuples(*[st.integers(-9, 9).filter(bool)] * 2)
+pair_directions = st.tuples(*[st.decimals(min_value=-1, max_value=1, places=2)] * 2)
+
+
+@given(near_closes, near_closes, pair_sizes, pair_directions, st.decimals(min_value=0, max_value=1, places=2))
+def test_every_joint_move_within_reach_leaves_at_least_what_is_told(one, other, sizes, direction, part):
+    histories = history("BTC", *one), history("ETH", *other)
+    held = wallet(1000, (TIERED, sizes[0], 5000), (ETH, sizes[1], 5000))
+    _, shape = _reach(*histories)
+    pulls = [sum((v * u for v, u in zip(row, direction, strict=True)), dec(0)) for row in shape]
+    length = max(dec(0), sum((u * pull for u, pull in zip(direction, pulls, strict=True)), dec(0))).sqrt()
+    moves = [part * pull / length if length else dec(0) for pull in pulls]
+
+    left = held.margin_balance
+    for holding, move in zip(held.holdings, moves, strict=True):
+        left += holding.profit_after(move) - holding.maintenance_after(move) * dec("1.5")
+
+    assert left >= stress_surplus(held, _histories(*histories), LIMITS) - dec("1e-12")
+
+
+@given(near_closes, near_closes, pair_sizes, pair_directions, st.decimals(min_value=0, max_value=1, places=2))
+def test_what_survives_is_concave_on_the_way_although_the_worst_move_turns(one, other, sizes, starts, part):
+    histories = _histories(history("BTC", *one), history("ETH", *other))
+
+    def surplus(way):
+        begun = [size * abs(start) for size, start in zip(sizes, starts, strict=True)]
+        btc, eth = (at + (size - at) * way for size, at in zip(sizes, begun, strict=True))
+        return stress_surplus(wallet(1000, (TIERED, btc, 5000), (ETH, eth, 5000)), histories, JOINT_ALONE)
+
+    assert surplus(part) >= surplus(0) * (1 - part) + surplus(1) * part - dec("1e-12")
+
+
+@given(near_closes, near_closes, pair_sizes, st.decimals(min_value=0, max_value=60_000, places=0))
+def test_the_fraction_survives_joint_moves_too(one, other, sizes, balance):
+    histories = _histories(history("BTC", *one), history("ETH", *other))
+    load = _load(balance, (TIERED, sizes[0], 5000), (ETH, sizes[1], 5000), histories=histories)
+
+    part = [(leg, size * load.stress_capacity_frac, 5000) for leg, size in zip((TIERED, ETH), sizes, strict=True)]
+
+    assert stress_surplus(wallet(balance, *part), histories, LIMITS) >= -dec("1e-12")
 
 
 # --- capacity ----------------------------------------------------------------------------------

@@ -210,3 +210,25 @@ def test_a_sign_flip_cancels_the_rest_and_starts_anew():
     kinds = [type(fact) for fact in told if isinstance(fact, CorrectionStarted | CorrectionEnded | TrancheTaken)]
     assert kinds == [CorrectionEnded, CorrectionStarted, TrancheTaken]
     assert orders_of(decision)["BTC"] == ("buy", 100)
+
+
+# --- when the next look is -----------------------------------------------------------------------
+
+
+def test_what_makes_the_next_look_due_is_told():
+    calm = _decided(5000)
+    assert (calm.next_paced_at, calm.next_tranche_at) == (None, None)
+    paced = _decided(5000, volatility=WILD)
+    assert paced.next_paced_at == NOW + timedelta(days=1), "without a history the interval is the base"
+    dca = _decided(5650, dca=DcaPolicy(tranches=4))
+    assert dca.next_tranche_at == NOW + timedelta(hours=6)
+
+
+def test_the_next_tranche_is_the_soonest_that_still_stands():
+    begun = {
+        BTC: Correction(first_gap=dec("0.065"), tranches_left=2, next_tranche_at=NOW + timedelta(hours=3)),
+        Asset("ETH"): Correction(first_gap=dec("-0.065"), tranches_left=2, next_tranche_at=NOW + timedelta(hours=2)),
+    }
+    assert _decided(5550, corrections=begun, dca=DcaPolicy(tranches=4)).next_tranche_at == NOW + timedelta(hours=2)
+    over = {**begun, Asset("ETH"): Correction(first_gap=dec("0.065"), next_tranche_at=NOW + timedelta(hours=2))}
+    assert _decided(5450, corrections=over, dca=DcaPolicy(tranches=4)).next_tranche_at == NOW + timedelta(hours=3)

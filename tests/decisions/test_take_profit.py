@@ -64,3 +64,24 @@ def test_a_stop_that_never_fires_nearer_never_fires_further_away(closes, near, m
     nearer = entry_stops_fired(_history(*closes), 1, Decimal(near) / 100)
     further = entry_stops_fired(_history(*closes), 1, Decimal(near + more) / 100)
     assert further == 0 or nearer > 0
+
+
+def test_an_owner_with_entry_stops_is_told_what_they_would_have_done():
+    from bot.domain.policy import StopAnchor
+    from tests.builders import make_history, make_quote
+    from tests.decisions.market import decide_now, snapshot_worth
+
+    def told(**changes):
+        snapshot = snapshot_worth(
+            {"BTC": 10_000},
+            positions=[make_position(ONE, "-0.02", "50000")],
+            market=[(ONE, make_quote(ONE, 50_000))],
+            **changes,
+        )
+        policy = make_policy({"BTC": "1"}, stops=StopPolicy(anchor=StopAnchor.ENTRY))
+        (stop,) = decide_now(snapshot, policy).stops
+        return stop.entry_stops_fired, stop.history_days
+
+    assert told() == (None, None)
+    assert told(histories=[make_history("BTC", "0.01")]) == (0, 60)
+    assert told(histories=[make_history("BTC", "0.01", days=5)]) == (0, 5)

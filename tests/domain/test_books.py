@@ -331,3 +331,51 @@ def test_a_funding_payment_is_keyed_by_venue_symbol_and_transaction():
     )
 
     assert payment.dedup_key == f"funding/{VENUE}/{INSTRUMENT.symbol}/5"
+
+
+# --- pacing, steering, ends --------------------------------------------------------------------
+
+
+def test_a_tranche_belongs_to_a_correction():
+    books = Books()
+    taken = events.TrancheTaken(at=NOW, asset=BTC, left=2, next_at=NOW + timedelta(hours=6))
+    with pytest.raises(InvariantViolated, match="without a correction"):
+        apply(books, taken)
+    apply(books, events.CorrectionStarted(at=NOW, asset=BTC, gap=dec("0.06"), tranches=3))
+    apply(books, taken)
+    assert books.corrections[BTC] == Correction(
+        first_gap=dec("0.06"), tranches_left=2, next_tranche_at=NOW + timedelta(hours=6)
+    )
+
+
+def test_flattening_goes_on_until_it_is_said_to_have_ended():
+    books = Books()
+    apply(books, events.FlattenStarted(at=NOW, caller="owner"))
+    assert books.is_flattening
+    apply(books, events.FlattenEnded(at=NOW, why="flat"))
+    assert not books.is_flattening
+
+
+def test_an_end_is_abnormal_when_the_next_start_finds_that_nobody_said_goodbye():
+    books = Books()
+    start = events.BotStarted(at=NOW, version="1", mode="paper")
+    apply(books, start)
+    assert books.abnormal_ends == []
+    apply(books, events.BotStopped(at=NOW, reason="asked to"))
+    apply(books, start)
+    assert books.abnormal_ends == []
+    apply(books, start)
+    apply(books, events.BotStopped(at=NOW, reason="broken", is_orderly=False))
+    apply(books, start)
+    assert books.abnormal_ends == [NOW, NOW]
+    for _ in range(20):
+        apply(books, start)
+    assert len(books.abnormal_ends) == 10
+
+
+def test_only_a_halt_is_hard():
+    books = Books()
+    apply(books, events.TradingStateSet(at=NOW, state=TradingState.HALTED, caller="owner", why="", is_hard=True))
+    assert books.is_hard_halt
+    apply(books, events.TradingStateSet(at=NOW, state=TradingState.REDUCE_ONLY, caller="owner", why="", is_hard=True))
+    assert not books.is_hard_halt

@@ -223,6 +223,8 @@ def test_the_orders_stops_margin_and_refusals_of_a_plan() -> None:
             "trigger_source": "mark",
             "liquidation_price": None,
             "mark_price": "50000",
+            "entry_stops_fired": None,
+            "history_days": None,
         }
     ]
     assert document["margin"] == [
@@ -445,7 +447,7 @@ def test_what_waits_is_in_the_status() -> None:
         ledgers={(PAPER, SYMBOL): LegLedger(contracts=D(-20), fees_paid={Currency("USDT"): D("0.5")})},
     )
     alert = {"code": "x", "cause": "y", "severity": "warning", "sentence": "z", "since": AT}
-    document = status(books, alerts=[alert], next_look_at=AT)
+    document = status(books, alerts=[alert], next_looks={"calendar": AT})
     assert document["ceilings"][0]["release_at"] == "2026-03-02T08:00:00Z"
     assert document["flows"][0]["to_base"] == "2"
     assert document["locks"][0]["why"] == "apart"

@@ -1,16 +1,26 @@
 """What does the whole bot do while a leg is being worked, and with a profit target beside its stop?"""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 import pytest
 
 from bot.bootstrap import Bot
-from bot.domain.events import CancelRequested, CeilingSet, OrderIntended, TrancheTaken
+from bot.domain.events import CancelRequested, CeilingSet, LookTaken, OrderIntended, TrancheTaken
 from bot.domain.orders import OrderType, Purpose, TimeInForce
-from bot.domain.policy import DcaPolicy, ExecutionPolicy, ExecutionStyle, StopPolicy, TradingState
+from bot.domain.policy import (
+    CadencePolicy,
+    DcaPolicy,
+    ExecutionPolicy,
+    ExecutionStyle,
+    StopPolicy,
+    TradingState,
+    VolatilityPolicy,
+)
 from bot.exchange.faults import FailRead, LoseReply, LoseRequest
 from tests.simulation.test_scenarios import BTC_PERP, HOUR, Owner
 
@@ -157,4 +167,24 @@ def test_one_cancels_the_other_and_the_next_look_does_not_undo_it(price: str, pu
     assert owner.held() == 0
     assert resting(owner) == {}
     assert any(fact.asset == "BTC" for fact in owner.facts(CeilingSet))
+    owner.is_well()
+
+
+def test_volatility_alone_says_when_to_look() -> None:
+    owner = Owner(volatility=VolatilityPolicy(reference_annual=Decimal("0.5"), base_interval=timedelta(hours=8)))
+    owner.policy = replace(owner.policy, cadence=CadencePolicy(cron=None, move_sigmas=None))
+    owner.run(timedelta(days=7))
+    looks = [(fact.at, fact.trigger) for fact in owner.facts(LookTaken)]
+    assert looks[0][1] == "start"
+    assert {trigger for _, trigger in looks[1:]} == {"volatility"}
+    # Prices stand still, so the looks are as far apart as they may be.
+    assert {second[0] - first[0] for first, second in pairwise(looks)} == {timedelta(days=3)}
+    owner.is_well()
+
+
+def test_a_tranche_is_taken_at_its_own_time_between_two_looks_of_the_calendar() -> None:
+    owner = Owner(dca=DcaPolicy(tranches=2, interval=timedelta(minutes=20)))
+    owner.run(timedelta(minutes=50))
+    assert [fact.trigger for fact in owner.facts(LookTaken)][-1] == "tranche"
+    assert owner.held() == Decimal("-0.018")
     owner.is_well()
