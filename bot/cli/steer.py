@@ -1,4 +1,4 @@
-"""``status``, ``halt``, ``resume``, ``settle``, ``adopt``, ``confirm-flow``: look at and steer a running daemon."""
+"""Look at and steer a running daemon: from ``status`` and ``halt`` to ``resume`` and ``confirm-flow``."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,6 +8,7 @@ import typer
 from bot.cli.exits import ExitCode
 
 _JSON = typer.Option(False, "--json", help="Write one JSON document to stdout.")
+_WHY = typer.Option("", "--why", help="A few words for the journal.")
 
 
 def status(json: bool = _JSON) -> None:
@@ -26,17 +27,33 @@ def status(json: bool = _JSON) -> None:
 
 
 def halt(
-    why: str = typer.Option("", "--why", help="A few words for the journal."),
+    why: str = _WHY,
+    hard: bool = typer.Option(False, "--hard", help="Leave the stops as they are, too: nothing at all is changed."),
     json: bool = _JSON,
 ) -> None:
     """Stop rebalancing. Working hedge orders are cancelled; stops stay and are kept in order.
 
-    Outlives restarts; 'trimtab resume' ends it.
+    With --hard the stops that rest at the venue stay too, but are no longer made to fit. Outlives restarts; 'trimtab
+    resume' ends it.
     """
-    answer = _tell("halt", {"why": why} if why else {})
+    answer = _tell("halt", ({"why": why} if why else {}) | ({"is_hard": True} if hard else {}))
+    stops = "Stops stay as they are." if answer.get("is_hard_halt") else "Stops stay."
     _show_answer(
         answer,
-        f"Halted. Working hedge orders cancelled: {answer.get('cancelled_orders', 0)}. Stops stay.",
+        f"Halted. Working hedge orders cancelled: {answer.get('cancelled_orders', 0)}. {stops}",
+        is_json=json,
+    )
+
+
+def reduce_only(why: str = _WHY, json: bool = _JSON) -> None:
+    """Allow only what makes a position smaller. Working orders that increase one are cancelled; stops stay.
+
+    Outlives restarts; 'trimtab resume' ends it. A bot that is halted stays halted, which is stricter.
+    """
+    answer = _tell("reduce-only", {"why": why} if why else {})
+    _show_answer(
+        answer,
+        f"Reduce only. Working orders cancelled: {answer.get('cancelled_orders', 0)}. Stops stay.",
         is_json=json,
     )
 

@@ -99,6 +99,8 @@ class Books:
     #: What the owner or the bot has set; combined with other causes where it is used.
     trading_state: TradingState = TradingState.NORMAL
     trading_state_why: str = ""
+    #: Since when it is so; None while nobody has ever set it.
+    trading_state_since: datetime | None = None
     #: With ``halted``: protection rests too.
     is_hard_halt: bool = False
     #: True from the owner's ``flatten`` until every position is closed.
@@ -231,6 +233,11 @@ def _ceiling_released(books: Books, fact: events.CeilingReleased) -> None:
 
 
 def _state_set(books: Books, fact: events.TradingStateSet) -> None:
+    if fact.state is not books.trading_state:
+        books.trading_state_since = fact.at
+    if fact.state is TradingState.NORMAL:
+        # The owner has seen them: they do not count twice.
+        books.abnormal_ends = []
     books.trading_state = fact.state
     books.trading_state_why = fact.why
     books.is_hard_halt = fact.is_hard and fact.state is TradingState.HALTED

@@ -66,5 +66,9 @@ class DataFolderInUse(BotError):
     """Another process owns the data folder; refuse to start."""
 
 
+class CommandRefused(BotError):
+    """The command does not go with the state that the bot is in; nothing was changed."""
+
+
 class InvariantViolated(BotError):
     """A rule that must always hold was broken: a bug of ours, so halt."""

@@ -11,7 +11,8 @@ from typing import Any
 import structlog
 
 from bot.decisions.flows import accept_flows, anchor_wallets
-from bot.domain.errors import ConfigError, IncompleteData
+from bot.domain.books import Books
+from bot.domain.errors import CommandRefused, ConfigError, IncompleteData
 from bot.domain.events import CommandGiven, Fact, HedgeProfitSettled, PositionAdopted, TradingStateSet
 from bot.domain.ids import Asset, Symbol, VenueId
 from bot.domain.policy import TradingState
@@ -94,26 +95,46 @@ class BotControl:
         policy = self._desk.policy
         return plan_document(decision, mode=self._mode, scope=policy.scope, foreign_symbols=policy.foreign_symbols)
 
-    async def halt(self, caller: str, *, why: str) -> dict[str, Any]:
-        """Stop rebalancing: cancel working hedge orders, keep stops."""
+    async def halt(self, caller: str, *, why: str, is_hard: bool = False) -> dict[str, Any]:
+        """Stop rebalancing: cancel working hedge orders, keep stops.
+
+        ``is_hard`` stops protection's changes too; what rests at the venue stays. A halt never loosens a hard one.
+        """
         async with self._desk.lock:
-            await self._set_state(TradingState.HALTED, caller, why, "halt")
+            is_hard = is_hard or self._desk.journal.books.is_hard_halt
+            await self._set_state(TradingState.HALTED, caller, why, "halt", is_hard=is_hard)
         cancelled = await self._supervisor.cancel_hedge_orders("halted")
-        return {"schema": "trimtab.command/1", "trading_state": "halted", "cancelled_orders": cancelled}
+        return _answer(self._desk.journal.books, cancelled_orders=cancelled)
+
+    async def reduce_only(self, caller: str, *, why: str) -> dict[str, Any]:
+        """Allow only what shrinks a position: cancel working orders that increase, keep stops.
+
+        Raises:
+            CommandRefused: the bot is halted, which is stricter.
+        """
+        async with self._desk.lock:
+            if self._desk.journal.books.trading_state is TradingState.HALTED:
+                raise CommandRefused("the bot is halted, which is stricter than reduce-only; 'trimtab resume' ends that")
+            await self._set_state(TradingState.REDUCE_ONLY, caller, why, "reduce-only")
+        cancelled = await self._supervisor.cancel_hedge_orders("reduce only", is_increasing_only=True)
+        return _answer(self._desk.journal.books, cancelled_orders=cancelled)
 
     async def resume(self, caller: str) -> dict[str, Any]:
         """Return to ``normal``, and look at once."""
         async with self._desk.lock:
             await self._set_state(TradingState.NORMAL, caller, "", "resume")
         self._signal.set("command")
-        return {"schema": "trimtab.command/1", "trading_state": "normal"}
+        return _answer(self._desk.journal.books)
 
-    async def _set_state(self, state: TradingState, caller: str, why: str, command: str) -> None:
+    async def _set_state(
+        self, state: TradingState, caller: str, why: str, command: str, *, is_hard: bool = False
+    ) -> None:
+        now = self._desk.clock.now()
         await self._record(
             command,
             caller,
             why,
-            [TradingStateSet(at=self._desk.clock.now(), state=state, caller=caller, why=why)],
+            [TradingStateSet(at=now, state=state, caller=caller, why=why, is_hard=is_hard)],
         )
 
     async def settle(self, caller: str, amount_quote: Decimal) -> dict[str, Any]:
@@ -160,6 +181,16 @@ class BotControl:
             CommandGiven(at=now, command=command, caller=caller, arguments=arguments), *facts
         )
         log.info("A command was given", code="command", command=command, caller=caller, arguments=arguments)
+
+
+def _answer(books: Books, **more: Any) -> dict[str, Any]:
+    """Return what a command that steers answers with."""
+    return {
+        "schema": "trimtab.command/1",
+        "trading_state": books.trading_state.value,
+        "is_hard_halt": books.is_hard_halt,
+        **more,
+    }
 
 
 async def adopt_position(

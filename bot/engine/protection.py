@@ -76,12 +76,27 @@ class Protection:
             await self.protect_all()
 
     async def protect_all(self) -> None:
-        """Protect every venue. The caller holds the desk."""
+        """Protect every venue; in a hard halt none. The caller holds the desk."""
+        self._tell_hard_halt()
         for venue_id in self._desk.venues:
             await self.protect_safely(venue_id)
 
+    def _tell_hard_halt(self) -> None:
+        if not self._desk.journal.books.is_hard_halt:
+            self._desk.alerts.close_alert("hard_halt", cause="bot")
+            return
+        self._desk.alerts.raise_alert(
+            "hard_halt",
+            "Halted hard: stops rest as they are and are no longer made to fit, and no position is made smaller."
+            " 'trimtab resume' ends it; 'trimtab flatten' closes everything",
+            severity="critical",
+            cause="bot",
+        )
+
     async def protect_safely(self, venue_id: VenueId, account: AccountState | None = None) -> None:
         """Protect one venue; where that cannot be done, say so and come back soon. The caller holds the desk."""
+        if self._desk.journal.books.is_hard_halt:
+            return
         try:
             await self.protect(venue_id, account)
         except (DataError, VenueError) as failure:

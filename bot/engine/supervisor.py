@@ -144,11 +144,13 @@ class Supervisor:
             await venue.stop()
         await self._desk.journal.close()
 
-    async def cancel_hedge_orders(self, reason: str) -> int:
+    async def cancel_hedge_orders(self, reason: str, *, is_increasing_only: bool = False) -> int:
         """Cancel everything that works and is not protection; return how many were asked for."""
         async with self._desk.lock:
             orders = [
-                order for order in self._desk.journal.books.working_orders() if order.intent.purpose is Purpose.HEDGE
+                order
+                for order in self._desk.journal.books.working_orders()
+                if order.intent.purpose is Purpose.HEDGE and not (is_increasing_only and order.intent.reduce_only)
             ]
             for order in orders:
                 await self._execution.cancel(order, reason)
@@ -199,7 +201,8 @@ class Supervisor:
     def _is_urgent(self) -> bool:
         """Return True while a leg has no stop or the outcome of an order is not known."""
         books = self._desk.journal.books
-        return bool(books.unprotected) or any(
+        # In a hard halt nobody mends what is unprotected.
+        return (bool(books.unprotected) and not books.is_hard_halt) or any(
             order.state in (OrderState.INTENDED, OrderState.UNKNOWN) for order in books.orders.values()
         )
 
@@ -226,7 +229,13 @@ class Supervisor:
         log.critical("The bot halts itself", code="halted_by_failure", reason=str(failure))
         try:
             await self._desk.journal.record(
-                TradingStateSet(at=self._desk.clock.now(), state=TradingState.HALTED, caller="bot", why=str(failure))
+                TradingStateSet(
+                    at=self._desk.clock.now(),
+                    state=TradingState.HALTED,
+                    caller="bot",
+                    why=str(failure),
+                    is_hard=self._desk.journal.books.is_hard_halt,
+                )
             )
         except JournalError:
             log.critical("The halt could not be journalled", code="halt_not_journalled")

@@ -4,7 +4,7 @@
 
 from aiohttp import web
 
-from bot.adapters.web.bodies import needed_number_of, needed_text_of, read_body, text_of
+from bot.adapters.web.bodies import flag_of, needed_number_of, needed_text_of, read_body, text_of
 from bot.adapters.web.replies import document_reply
 from bot.domain.ids import Asset, Symbol, VenueId
 from bot.ports import Control
@@ -12,6 +12,7 @@ from bot.ports import Control
 #: Header in which our own clients say who they are; it only names the caller in the journal.
 CLIENT_HEADER = "X-Trimtab-Client"
 _OWN_CLIENTS = frozenset({"cli", "page"})
+_NO_REASON = "the owner asked"
 
 
 class Api:
@@ -28,6 +29,7 @@ class Api:
             web.get("/api/v1/status", self.status),
             web.get("/api/v1/plan", self.plan),
             web.post("/api/v1/halt", self.halt),
+            web.post("/api/v1/reduce-only", self.reduce_only),
             web.post("/api/v1/resume", self.resume),
             web.post("/api/v1/settle", self.settle),
             web.post("/api/v1/adopt", self.adopt),
@@ -52,9 +54,16 @@ class Api:
 
     async def halt(self, request: web.Request) -> web.Response:
         """Stop rebalancing."""
+        body = await read_body(request, allowed=frozenset({"why", "is_hard"}))
+        why = text_of(body, "why") or _NO_REASON
+        is_hard = flag_of(body, "is_hard")
+        return document_reply(await self._control.halt(_caller(request), why=why, is_hard=is_hard))
+
+    async def reduce_only(self, request: web.Request) -> web.Response:
+        """Allow only what shrinks a position."""
         body = await read_body(request, allowed=frozenset({"why"}))
-        why = text_of(body, "why") or "the owner asked"
-        return document_reply(await self._control.halt(_caller(request), why=why))
+        why = text_of(body, "why") or _NO_REASON
+        return document_reply(await self._control.reduce_only(_caller(request), why=why))
 
     async def resume(self, request: web.Request) -> web.Response:
         """Go back to normal."""

@@ -65,6 +65,20 @@ def text_of(body: Mapping[str, Any], key: str) -> str | None:
     return value.strip()
 
 
+def flag_of(body: Mapping[str, Any], key: str) -> bool:
+    """Return true or false; false where the key is absent or null.
+
+    Raises:
+        RequestRefused: something else.
+    """
+    value = body.get(key)
+    if value is None:
+        return False
+    if not isinstance(value, bool):
+        raise RequestRefused(400, "bad_value", f"{key} must be true or false")
+    return value
+
+
 def needed_text_of(body: Mapping[str, Any], key: str) -> str:
     """Return a text that must be there.
 

@@ -228,17 +228,21 @@ class FakeControl:
         self._remember("plan")
         return plan_document()
 
-    async def halt(self, caller: str, *, why: str) -> dict[str, Any]:
-        self._remember("halt", caller, why)
-        self.document["trading_state"] = "halted"
-        self.document["trading_state_why"] = why
-        return {"schema": "trimtab.command/1", "trading_state": "halted", "cancelled_orders": 2}
+    def _answer(self, state: str, why: str, **more: Any) -> dict[str, Any]:
+        self.document |= {"trading_state": state, "trading_state_why": why}
+        return {"schema": "trimtab.command/1", "trading_state": state, **more}
+
+    async def halt(self, caller: str, *, why: str, is_hard: bool = False) -> dict[str, Any]:
+        self._remember(*("halt", caller, why), *(["hard"] if is_hard else []))
+        return self._answer("halted", why, cancelled_orders=2, is_hard_halt=is_hard)
+
+    async def reduce_only(self, caller: str, *, why: str) -> dict[str, Any]:
+        self._remember("reduce-only", caller, why)
+        return self._answer("reduce_only", why, cancelled_orders=1)
 
     async def resume(self, caller: str) -> dict[str, Any]:
         self._remember("resume", caller)
-        self.document["trading_state"] = "normal"
-        self.document["trading_state_why"] = ""
-        return {"schema": "trimtab.command/1", "trading_state": "normal"}
+        return self._answer("normal", "")
 
     async def settle(self, caller: str, amount_quote: Decimal) -> dict[str, Any]:
         self._remember("settle", caller, amount_quote)

@@ -37,6 +37,10 @@ async def test_status_and_plan_are_the_documents_of_the_bot(client: Client) -> N
     [
         ("halt", {}, ("halt", "api 127.0.0.1", "the owner asked")),
         ("halt", {"why": "holiday"}, ("halt", "api 127.0.0.1", "holiday")),
+        ("halt", {"is_hard": True}, ("halt", "api 127.0.0.1", "the owner asked", "hard")),
+        ("halt", {"is_hard": False}, ("halt", "api 127.0.0.1", "the owner asked")),
+        ("reduce-only", {}, ("reduce-only", "api 127.0.0.1", "the owner asked")),
+        ("reduce-only", {"why": "holiday"}, ("reduce-only", "api 127.0.0.1", "holiday")),
         ("resume", {}, ("resume", "api 127.0.0.1")),
         ("settle", {"amount_quote": "-125.50"}, ("settle", "api 127.0.0.1", Decimal("-125.50"))),
         ("settle", {"amount_quote": 0.1}, ("settle", "api 127.0.0.1", Decimal("0.1"))),
@@ -75,6 +79,9 @@ async def test_an_empty_body_counts_as_an_empty_object(client: Client) -> None:
         ("settle", b'{"amount_quote": NaN}', 400, "bad_json"),
         ("halt", b"[]", 400, "bad_body"),
         ("halt", b'{"hard": true}', 400, "unknown_key"),
+        ("halt", b'{"is_hard": "yes"}', 400, "bad_value"),
+        ("halt", b'{"is_hard": 1}', 400, "bad_value"),
+        ("reduce-only", b'{"is_hard": true}', 400, "unknown_key"),
         ("resume", b'{"why": "x"}', 400, "unknown_key"),
         ("halt", b'{"why": 7}', 400, "bad_value"),
         ("halt", b'{"why": "a\\nb"}', 400, "bad_value"),
@@ -112,6 +119,7 @@ async def test_a_bad_body_is_one_clear_error(
         (errors.JournalError(), 503, "journal_unusable"),
         (errors.InvariantViolated(), 500, "invariant_violated"),
         (errors.DataFolderInUse(), 409, "refused"),
+        (errors.CommandRefused("it is halted"), 409, "refused"),
     ],
 )
 async def test_a_failure_of_the_bot_has_a_code_and_its_sentence(

@@ -144,6 +144,7 @@ function show(status) {
   element("board").hidden = false;
   element("actions").hidden = false;
   element("halt").disabled = status.trading_state === "halted";
+  element("reduce-only").disabled = status.trading_state !== "normal";
   element("resume").disabled = status.trading_state === "normal";
   showChips(status);
   showAlerts(status.alerts);
@@ -339,6 +340,17 @@ async function halt() {
   }
 }
 
+async function reduceOnly() {
+  const isSure = await question(
+    "Reduce only?", "Positions may only get smaller until you resume. Working orders that increase one are cancelled. Stops stay in place.",
+    { yes: "Reduce only", asksWhy: true },
+  );
+  if (isSure) {
+    const why = element("why").value.trim();
+    await ask("reduce-only", why ? { why } : {});
+  }
+}
+
 async function resume() {
   const plan = await ask("plan");
   const isSure = await question(
@@ -358,6 +370,7 @@ async function showPlan() {
 // ---- start --------------------------------------------------------------------------------------------------------
 
 element("halt").addEventListener("click", () => command(halt));
+element("reduce-only").addEventListener("click", () => command(reduceOnly));
 element("resume").addEventListener("click", () => command(resume));
 element("show-plan").addEventListener("click", () => command(showPlan));
 element("forget").addEventListener("click", () => forgetToken(""));

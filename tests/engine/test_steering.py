@@ -1,0 +1,149 @@
+"""What do reduce-only, halt and resume do to a running bot?"""
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+import structlog
+
+from bot.bootstrap import Bot
+from bot.domain.errors import CommandRefused
+from bot.domain.events import CommandGiven, OrderIntended, TradingStateSet
+from bot.domain.ids import Currency
+from bot.domain.orders import OrderState, Purpose
+from bot.domain.policy import ExecutionPolicy, ExecutionStyle, TradingState
+from bot.domain.portfolio import WalletKind
+from bot.exchange.static_market import DEFAULT_START
+from tests.engine.rig import BTC, BTC_PERP, ETH_PERP, HOUR, MINUTE, Rig, a_policy
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> None:
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
+
+
+async def halt_hard(bot: Bot) -> None:
+    await bot.control.halt("test", why="holiday", is_hard=True)
+
+
+async def halt_softly(bot: Bot) -> None:
+    await bot.control.halt("test", why="again")
+
+
+async def reduce_only(bot: Bot) -> None:
+    await bot.control.reduce_only("test", why="holiday")
+
+
+async def resume(bot: Bot) -> None:
+    await bot.control.resume("test")
+
+
+# --- reduce-only -------------------------------------------------------------------------------
+
+
+def test_reduce_only_is_journalled_with_its_command_and_outlives_a_restart() -> None:
+    rig = Rig()
+    rig.run(10 * MINUTE, reduce_only)
+    (given,) = rig.facts(CommandGiven)
+    (state,) = rig.facts(TradingStateSet)
+    assert (given.command, given.caller, given.arguments) == ("reduce-only", "test", "holiday")
+    assert (state.state, state.caller, state.why) == (TradingState.REDUCE_ONLY, "test", "holiday")
+    rig.run(MINUTE)
+    assert rig.journal.books.trading_state is TradingState.REDUCE_ONLY
+
+
+def test_reduce_only_shrinks_positions_and_opens_none() -> None:
+    rig = Rig()
+    rig.run(10 * MINUTE, reduce_only)
+    before = rig.held(BTC_PERP), rig.held(ETH_PERP)
+    assert before == (Decimal("-0.018"), Decimal("0.36"))
+    # A part of the coins leaves: less BTC wants less short, and of ETH there is too much now.
+    rig.exchange.deposit(WalletKind.SPOT, Currency("BTC"), Decimal("-0.05"))
+    rig.run(30 * HOUR)
+    assert before[0] < rig.held(BTC_PERP) < 0
+    assert abs(rig.held(ETH_PERP)) <= before[1]
+    orders = [fact.intent for fact in rig.facts(OrderIntended) if fact.at > DEFAULT_START + HOUR]
+    assert all(intent.reduce_only for intent in orders)
+    assert sorted(abs(stop.contracts) for stop in rig.stops()) == sorted(
+        abs(rig.held(symbol)) for symbol in (BTC_PERP, ETH_PERP) if rig.held(symbol)
+    )
+    rig.is_well()
+
+
+def test_reduce_only_cancels_what_rests_to_open_and_the_leg_is_not_worked_again() -> None:
+    rig = Rig(policy=a_policy(execution=ExecutionPolicy(style=ExecutionStyle.CHASE)))
+    seen: list[Any] = []
+
+    async def act(bot: Bot) -> None:
+        seen.extend(order for order in bot.desk.journal.books.working_orders())
+        seen.append(await bot.control.reduce_only("test", why=""))
+
+    rig.run(HOUR / 2, act, after=timedelta(seconds=8))
+    *orders, answer = seen
+    hedges = [order for order in orders if order.intent.purpose is Purpose.HEDGE]
+    assert hedges
+    assert answer["cancelled_orders"] == len(hedges)
+    assert answer["trading_state"] == "reduce_only"
+    assert all(order.state is OrderState.CANCELLED for order in hedges)
+    assert not [one for one in rig.facts(OrderIntended) if one.at > DEFAULT_START + timedelta(seconds=9)]
+    rig.is_well()
+
+
+def test_reduce_only_does_not_loosen_a_halt() -> None:
+    rig = Rig()
+    rig.run(10 * MINUTE, halt_hard)
+    with pytest.raises(CommandRefused, match="trimtab resume"):
+        rig.run(10 * MINUTE, reduce_only)
+    assert rig.journal.books.trading_state is TradingState.HALTED
+    assert rig.journal.books.is_hard_halt
+
+
+# --- a hard halt -------------------------------------------------------------------------------
+
+
+def a_falling_market(**more: Any) -> Rig:
+    """BTC moves far enough for its stop to be moved at the look after."""
+    return Rig(
+        script={BTC: ((DEFAULT_START + 2 * HOUR, Decimal(50_000)), (DEFAULT_START + 3 * HOUR, Decimal(47_000)))}, **more
+    )
+
+
+def test_a_hard_halt_leaves_every_stop_as_it_is_and_says_so() -> None:
+    rig = a_falling_market()
+    rig.run(HOUR, halt_hard)
+    before, sent = {order.id: order.trigger_price for order in rig.stops()}, len(rig.exchange.floor.orders)
+    assert len(before) == 2
+    assert "hard_halt" in rig.alerts()
+    rig.run(5 * HOUR)
+    assert "hard_halt" in rig.alerts(), "said again after a restart"
+    assert {order.id: order.trigger_price for order in rig.stops()} == before
+    assert len(rig.exchange.floor.orders) == sent
+
+
+def test_a_hard_halt_still_reconciles() -> None:
+    rig = Rig()
+    rig.run(HOUR, halt_hard)
+    rig.exchange.cancel(BTC_PERP, next(stop.client_order_id for stop in rig.stops() if stop.symbol == BTC_PERP))
+    rig.run(HOUR)
+    assert BTC_PERP not in {order.intent.symbol for order in rig.journal.books.working_orders()}
+    assert [stop.symbol for stop in rig.stops()] == [ETH_PERP], "and it is not placed again"
+
+
+def test_a_soft_halt_does_not_loosen_a_hard_one_and_resume_does() -> None:
+    rig = a_falling_market()
+    rig.run(10 * MINUTE, halt_hard)
+    rig.run(10 * MINUTE, halt_softly)
+    assert rig.journal.books.is_hard_halt
+    rig.run(5 * HOUR, resume)
+    assert not rig.journal.books.is_hard_halt
+    assert "hard_halt" not in rig.alerts()
+    rig.is_well()
+
+
+def test_a_soft_halt_keeps_stops_in_order() -> None:
+    rig = a_falling_market()
+    rig.run(10 * MINUTE, halt_softly)
+    rig.exchange.cancel(BTC_PERP, next(stop.client_order_id for stop in rig.stops() if stop.symbol == BTC_PERP))
+    rig.run(10 * MINUTE)
+    assert {stop.symbol for stop in rig.stops()} == {BTC_PERP, ETH_PERP}
