@@ -80,7 +80,7 @@ def recorded_covariance(histories: tuple[PriceHistory, ...]) -> Covariance | Non
     for place in range(len(days) - 1, 0, -1):
         day, earlier = days[place], days[place - 1]
         length = (day - earlier) // _DAY
-        changes = [(one[day] / one[earlier]).ln() for one in closes]
+        changes = [_log_change(one[earlier], one[day]) for one in closes]
         for row, change in zip(sums, changes, strict=True):
             part = factor * change / length
             for column, other in enumerate(changes):
@@ -94,6 +94,12 @@ def recorded_covariance(histories: tuple[PriceHistory, ...]) -> Covariance | Non
         until=days[-1],
         missing=tuple(one.asset for one in histories if one not in usable),
     )
+
+
+@lru_cache(maxsize=4096)
+def _log_change(earlier: Decimal, close: Decimal) -> Decimal:
+    """Return the log return; remembered, as logarithms are most of the work and a new day adds one per asset."""
+    return (close / earlier).ln()
 
 
 # --- what it makes of a portfolio --------------------------------------------------------------
