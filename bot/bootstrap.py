@@ -23,6 +23,7 @@ from bot.engine.bookkeeping import Bookkeeping
 from bot.engine.control import BotControl
 from bot.engine.desk import Desk
 from bot.engine.execution import Execution
+from bot.engine.flatten import Flatten
 from bot.engine.ioc import ImmediateStyle
 from bot.engine.protection import Protection
 from bot.engine.rebalance import LookObserver, Rebalance
@@ -74,6 +75,7 @@ def build(
     gatherer = SnapshotGatherer(desk, reference, bookkeeping)
     execution = Execution(desk, bookkeeping)
     protection = Protection(desk, gatherer, execution, reference)
+    flatten = Flatten(desk, gatherer, execution, reference)
     reconcile = Reconcile(desk, gatherer, execution)
     signal = LookSignal()
     worker = Worker(desk, gatherer, execution, ImmediateStyle(desk, gatherer, execution), protection)
@@ -83,6 +85,7 @@ def build(
         desk,
         rebalance=rebalance,
         protection=protection,
+        flatten=flatten,
         reconcile=reconcile,
         prices=PriceWatcher(desk, reference, signal),
         execution=execution,
@@ -96,6 +99,7 @@ def build(
         gatherer=gatherer,
         reference=reference,
         rebalance=rebalance,
+        flatten=flatten,
         supervisor=supervisor,
         schedule=schedule,
         signal=signal,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import typer
 
-from bot.cli import daemon, history, journal, look, steer
+from bot.cli import daemon, flatten, history, journal, look, steer
 from bot.cli.exits import ExitCode, exit_code_of
 from bot.domain.errors import BotError
 
@@ -31,6 +31,7 @@ app.command("config")(look.config)
 app.command("status")(steer.status)
 app.command("halt")(steer.halt)
 app.command("reduce-only")(steer.reduce_only)
+app.command("flatten")(flatten.flatten)
 app.command("resume")(steer.resume)
 app.command("settle")(steer.settle)
 app.command("adopt")(steer.adopt)

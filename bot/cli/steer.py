@@ -5,7 +5,7 @@ from typing import Any
 
 import typer
 
-from bot.cli.exits import ExitCode
+from bot.cli.asking import ask, confirm, need_somebody, tell
 
 _JSON = typer.Option(False, "--json", help="Write one JSON document to stdout.")
 _WHY = typer.Option("", "--why", help="A few words for the journal.")
@@ -16,7 +16,7 @@ def status(json: bool = _JSON) -> None:
 
     Weights against targets, positions with their stops, margin, what is refused or waits, open alerts, trading state.
     """
-    document = _ask("status")
+    document = ask("status")
     if json:
         _show_json(document)
         return
@@ -36,7 +36,7 @@ def halt(
     With --hard the stops that rest at the venue stay too, but are no longer made to fit. Outlives restarts; 'trimtab
     resume' ends it.
     """
-    answer = _tell("halt", ({"why": why} if why else {}) | ({"is_hard": True} if hard else {}))
+    answer = tell("halt", ({"why": why} if why else {}) | ({"is_hard": True} if hard else {}))
     stops = "Stops stay as they are." if answer.get("is_hard_halt") else "Stops stay."
     _show_answer(
         answer,
@@ -50,7 +50,7 @@ def reduce_only(why: str = _WHY, json: bool = _JSON) -> None:
 
     Outlives restarts; 'trimtab resume' ends it. A bot that is halted stays halted, which is stricter.
     """
-    answer = _tell("reduce-only", {"why": why} if why else {})
+    answer = tell("reduce-only", {"why": why} if why else {})
     _show_answer(
         answer,
         f"Reduce only. Working orders cancelled: {answer.get('cancelled_orders', 0)}. Stops stay.",
@@ -63,14 +63,11 @@ def resume(
     json: bool = _JSON,
 ) -> None:
     """Go back to normal. Shows what that clears and what would be traded, and asks first."""
-    if json and not yes:
-        raise typer.BadParameter("with --json nothing is asked, so add --yes", param_hint="--json")
     if not yes:
+        need_somebody(is_json=json)
         _show_what_resuming_means()
-        if not _is_confirmed("Resume?"):
-            typer.echo("Nothing was changed.", err=True)
-            raise typer.Exit(ExitCode.REFUSED)
-    _show_answer(_tell("resume", {}), "Back to normal; a look is on its way.", is_json=json)
+        confirm("Resume?")
+    _show_answer(tell("resume", {}), "Back to normal; a look is on its way.", is_json=json)
 
 
 def settle(
@@ -88,7 +85,7 @@ def settle(
         exact = decimal_text(to_decimal(amount))
     except BadPayload as err:
         raise typer.BadParameter("give a number, for example 125.50", param_hint="AMOUNT") from err
-    answer = _tell("settle", {"amount_quote": exact})
+    answer = tell("settle", {"amount_quote": exact})
     _show_answer(answer, f"Settled. In all so far: {answer.get('settled_profit_quote')} USD.", is_json=json)
 
 
@@ -131,27 +128,9 @@ def confirm_flow(
     json: bool = _JSON,
 ) -> None:
     """Accept the present holdings as meant, after a deposit or withdrawal that the bot asked about."""
-    answer = _tell("confirm-flow", {"asset": asset} if asset else {})
+    answer = tell("confirm-flow", {"asset": asset} if asset else {})
     held = ", ".join(f"{name} {amount}" for name, amount in answer.get("holdings_base", {}).items())
     _show_answer(answer, f"Accepted as meant: {held or 'no holdings'}.", is_json=json)
-
-
-def _ask(path: str) -> dict[str, Any]:
-    import asyncio
-
-    from bot.cli.client import DaemonClient
-    from bot.cli.context import open_settings
-
-    return asyncio.run(DaemonClient.of(open_settings()).ask(path))
-
-
-def _tell(path: str, body: Mapping[str, Any]) -> dict[str, Any]:
-    import asyncio
-
-    from bot.cli.client import DaemonClient
-    from bot.cli.context import open_settings
-
-    return asyncio.run(DaemonClient.of(open_settings()).tell(path, body))
 
 
 def _show_json(document: Mapping[str, Any]) -> None:
@@ -172,15 +151,6 @@ def _show_what_resuming_means() -> None:
     from bot.cli.tables import show_clearing, show_plan
 
     console = open_console()
-    now = _ask("status")
-    show_plan(console, _ask("plan"))
+    now = ask("status")
+    show_plan(console, ask("plan"))
     show_clearing(console, now)
-
-
-def _is_confirmed(question: str) -> bool:
-    try:
-        return typer.confirm(question, default=False, err=True)
-    except typer.Abort:
-        # Nobody is there to answer.
-        typer.echo("", err=True)
-        return False

@@ -93,6 +93,13 @@ def show_status(console: "Console", status: Row) -> None:
     _show_notes(console, status)
 
 
+def show_closing(console: "Console", positions: Sequence[Row], *, left_alone: Sequence[str]) -> None:
+    """Show what a flatten closes."""
+    _show_positions(console, positions)
+    if left_alone:
+        console.print(f"Left alone, because they are reserved: {', '.join(left_alone)}")
+
+
 def show_clearing(console: "Console", status: Row) -> None:
     """Show what a return to normal puts aside, and what it does not."""
     why = status["trading_state_why"]

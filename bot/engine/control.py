@@ -13,12 +13,20 @@ import structlog
 from bot.decisions.flows import accept_flows, anchor_wallets
 from bot.domain.books import Books
 from bot.domain.errors import CommandRefused, ConfigError, IncompleteData
-from bot.domain.events import CommandGiven, Fact, HedgeProfitSettled, PositionAdopted, TradingStateSet
+from bot.domain.events import (
+    CommandGiven,
+    Fact,
+    FlattenEnded,
+    HedgeProfitSettled,
+    PositionAdopted,
+    TradingStateSet,
+)
 from bot.domain.ids import Asset, Symbol, VenueId
 from bot.domain.policy import TradingState
 from bot.domain.units import decimal_text
 from bot.engine.desk import Desk
 from bot.engine.documents import plan_document, status_document
+from bot.engine.flatten import Flatten
 from bot.engine.rebalance import Rebalance
 from bot.engine.reference import Reference
 from bot.engine.scheduler import LookSchedule, LookSignal
@@ -38,6 +46,7 @@ class BotControl:
         gatherer: SnapshotGatherer,
         reference: Reference,
         rebalance: Rebalance,
+        flatten: Flatten,
         supervisor: Supervisor,
         schedule: LookSchedule,
         signal: LookSignal,
@@ -48,6 +57,7 @@ class BotControl:
         self._gatherer = gatherer
         self._reference = reference
         self._rebalance = rebalance
+        self._flatten = flatten
         self._supervisor = supervisor
         self._schedule = schedule
         self._signal = signal
@@ -87,6 +97,7 @@ class BotControl:
             accounts=self._gatherer.newest_accounts.values(),
             instruments={leg: self._reference.instrument(*leg) for leg in legs},
             quotes=self._gatherer.newest_quotes,
+            foreign_symbols=desk.policy.foreign_symbols,
         )
 
     async def plan(self) -> dict[str, Any]:
@@ -101,8 +112,16 @@ class BotControl:
         ``is_hard`` stops protection's changes too; what rests at the venue stays. A halt never loosens a hard one.
         """
         async with self._desk.lock:
-            is_hard = is_hard or self._desk.journal.books.is_hard_halt
-            await self._set_state(TradingState.HALTED, caller, why, "halt", is_hard=is_hard)
+            books = self._desk.journal.books
+            called_off = [FlattenEnded(at=self._desk.clock.now(), why="called off by halt --hard")]
+            await self._set_state(
+                TradingState.HALTED,
+                caller,
+                why,
+                "halt",
+                is_hard=is_hard or books.is_hard_halt,
+                besides=called_off if is_hard and books.is_flattening else (),
+            )
         cancelled = await self._supervisor.cancel_hedge_orders("halted")
         return _answer(self._desk.journal.books, cancelled_orders=cancelled)
 
@@ -119,22 +138,39 @@ class BotControl:
         cancelled = await self._supervisor.cancel_hedge_orders("reduce only", is_increasing_only=True)
         return _answer(self._desk.journal.books, cancelled_orders=cancelled)
 
+    async def flatten(self, caller: str) -> dict[str, Any]:
+        """Close all futures of ours, cancel their stops last, and end halted."""
+        await self._flatten.start(caller)
+        self._supervisor.hurry()
+        books = self._desk.journal.books
+        return _answer(books, is_flattening=books.is_flattening)
+
     async def resume(self, caller: str) -> dict[str, Any]:
         """Return to ``normal``, and look at once."""
         async with self._desk.lock:
-            await self._set_state(TradingState.NORMAL, caller, "", "resume")
+            called_off = [FlattenEnded(at=self._desk.clock.now(), why="called off by resume")]
+            besides = called_off if self._desk.journal.books.is_flattening else ()
+            await self._set_state(TradingState.NORMAL, caller, "", "resume", besides=besides)
+        await self._flatten.check(self._desk.clock.now())
         self._signal.set("command")
         return _answer(self._desk.journal.books)
 
     async def _set_state(
-        self, state: TradingState, caller: str, why: str, command: str, *, is_hard: bool = False
+        self,
+        state: TradingState,
+        caller: str,
+        why: str,
+        command: str,
+        *,
+        is_hard: bool = False,
+        besides: Sequence[Fact] = (),
     ) -> None:
         now = self._desk.clock.now()
         await self._record(
             command,
             caller,
             why,
-            [TradingStateSet(at=now, state=state, caller=caller, why=why, is_hard=is_hard)],
+            [TradingStateSet(at=now, state=state, caller=caller, why=why, is_hard=is_hard), *besides],
         )
 
     async def settle(self, caller: str, amount_quote: Decimal) -> dict[str, Any]:

@@ -219,6 +219,7 @@ def status_document(
     accounts: Iterable[AccountState] = (),
     instruments: Mapping[Leg, Instrument] | None = None,
     quotes: Mapping[Leg, Quote] | None = None,
+    foreign_symbols: Iterable[str] = (),
 ) -> dict[str, Any]:
     """Return ``trimtab.status/1``: what is held, what protects it, what waits, what is wrong.
 
@@ -235,6 +236,9 @@ def status_document(
         "started_at": time_text(started_at),
         "trading_state": trading_state.value,
         "trading_state_why": trading_state_why,
+        "is_hard_halt": books.is_hard_halt,
+        "is_flattening": books.is_flattening,
+        "foreign_symbols": sorted(foreign_symbols),
         "is_ready": readiness[0],
         "readiness": readiness[1],
         "last_look_at": _optional_time(books.last_look_at),

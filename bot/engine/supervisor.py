@@ -18,6 +18,7 @@ from bot.domain.orders import OrderState, Purpose
 from bot.domain.policy import TradingState
 from bot.engine.desk import Desk
 from bot.engine.execution import Execution
+from bot.engine.flatten import Flatten
 from bot.engine.protection import Protection
 from bot.engine.rebalance import Rebalance
 from bot.engine.reconcile import Reconcile
@@ -50,6 +51,7 @@ class Supervisor:
         *,
         rebalance: Rebalance,
         protection: Protection,
+        flatten: Flatten,
         reconcile: Reconcile,
         prices: PriceWatcher,
         execution: Execution,
@@ -61,6 +63,7 @@ class Supervisor:
         self._desk = desk
         self._rebalance = rebalance
         self._protection = protection
+        self._flatten = flatten
         self._reconcile = reconcile
         self._prices = prices
         self._execution = execution
@@ -108,7 +111,7 @@ class Supervisor:
         try:
             async with asyncio.TaskGroup() as group:
                 loops = [
-                    self._loop("protection", self._protection.check, watch.protection),
+                    self._loop("protection", self._protect, watch.protection),
                     self._loop("reconcile", self._reconcile.check, watch.reconcile),
                     self._loop("prices", self._watch_prices, watch.prices),
                     self._settle(),
@@ -180,8 +183,17 @@ class Supervisor:
             await self._urgent.wait()
             await clock.sleep(_URGENT)
             await self._reconcile.check(clock.now())
-            await self._protection.check(clock.now())
+            await self._protect(clock.now())
             self._note_urgency()
+
+    async def _protect(self, now: datetime) -> None:
+        """Close what the owner wants closed, and protect what is still open."""
+        await self._flatten.check(now)
+        await self._protection.check(self._desk.clock.now())
+
+    def hurry(self) -> None:
+        """Come round often from now on, if there is a reason to."""
+        self._note_urgency()
 
     def _note_urgency(self) -> None:
         if self._desk.lock.locked():
@@ -199,8 +211,10 @@ class Supervisor:
         self._was_waiting = is_waiting
 
     def _is_urgent(self) -> bool:
-        """Return True while a leg has no stop or the outcome of an order is not known."""
+        """Return True while a leg has no stop, the outcome of an order is not known, or positions are to be closed."""
         books = self._desk.journal.books
+        if books.is_flattening:
+            return True
         # In a hard halt nobody mends what is unprotected.
         return (bool(books.unprotected) and not books.is_hard_halt) or any(
             order.state in (OrderState.INTENDED, OrderState.UNKNOWN) for order in books.orders.values()

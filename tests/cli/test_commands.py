@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from types import ModuleType
@@ -27,6 +27,7 @@ COMMANDS = [
     "status",
     "halt",
     "reduce-only",
+    "flatten",
     "resume",
     "backtest",
     "settle",
@@ -61,6 +62,10 @@ def test_help_names_every_command(trimtab: Trimtab) -> None:
         ("backtest", "--data", "x", "--from", "soon", "--to", "2021-01-01"),
         ("backtest", "--data", "x", "--from", "2021-01-02", "--to", "2021-01-02"),
         ("resume", "--json"),
+        ("resume",),
+        ("flatten", "--json"),
+        ("flatten",),
+        ("flatten", "--yes", "--timeout", "0"),
         ("journal", "nothing"),
     ],
 )
@@ -218,6 +223,7 @@ def test_resume_shows_the_plan_and_does_nothing_unless_confirmed(
     trimtab: Trimtab, daemon: WebServer, control: FakeControl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     control.document |= {"trading_state": "halted", "trading_state_why": "tax"}
+    monkeypatch.setattr("bot.cli.asking.is_interactive", lambda: True)
     monkeypatch.setattr("typer.confirm", lambda *_, **__: False)
     ended = trimtab("resume")
     assert ended.code == 3
@@ -229,7 +235,77 @@ def test_resume_shows_the_plan_and_does_nothing_unless_confirmed(
     assert control.asked[-1] == ("resume", "cli 127.0.0.1")
 
 
-@pytest.mark.parametrize("words", [("status",), ("halt",), ("resume", "--yes"), ("settle", "1"), ("confirm-flow",)])
+def test_flatten_names_what_it_closes_and_does_nothing_unless_confirmed(
+    trimtab: Trimtab, daemon: WebServer, control: FakeControl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    control.document["foreign_symbols"] = ["SOL/USDT:USDT"]
+    monkeypatch.setattr("bot.cli.asking.is_interactive", lambda: True)
+    monkeypatch.setattr("typer.confirm", lambda *_, **__: False)
+    ended = trimtab("flatten")
+    assert ended.code == 3
+    assert "BTC/USDT:USDT" in ended.out
+    assert "Left alone, because they are reserved: SOL/USDT:USDT" in ended.out
+    assert control.asked == [("status",)]
+
+
+def test_flatten_waits_until_everything_is_closed(
+    trimtab: Trimtab, daemon: WebServer, control: FakeControl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.cli.flatten._POLL", timedelta(0))
+    control.flatten_takes = 3
+    ended = trimtab("flatten", "--yes")
+    assert ended.code == 0
+    assert control.asked == [("flatten", "cli 127.0.0.1"), *[("status",)] * 3]
+    assert ended.out.startswith("Flat.")
+    assert ended.err.count("Still open: BTC/USDT:USDT") == 1
+
+
+def test_flatten_as_json_is_one_document(trimtab: Trimtab, daemon: WebServer, control: FakeControl) -> None:
+    control.document["positions"] = []
+    document = json.loads(trimtab("flatten", "--yes", "--json").out)
+    assert (document["schema"], document["is_flattening"], document["open_symbols"]) == ("trimtab.command/1", False, [])
+
+
+def test_a_flatten_that_is_called_off_is_not_called_done(
+    trimtab: Trimtab, daemon: WebServer, control: FakeControl
+) -> None:
+    ended = trimtab("flatten", "--yes")
+    assert (ended.code, ended.out) == (3, "")
+    assert "called off" in ended.err
+
+
+def test_flatten_does_not_wait_for_ever(
+    trimtab: Trimtab, daemon: WebServer, control: FakeControl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.cli.flatten._POLL", timedelta(milliseconds=50))
+    control.flatten_takes = 10_000
+    ended = trimtab("flatten", "--yes", "--timeout", "1")
+    assert ended.code == 4
+    assert "it goes on" in ended.err
+
+
+@pytest.mark.parametrize("words", [("flatten",), ("resume",)])
+def test_where_nobody_can_answer_nothing_is_asked(
+    trimtab: Trimtab, daemon: WebServer, control: FakeControl, words: tuple[str, ...]
+) -> None:
+    ended = trimtab(*words)
+    assert (ended.code, ended.out) == (2, "")
+    assert "add --yes" in ended.err
+    assert control.asked == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("status",),
+        ("halt",),
+        ("reduce-only",),
+        ("flatten", "--yes"),
+        ("resume", "--yes"),
+        ("settle", "1"),
+        ("confirm-flow",),
+    ],
+)
 def test_without_a_daemon_steering_exits_4(trimtab: Trimtab, words: tuple[str, ...]) -> None:
     ended = trimtab(*words)
     assert ended.code == 4

@@ -38,6 +38,14 @@ def a_policy(**changes: Any) -> Policy:
     return Policy(**(known | changes))
 
 
+class Died(SystemExit):
+    """The process is gone; the one exception besides an interrupt that no task keeps to itself."""
+
+
+#: Tasks of processes that are gone: nothing ever steps them again, not even to clean up after them.
+_GRAVES: list[asyncio.Task[Any]] = []
+
+
 class Rig:
     """An account with two coins whose hedges are a short and a long, and what happens to it."""
 
@@ -76,6 +84,7 @@ class Rig:
             bot = self.bot = self.build(clock)
             await bot.supervisor.start()
             task = asyncio.ensure_future(acting(bot))
+            task.add_done_callback(lambda done: done.cancelled() or done.exception())
             loop.call_later((until - clock.now()).total_seconds(), bot.supervisor.stop)
             await bot.supervisor.run()
             await task
@@ -85,6 +94,9 @@ class Rig:
 
         try:
             return loop.run_until_complete(live())
+        except Died:
+            _GRAVES.extend(asyncio.all_tasks(loop))
+            raise
         finally:
             loop.close()
 

@@ -30,6 +30,7 @@ class Api:
             web.get("/api/v1/plan", self.plan),
             web.post("/api/v1/halt", self.halt),
             web.post("/api/v1/reduce-only", self.reduce_only),
+            web.post("/api/v1/flatten", self.flatten),
             web.post("/api/v1/resume", self.resume),
             web.post("/api/v1/settle", self.settle),
             web.post("/api/v1/adopt", self.adopt),
@@ -64,6 +65,11 @@ class Api:
         body = await read_body(request, allowed=frozenset({"why"}))
         why = text_of(body, "why") or _NO_REASON
         return document_reply(await self._control.reduce_only(_caller(request), why=why))
+
+    async def flatten(self, request: web.Request) -> web.Response:
+        """Close all futures, and halt."""
+        await read_body(request, allowed=frozenset())
+        return document_reply(await self._control.flatten(_caller(request)))
 
     async def resume(self, request: web.Request) -> web.Response:
         """Go back to normal."""

@@ -68,6 +68,9 @@ def status_document() -> dict[str, Any]:
         "started_at": "2026-03-01T00:00:00Z",
         "trading_state": "normal",
         "trading_state_why": "",
+        "is_hard_halt": False,
+        "is_flattening": False,
+        "foreign_symbols": [],
         "is_ready": True,
         "readiness": "ready",
         "last_look_at": "2026-03-02T07:58:30Z",
@@ -204,6 +207,8 @@ class FakeControl:
         self.ready = (True, "ready")
         self.document = status_document()
         self.failure: Exception | None = None
+        #: How often the status is asked for until a flatten is done; 0: at once.
+        self.flatten_takes = 0
 
     def _remember(self, *words: Any) -> None:
         self.asked.append(words)
@@ -222,6 +227,10 @@ class FakeControl:
 
     def status(self) -> dict[str, Any]:
         self._remember("status")
+        if self.document["is_flattening"]:
+            self.flatten_takes -= 1
+            if self.flatten_takes == 0:
+                self.document |= {"is_flattening": False, "positions": []}
         return self.document
 
     async def plan(self) -> dict[str, Any]:
@@ -239,6 +248,11 @@ class FakeControl:
     async def reduce_only(self, caller: str, *, why: str) -> dict[str, Any]:
         self._remember("reduce-only", caller, why)
         return self._answer("reduce_only", why, cancelled_orders=1)
+
+    async def flatten(self, caller: str) -> dict[str, Any]:
+        self._remember("flatten", caller)
+        self.document["is_flattening"] = self.flatten_takes > 0
+        return self._answer("halted", "flatten", is_flattening=self.flatten_takes > 0)
 
     async def resume(self, caller: str) -> dict[str, Any]:
         self._remember("resume", caller)
