@@ -62,7 +62,10 @@ def resume(
     yes: bool = typer.Option(False, "--yes", "-y", help="Do not ask."),
     json: bool = _JSON,
 ) -> None:
-    """Go back to normal. Shows what that clears and what would be traded, and asks first."""
+    """Go back to normal. Shows what that clears and what would be traded, and asks first.
+
+    Ends 'halt', 'reduce-only' and 'flatten', and what the bot has set itself after a failure.
+    """
     if not yes:
         need_somebody(is_json=json)
         _show_what_resuming_means()
@@ -151,6 +154,6 @@ def _show_what_resuming_means() -> None:
     from bot.cli.tables import show_clearing, show_plan
 
     console = open_console()
-    now = ask("status")
-    show_plan(console, ask("plan"))
-    show_clearing(console, now)
+    document = ask("resume-plan")
+    show_plan(console, document["plan"])
+    show_clearing(console, document)

@@ -100,19 +100,12 @@ def show_closing(console: "Console", positions: Sequence[Row], *, left_alone: Se
         console.print(f"Left alone, because they are reserved: {', '.join(left_alone)}")
 
 
-def show_clearing(console: "Console", status: Row) -> None:
+def show_clearing(console: "Console", resume: Row) -> None:
     """Show what a return to normal puts aside, and what it does not."""
-    why = status["trading_state_why"]
-    console.print(
-        Text.assemble(
-            "Resuming ends: ",
-            _state(status["trading_state"]),
-            f" ({why})" if why else "",
-            ". Orders above may follow.",
-        )
-    )
-    for ceiling in status["ceilings"]:
-        console.print(f"It keeps the ceiling on {ceiling['asset']}: {ceiling['why']}")
+    for sentence in resume["clears"] or ["nothing: all is normal already"]:
+        console.print(f"Resuming clears {sentence}")
+    for sentence in resume["keeps"]:
+        console.print(f"It keeps {sentence}")
 
 
 def show_findings(console: "Console", findings: "Sequence[Finding]") -> None:

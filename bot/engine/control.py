@@ -29,6 +29,7 @@ from bot.engine.documents import plan_document, status_document
 from bot.engine.flatten import Flatten
 from bot.engine.rebalance import Rebalance
 from bot.engine.reference import Reference
+from bot.engine.resume import resume_document
 from bot.engine.scheduler import LookSchedule, LookSignal
 from bot.engine.snapshot import SnapshotGatherer
 from bot.engine.supervisor import Supervisor
@@ -92,7 +93,7 @@ class BotControl:
             readiness=self.readiness(),
             books=books,
             alerts=desk.alerts.open_alerts,
-            next_look_at=self._schedule.next_look_at,
+            next_looks=self._schedule.next_looks,
             decision=self._rebalance.last_decision,
             accounts=self._gatherer.newest_accounts.values(),
             instruments={leg: self._reference.instrument(*leg) for leg in legs},
@@ -102,7 +103,10 @@ class BotControl:
 
     async def plan(self) -> dict[str, Any]:
         """Take a look, send nothing, and return ``trimtab.plan/1``."""
-        decision, _ = await self._rebalance.preview()
+        return await self._plan()
+
+    async def _plan(self, state: TradingState | None = None) -> dict[str, Any]:
+        decision, _ = await self._rebalance.preview(state)
         policy = self._desk.policy
         return plan_document(decision, mode=self._mode, scope=policy.scope, foreign_symbols=policy.foreign_symbols)
 
@@ -133,7 +137,9 @@ class BotControl:
         """
         async with self._desk.lock:
             if self._desk.journal.books.trading_state is TradingState.HALTED:
-                raise CommandRefused("the bot is halted, which is stricter than reduce-only; 'trimtab resume' ends that")
+                raise CommandRefused(
+                    "the bot is halted, which is stricter than reduce-only; 'trimtab resume' ends that"
+                )
             await self._set_state(TradingState.REDUCE_ONLY, caller, why, "reduce-only")
         cancelled = await self._supervisor.cancel_hedge_orders("reduce only", is_increasing_only=True)
         return _answer(self._desk.journal.books, cancelled_orders=cancelled)
@@ -144,6 +150,11 @@ class BotControl:
         self._supervisor.hurry()
         books = self._desk.journal.books
         return _answer(books, is_flattening=books.is_flattening)
+
+    async def resume_plan(self) -> dict[str, Any]:
+        """Return ``trimtab.resume/1``: what a resume would clear, and the plan that would follow. Changes nothing."""
+        plan = await self._plan(TradingState.NORMAL)
+        return resume_document(self._desk.journal.books, plan)
 
     async def resume(self, caller: str) -> dict[str, Any]:
         """Return to ``normal``, and look at once."""

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +14,7 @@ from bot.domain.errors import DataError, VenueError
 from bot.domain.events import LookTaken
 from bot.domain.ids import CycleId
 from bot.domain.plan import Decision, WalletQuestion
+from bot.domain.policy import TradingState
 from bot.domain.snapshot import Snapshot
 from bot.domain.units import edge_text
 from bot.engine.desk import Desk
@@ -87,14 +89,17 @@ class Rebalance:
                 else:
                     await self._worker.step(works)
 
-    async def preview(self) -> tuple[Decision, Snapshot]:
-        """Decide on fresh data and send nothing.
+    async def preview(self, state: TradingState | None = None) -> tuple[Decision, Snapshot]:
+        """Decide on fresh data and send nothing; with ``state``, as if the bot were in it.
 
         Raises:
             DataError, VenueError: there is nothing to decide on.
         """
         async with self._desk.lock:
             snapshot = await self._gatherer.gather()
+            if state is not None:
+                # A copy: the journal's books are not to be written.
+                snapshot = replace(snapshot, books=replace(snapshot.books, trading_state=state))
             return self._decide(snapshot), snapshot
 
     def _tell_flows(self, decision: Decision) -> None:

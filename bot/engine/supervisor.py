@@ -235,7 +235,10 @@ class Supervisor:
             self._trigger = await self._signal.wait()
             decision = await self._rebalance.look(self._trigger)
             self._note_urgency()
-            if decision is None:
+            if decision is not None:
+                self._schedule.plan("volatility", decision.next_paced_at)
+                self._schedule.plan("tranche", decision.next_tranche_at)
+            else:
                 await self._desk.clock.sleep(_RETRY_LOOK)
                 self._signal.set("retry")
 

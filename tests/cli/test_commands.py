@@ -222,14 +222,14 @@ def test_a_command_reaches_the_daemon(
 def test_resume_shows_the_plan_and_does_nothing_unless_confirmed(
     trimtab: Trimtab, daemon: WebServer, control: FakeControl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    control.document |= {"trading_state": "halted", "trading_state_why": "tax"}
     monkeypatch.setattr("bot.cli.asking.is_interactive", lambda: True)
     monkeypatch.setattr("typer.confirm", lambda *_, **__: False)
     ended = trimtab("resume")
     assert ended.code == 3
-    assert "Resuming ends: halted (tax)" in ended.out
+    assert "Resuming clears halted since 2026-03-02 01:00:00 UTC: tax" in ended.out
+    assert "It keeps the ceiling on BTC: a stop fired" in ended.out
     assert "ETH/USDT:USDT" in ended.out
-    assert control.asked == [("status",), ("plan",)]
+    assert control.asked == [("resume-plan",)]
     monkeypatch.setattr("typer.confirm", lambda *_, **__: True)
     assert trimtab("resume").code == 0
     assert control.asked[-1] == ("resume", "cli 127.0.0.1")

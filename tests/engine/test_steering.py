@@ -8,14 +8,16 @@ import pytest
 import structlog
 
 from bot.bootstrap import Bot
+from bot.domain.books import Books, Ceiling
 from bot.domain.errors import CommandRefused
 from bot.domain.events import CommandGiven, OrderIntended, TradingStateSet
 from bot.domain.ids import Currency
 from bot.domain.orders import OrderState, Purpose
 from bot.domain.policy import ExecutionPolicy, ExecutionStyle, TradingState
 from bot.domain.portfolio import WalletKind
+from bot.engine.resume import clearances, kept
 from bot.exchange.static_market import DEFAULT_START
-from tests.engine.rig import BTC, BTC_PERP, ETH_PERP, HOUR, MINUTE, Rig, a_policy
+from tests.engine.rig import BTC, BTC_PERP, ETH_PERP, HOUR, MINUTE, Act, Rig, a_policy
 
 
 @pytest.fixture(autouse=True)
@@ -147,3 +149,67 @@ def test_a_soft_halt_keeps_stops_in_order() -> None:
     rig.exchange.cancel(BTC_PERP, next(stop.client_order_id for stop in rig.stops() if stop.symbol == BTC_PERP))
     rig.run(10 * MINUTE)
     assert {stop.symbol for stop in rig.stops()} == {BTC_PERP, ETH_PERP}
+
+
+# --- what a resume would do --------------------------------------------------------------------
+
+
+def asking(answers: list[dict[str, Any]]) -> Act:
+    async def act(bot: Bot) -> None:
+        answers.append(await bot.control.resume_plan())
+
+    return act
+
+
+def test_a_resume_plan_is_the_plan_in_state_normal_and_changes_nothing() -> None:
+    rig = Rig()
+    rig.journal.commit(
+        TradingStateSet(at=DEFAULT_START, state=TradingState.HALTED, caller="test", why="holiday", is_hard=True)
+    )
+    answers: list[dict[str, Any]] = []
+    rig.run(10 * MINUTE, asking(answers))
+    (document,) = answers
+    assert document["schema"] == "trimtab.resume/1"
+    assert document["plan"]["schema"] == "trimtab.plan/1"
+    assert document["plan"]["trading_state"] == "normal"
+    assert {order["symbol"] for order in document["plan"]["orders"]} == {BTC_PERP, ETH_PERP}
+    assert document["clears"] == [
+        "halted since 2024-01-01 00:00:00 UTC: holiday",
+        "the hard halt: stops are made to fit again",
+    ]
+    assert document["keeps"] == []
+    books = rig.journal.books
+    assert (books.trading_state, books.is_hard_halt) == (TradingState.HALTED, True)
+    assert not rig.exchange.floor.orders
+
+
+def test_a_resume_does_what_its_plan_said() -> None:
+    rig = Rig()
+    rig.journal.commit(TradingStateSet(at=DEFAULT_START, state=TradingState.REDUCE_ONLY, caller="test", why=""))
+    answers: list[dict[str, Any]] = []
+    rig.run(10 * MINUTE, asking(answers))
+    assert answers[0]["clears"] == ["reduce only since 2024-01-01 00:00:00 UTC"]
+    rig.run(10 * MINUTE, resume)
+    planned = {order["symbol"]: Decimal(order["amount_contracts"]) for order in answers[0]["plan"]["orders"]}
+    assert {symbol: abs(rig.held(symbol)) for symbol in (BTC_PERP, ETH_PERP)} == planned
+    rig.is_well()
+
+
+def test_a_resume_plan_names_everything_that_it_clears_and_keeps() -> None:
+    books = Books(trading_state=TradingState.NORMAL)
+    assert clearances(books) == []
+    books.is_flattening = True
+    books.abnormal_ends = [DEFAULT_START, DEFAULT_START + MINUTE]
+    books.ceilings[BTC, "stop_out"] = Ceiling(
+        asset=BTC,
+        cause="stop_out",
+        max_delta_base=Decimal(0),
+        set_at=DEFAULT_START,
+        release_at=None,
+        why="a stop fired",
+    )
+    assert clearances(books) == [
+        "flatten, which is not at its end: what is still open stays open",
+        "abnormal ends, 2 of them, the newest found at 2024-01-01 00:01:00 UTC: they no longer count",
+    ]
+    assert kept(books) == ["the ceiling on BTC: a stop fired"]

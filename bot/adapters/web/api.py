@@ -28,6 +28,7 @@ class Api:
             web.get("/readyz", self.readiness),
             web.get("/api/v1/status", self.status),
             web.get("/api/v1/plan", self.plan),
+            web.get("/api/v1/resume-plan", self.resume_plan),
             web.post("/api/v1/halt", self.halt),
             web.post("/api/v1/reduce-only", self.reduce_only),
             web.post("/api/v1/flatten", self.flatten),
@@ -70,6 +71,10 @@ class Api:
         """Close all futures, and halt."""
         await read_body(request, allowed=frozenset())
         return document_reply(await self._control.flatten(_caller(request)))
+
+    async def resume_plan(self, request: web.Request) -> web.Response:
+        """Send what a resume would put aside, and what would follow."""
+        return document_reply(await self._control.resume_plan())
 
     async def resume(self, request: web.Request) -> web.Response:
         """Go back to normal."""

@@ -198,6 +198,16 @@ def plan_document() -> dict[str, Any]:
     }
 
 
+def resume_document() -> dict[str, Any]:
+    """Return what a resume would put aside."""
+    return {
+        "schema": "trimtab.resume/1",
+        "clears": ["halted since 2026-03-02 01:00:00 UTC: tax", "the hard halt: stops are made to fit again"],
+        "keeps": ["the ceiling on BTC: a stop fired"],
+        "plan": plan_document(),
+    }
+
+
 class FakeControl:
     """Implements ``Control``."""
 
@@ -253,6 +263,10 @@ class FakeControl:
         self._remember("flatten", caller)
         self.document["is_flattening"] = self.flatten_takes > 0
         return self._answer("halted", "flatten", is_flattening=self.flatten_takes > 0)
+
+    async def resume_plan(self) -> dict[str, Any]:
+        self._remember("resume-plan")
+        return resume_document()
 
     async def resume(self, caller: str) -> dict[str, Any]:
         self._remember("resume", caller)

@@ -7,7 +7,7 @@ import pytest
 
 from bot.domain import errors
 from tests.adapters.web.conftest import BEARER, TOKEN, Client
-from tests.adapters.web.fakes import FakeControl, plan_document, status_document
+from tests.adapters.web.fakes import FakeControl, plan_document, resume_document, status_document
 
 pytestmark = pytest.mark.asyncio
 
@@ -30,6 +30,7 @@ async def test_probes_answer_503_when_it_is_not_so(client: Client, control: Fake
 async def test_status_and_plan_are_the_documents_of_the_bot(client: Client) -> None:
     assert await (await client.get("/api/v1/status", headers=BEARER)).json() == status_document()
     assert await (await client.get("/api/v1/plan", headers=BEARER)).json() == plan_document()
+    assert await (await client.get("/api/v1/resume-plan", headers=BEARER)).json() == resume_document()
 
 
 @pytest.mark.parametrize(

@@ -352,10 +352,12 @@ async function reduceOnly() {
 }
 
 async function resume() {
-  const plan = await ask("plan");
+  const resuming = await ask("resume-plan");
+  const notes = [...resuming.clears.map((text) => ["Clears", text]), ...resuming.keeps.map((text) => ["Keeps", text])];
+  const list = make("ul", "notes", ...notes.map(([word, text]) => make("li", "", make("b", "", word), text)));
   const isSure = await question(
-    "Resume?", "The bot goes back to normal and looks at once. This is what it would do now; limits may change it once normal.",
-    { body: [orderTable(plan)], yes: "Resume" },
+    "Resume?", "The bot goes back to normal and looks at once. This is what it would do now.",
+    { body: [list, orderTable(resuming.plan)], yes: "Resume" },
   );
   if (isSure) {
     await ask("resume", {});
