@@ -142,7 +142,8 @@ def next_moments(
 ) -> tuple[datetime | None, datetime | None]:
     """Return when volatility makes the next look due, and when the next tranche is; None where neither has a say.
 
-    ``facts`` are those of this look, which the books do not hold yet.
+    ``facts`` are those of this look, which the books do not hold yet. A tranche that is due and was not taken waits for
+    the next look that comes by itself: a moment that has passed would make a look due at once, for ever.
     """
     paced_at = None if policy.volatility is None else now + look_interval(sigma_annual, policy.volatility)
     if policy.dca is None:
@@ -153,4 +154,4 @@ def next_moments(
             waiting.pop(fact.asset, None)
         elif isinstance(fact, TrancheTaken):
             waiting[fact.asset] = fact.next_at
-    return paced_at, min(waiting.values(), default=None)
+    return paced_at, min((moment for moment in waiting.values() if moment > now), default=None)

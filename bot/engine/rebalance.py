@@ -52,6 +52,8 @@ class Rebalance:
         self.last_decision: Decision | None = None
         #: When a look last came to a decision; a skipped look does not count.
         self.decided_at: datetime | None = None
+        #: Called between two steps of the work, when the desk is free.
+        self.on_pass: Callable[[], None] = lambda: None
 
     async def look(self, trigger: str) -> Decision | None:
         """Take one look and do what it says; None when it had to be skipped.
@@ -82,6 +84,7 @@ class Rebalance:
     async def _work_on(self, works: Works) -> None:
         """Step what is on its way until it is done, or until another look is pressing."""
         while not works.is_done:
+            self.on_pass()
             await self._desk.clock.sleep(self._desk.policy.execution.work_interval)
             async with self._desk.lock:
                 if self._signal.is_pressing:

@@ -136,7 +136,8 @@ class Matching:
         floor = self._floor
         wanted = self._tradable(order)
         if most is not None:
-            wanted = min(wanted, most)
+            # A venue trades in lots, whatever goes wrong.
+            wanted = min(wanted, most // contract.lot * contract.lot)
         last = floor.last_of(contract.asset)
         trades = floor.book.walk(contract, order.side, wanted, last, floor.now_us, bound)
         met = sum((contracts for _, contracts in trades), _ZERO)

@@ -271,3 +271,18 @@ def test_what_is_not_worth_its_cost_is_not_traded_and_said_so():
 
 def test_far_outside_the_band_cost_is_no_objection():
     assert {leg.instrument.asset for leg in _whole(5700).legs} == {"BTC", "ETH"}
+
+
+def test_an_asset_that_moves_for_the_sake_of_total_exposure_is_not_judged():
+    from bot.domain.policy import BandPolicy, Destination
+    from tests.builders import make_history, make_policy
+    from tests.decisions.market import decide_now, snapshot_worth
+
+    bands = BandPolicy(destination=Destination.TARGET, absolute_frac=dec("0.03"), total_frac=dec("0.0001"))
+    policy = make_policy({"BTC": "0.5", "ETH": "0.3", "SOL": "0.2"}, bands=bands, cost_gate=CostGatePolicy())
+    histories = [make_history(asset, "0.03") for asset in ("BTC", "ETH", "SOL")]
+    decision = decide_now(snapshot_worth({"BTC": 6500, "ETH": 2400, "SOL": 1100}, histories=histories), policy)
+    inside = decide_now(snapshot_worth({"BTC": 5200, "ETH": 2600, "SOL": 2200}, histories=histories), policy)
+    assert {leg.instrument.asset for leg in decision.legs} == {"BTC", "ETH", "SOL"}
+    assert {line.asset for line in inside.lines if not line.is_outside_band} == {"BTC", "SOL"}
+    assert {leg.instrument.asset for leg in inside.legs} >= {"BTC"}

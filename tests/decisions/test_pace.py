@@ -12,7 +12,7 @@ from bot.decisions.pace import action_frac, look_interval, pace_gaps
 from bot.domain.books import Books, Correction
 from bot.domain.events import CorrectionEnded, CorrectionStarted, TrancheTaken
 from bot.domain.ids import Asset
-from bot.domain.policy import BandPolicy, DcaPolicy, Destination, VolatilityPolicy
+from bot.domain.policy import BandPolicy, DcaPolicy, Destination, TradingState, VolatilityPolicy
 from tests.builders import NOW, dec, make_policy
 from tests.decisions.market import decide_now, line_of, orders_of, snapshot_worth
 
@@ -232,3 +232,13 @@ def test_the_next_tranche_is_the_soonest_that_still_stands():
     assert _decided(5550, corrections=begun, dca=DcaPolicy(tranches=4)).next_tranche_at == NOW + timedelta(hours=2)
     over = {**begun, Asset("ETH"): Correction(first_gap=dec("0.065"), next_tranche_at=NOW + timedelta(hours=2))}
     assert _decided(5450, corrections=over, dca=DcaPolicy(tranches=4)).next_tranche_at == NOW + timedelta(hours=3)
+
+
+def test_a_tranche_that_is_due_and_cannot_be_taken_makes_no_look_due():
+    """Found by dying in the middle of one: looks followed each other without end."""
+    due = {BTC: Correction(first_gap=dec("0.065"), tranches_left=2, next_tranche_at=NOW)}
+    books = Books(corrections=due, trading_state=TradingState.HALTED)
+    snapshot = snapshot_worth({"BTC": 5550, "ETH": 4450}, books=books)
+    decision = decide_now(snapshot, make_policy({"BTC": "0.5", "ETH": "0.5"}, bands=HALF, dca=DcaPolicy(tranches=4)))
+    assert not decision.legs
+    assert decision.next_tranche_at is None

@@ -17,7 +17,7 @@ import sys
 import time
 from collections import Counter, deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -33,7 +33,17 @@ from bot.bootstrap import Bot, build
 from bot.domain.errors import VenueUnavailable
 from bot.domain.ids import Asset, Currency, Symbol
 from bot.domain.orders import OrderState, OrderType, Purpose
-from bot.domain.policy import BandPolicy, CadencePolicy, Destination, Policy, WatchIntervals
+from bot.domain.policy import (
+    BandPolicy,
+    CadencePolicy,
+    DcaPolicy,
+    Destination,
+    ExecutionPolicy,
+    ExecutionStyle,
+    Policy,
+    StopPolicy,
+    WatchIntervals,
+)
 from bot.exchange.config import ExchangeConfig, MarketKind
 from bot.exchange.exchange import Exchange, open_exchange
 from bot.exchange.faults import (
@@ -92,8 +102,31 @@ def canonical_policy() -> Policy:
     )
 
 
-def canonical_exchange() -> Exchange:
+def worked_policy() -> Policy:
+    """The same day with tranches, a chase, a twap and take-profits in flight."""
+    return replace(
+        canonical_policy(),
+        dca=DcaPolicy(tranches=2, interval=timedelta(minutes=25)),
+        stops=StopPolicy(take_profit_frac=Decimal("0.12")),
+        execution=ExecutionPolicy(
+            style=ExecutionStyle.AUTO,
+            # What is large against the book's best level is sliced: BTC and SOL; ETH is chased.
+            twap_depths=Decimal("0.0003"),
+            work_interval=timedelta(seconds=15),
+            chase_deadline=timedelta(minutes=1),
+            twap_duration=timedelta(minutes=3),
+            twap_slices=4,
+        ),
+    )
+
+
+#: The days that can be died in.
+DAYS: dict[str, Callable[[], Policy]] = {"canonical": canonical_policy, "worked": worked_policy}
+
+
+def canonical_exchange(mishaps: "Mishaps | None" = None) -> Exchange:
     """Open the market of the day, with everything that goes wrong in it."""
+    mishaps = _MISHAPS if mishaps is None else mishaps
     config = ExchangeConfig(
         market=MarketKind.STATIC,
         # Needs that lie well inside a lot: fees paid before a crash must not tip the rounding of the look after it.
@@ -113,15 +146,29 @@ def canonical_exchange() -> Exchange:
         },
     )
     exchange = open_exchange(config, None)
-    exchange.faults.add(_mishaps(), times=len(_MISHAPS))
+    exchange.faults.add(_happening(mishaps), times=len(mishaps))
     exchange.faults.add(_outage(exchange), times=1000)
     exchange.faults.on("cancel", LoseReply(), after=1)
     exchange.faults.on("cancel", LoseRequest(), after=6)
     return exchange
 
 
-#: What happens to the n-th hedge order and the n-th stop.
-_MISHAPS: dict[tuple[OrderType, int], Effect] = {
+#: What happens to the n-th order of a type.
+Mishaps = dict[tuple[OrderType, int], Effect]
+
+#: Legs in slices and chases send many orders, which after a crash are others: what happens to them is milder, so that
+#: a day that is disturbed otherwise still ends like the undisturbed one.
+_WORKED_MISHAPS: Mishaps = {
+    (OrderType.LIMIT, 2): Refuse(code="would_take"),
+    (OrderType.LIMIT, 5): LoseReply(),
+    (OrderType.LIMIT, 8): LoseRequest(),
+    (OrderType.LIMIT, 12): FillOnly(Decimal("0.002")),
+    (OrderType.LIMIT, 15): DelayRequest(timedelta(seconds=3)),
+    (OrderType.STOP_MARKET, 4): LoseReply(),
+}
+
+#: What happens to the n-th hedge order and the n-th stop of the canonical day.
+_MISHAPS: Mishaps = {
     (OrderType.LIMIT, 1): FillOnly(Decimal("0.006")),
     (OrderType.LIMIT, 3): Refuse(code="insufficient_margin"),
     (OrderType.LIMIT, 4): LoseReply(),
@@ -140,14 +187,14 @@ _MISHAPS: dict[tuple[OrderType, int], Effect] = {
 }
 
 
-def _mishaps() -> Fault:
+def _happening(mishaps: Mishaps) -> Fault:
     met: Counter[OrderType] = Counter()
 
     def fault(call: str, request: OrderRequest | None) -> Effect | None:
         if call != "submit" or request is None:
             return None
         met[request.type] += 1
-        return _MISHAPS.get((request.type, met[request.type]))
+        return mishaps.get((request.type, met[request.type]))
 
     return fault
 
@@ -178,7 +225,8 @@ class World:
 def make_world(policy: Policy | None = None) -> World:
     """Return the canonical day's beginning."""
     policy = policy or canonical_policy()
-    exchange = canonical_exchange()
+    is_worked = policy.execution.style is not ExecutionStyle.IOC
+    exchange = canonical_exchange(_WORKED_MISHAPS if is_worked else _MISHAPS)
     journal = open_journal(None, now=exchange.now, epoch_tail=lambda: "CRA")
     return World(exchange, journal, InvariantChecker(exchange, journal, policy), policy)
 
@@ -279,9 +327,11 @@ def state_of(world: World, moment: datetime) -> State:
     )
 
 
-def undisturbed_states(build_it: BuildBot = build_bot) -> tuple[dict[datetime, State], World]:
+def undisturbed_states(
+    build_it: BuildBot = build_bot, policy: Policy | None = None
+) -> tuple[dict[datetime, State], World]:
     """Run the day without a crash and return its states, and the world at its end."""
-    world = make_world()
+    world = make_world(policy)
     states: dict[datetime, State] = {}
 
     def note(moment: datetime) -> None:
@@ -454,7 +504,7 @@ class Harness:
         problems += [
             f"{order.intent.client_order_id} is still {order.state}"
             for order in books.working_orders()
-            if order.intent.purpose is not Purpose.STOP
+            if order.intent.purpose not in (Purpose.STOP, Purpose.TAKE_PROFIT)
         ]
         if moment <= STATIC_UNTIL:
             return problems + self._differences(now, then)
@@ -468,11 +518,22 @@ class Harness:
             if getattr(now, name) != getattr(then, name)
         ]
         # A start protects what it finds, be it half a leg: one more stop may be needed for each.
-        for purpose, more in ((Purpose.HEDGE, 0), (Purpose.STOP, self.world.deaths), (Purpose.DELEVERAGE, 0)):
+        for purpose, more in (
+            (Purpose.HEDGE, self._begun_anew()),
+            (Purpose.STOP, self.world.deaths + self._begun_anew()),
+            (Purpose.DELEVERAGE, 0),
+        ):
             allowed = then.sent[purpose] + self.world.interrupted + more
             if now.sent[purpose] > allowed:
                 problems.append(f"{now.sent[purpose]} orders to {purpose} sent, allowed {allowed}")
         return problems
+
+    def _begun_anew(self) -> int:
+        """Return how many orders more a leg may take that was being sliced or chased, and is measured afresh."""
+        world, execution = self.world, self.world.policy.execution
+        if execution.style is ExecutionStyle.IOC:
+            return 0
+        return world.deaths * execution.twap_slices
 
     def _distances(self, now: State, then: State) -> list[str]:
         """A market that moves: as near to the targets as the undisturbed bot, with no more orders than that takes."""
@@ -485,7 +546,7 @@ class Harness:
             if now.gaps[asset] > allowed:
                 problems.append(f"{asset} is {now.gaps[asset]:.4f} off its target, allowed {allowed:.4f}")
         # Each start takes a look of its own, and one of its orders may meet a mishap of the day.
-        looks = world.deaths * (len(world.policy.targets) + 1)
+        looks = world.deaths * (len(world.policy.targets) + 1) + self._begun_anew() * len(world.policy.targets)
         allowed_orders = then.sent[Purpose.HEDGE] + world.interrupted + looks
         if now.sent[Purpose.HEDGE] > allowed_orders:
             problems.append(f"{now.sent[Purpose.HEDGE]} hedge orders sent, allowed {allowed_orders}")
@@ -520,12 +581,12 @@ def speak() -> None:
     structlog.reset_defaults()
 
 
-def run_day(plan: Plan, build_it: BuildBot = build_bot) -> Tally:
-    """Run the canonical day, dying as planned."""
+def run_day(plan: Plan, build_it: BuildBot = build_bot, policy: Policy | None = None) -> Tally:
+    """Run a day, the canonical one unless told otherwise, dying as planned."""
     silence()
     try:
-        states, _ = undisturbed_states(build_it)
-        harness = Harness(make_world(), plan, states, build_it)
+        states, _ = undisturbed_states(build_it, policy)
+        harness = Harness(make_world(policy), plan, states, build_it)
         # Pages that the collector would touch are pages that a fork has to copy.
         gc.collect()
         gc.freeze()
@@ -545,12 +606,13 @@ def main() -> None:
     parser.add_argument("--all", action="store_true", help="die at every point")
     parser.add_argument("--every", type=int, default=23, help="die at every n-th point")
     parser.add_argument("--deep", type=int, default=60, help="every n-th crash dies again while recovering; 0: none")
+    parser.add_argument("--day", choices=DAYS, default="canonical", help="which day to die in")
     parser.add_argument("--only", type=int, help="die at this point only")
     options = parser.parse_args()
     is_all = options.all or options.only is not None
     plan = Plan(every=1 if is_all else options.every, deep_every=options.deep, only=options.only)
     began = time.perf_counter()
-    tally = run_day(plan)
+    tally = run_day(plan, policy=DAYS[options.day]())
     seconds = time.perf_counter() - began
     crashes = tally.crashes + tally.second
     print(

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot.domain.orders import OrderState, OrderType, Purpose
+from bot.domain.orders import OrderState, OrderType, Purpose, TimeInForce
 from tests.simulation import crash, planted
 from tests.simulation.crash import World
 from tests.simulation.planted import BUGS, Bug
@@ -63,3 +63,33 @@ def test_the_bot_recovers_wherever_it_dies() -> None:
 def test_a_planted_bug_is_caught(bug: Bug) -> None:
     _, said = planted.complaints(bug)
     assert any(bug.complaint in sentence for sentence in said)
+
+
+# --- with tranches, a chase, a twap and take-profits in flight ---------------------------------
+
+
+@pytest.fixture(scope="module")
+def worked_day() -> World:
+    crash.silence()
+    _, world = crash.undisturbed_states(policy=crash.worked_policy())
+    crash.speak()
+    return world
+
+
+def test_the_worked_day_breaks_no_promise_and_holds_what_it_is_there_for(worked_day: World) -> None:
+    assert worked_day.checker.violated == []
+    assert worked_day.checker.unprotected_seconds_max < 1
+    orders = worked_day.journal.books.orders.values()
+    met = Counter((order.intent.purpose, order.intent.time_in_force, order.state) for order in orders)
+    assert met[Purpose.HEDGE, TimeInForce.POST_ONLY, OrderState.CANCELLED] >= 5, "a chase that is re-pegged"
+    assert met[Purpose.HEDGE, TimeInForce.IOC, OrderState.FILLED] >= 10, "slices"
+    assert met[Purpose.TAKE_PROFIT, TimeInForce.GTC, OrderState.FILLED] >= 1, "a profit is taken"
+    assert met[Purpose.STOP, TimeInForce.GTC, OrderState.FILLED] == 1, "a stop-out"
+    assert [fact for _, fact in worked_day.journal.facts(kind="TrancheTaken")]
+
+
+def test_the_bot_recovers_wherever_it_dies_while_legs_are_worked() -> None:
+    tally = crash.run_day(crash.Plan(every=37, deep_every=60), policy=crash.worked_policy())
+    assert tally.failures == []
+    assert tally.well == tally.crashes > 150
+    assert tally.second > 100
