@@ -62,7 +62,7 @@ async def _run(settings: Settings) -> int:
         metrics=Metrics(bot.control).render,
         redact=redact,
     )
-    reason = "asked to stop"
+    reason, is_orderly = "something broke; the log says what", False
     try:
         await web.start()
         write_address(settings.data_dir, settings.http.host, web.port)
@@ -70,13 +70,14 @@ async def _run(settings: Settings) -> int:
         await bot.supervisor.start()
         _stop_at_end_of_data(world, bot.supervisor.stop)
         await bot.supervisor.run()
+        reason, is_orderly = "asked to stop", True
     except BotError as failure:
         reason = str(failure)
         raise
     finally:
         remove_address(settings.data_dir)
         await web.stop()
-        await bot.supervisor.close(reason)
+        await bot.supervisor.close(reason, is_orderly=is_orderly)
         log.info("Stopped", code="stopped", reason=reason)
     return 0
 

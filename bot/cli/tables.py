@@ -83,6 +83,7 @@ def show_status(console: "Console", status: Row) -> None:
         f"Last look {clock_time(status['last_look_at'])} · next {clock_time(status['next_look_at'])} · "
         f"{status['readiness']}"
     )
+    _show_steering(console, status)
     _show_alerts(console, status["alerts"])
     _show_assets(console, status["assets"])
     _show_positions(console, status["positions"])
@@ -91,6 +92,16 @@ def show_status(console: "Console", status: Row) -> None:
     _show_waiting(console, status)
     _show_refusals(console, status["refusals"])
     _show_notes(console, status)
+
+
+def _show_steering(console: "Console", status: Row) -> None:
+    if status["trading_state"] == "normal":
+        return
+    hard = "hard " if status["is_hard_halt"] else ""
+    why = f" ({status['trading_state_why']})" if status["trading_state_why"] else ""
+    console.print(Text.assemble(hard, _state(status["trading_state"]), f"{why}; 'trimtab resume' ends it"))
+    if status["is_flattening"]:
+        console.print("Closing all futures; goes on until it is done")
 
 
 def show_closing(console: "Console", positions: Sequence[Row], *, left_alone: Sequence[str]) -> None:

@@ -12,10 +12,10 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from bot.domain.errors import InvariantViolated, JournalError
-from bot.domain.events import BotStarted, BotStopped, TradingStateSet
+from bot.domain.errors import BotError, InvariantViolated, JournalError
+from bot.domain.events import BotStarted, BotStopped
 from bot.domain.orders import OrderState, Purpose
-from bot.domain.policy import TradingState
+from bot.engine.abnormal import halt_durably, restrain
 from bot.engine.desk import Desk
 from bot.engine.execution import Execution
 from bot.engine.flatten import Flatten
@@ -81,6 +81,8 @@ class Supervisor:
         self._beats: dict[str, tuple[float, timedelta]] = {}
         self.started_at = desk.clock.now()
         self.is_started = False
+        #: True once the journal knows of this process.
+        self._has_begun = False
 
     def stop(self) -> None:
         """Ask for an orderly end."""
@@ -92,13 +94,20 @@ class Supervisor:
         Raises:
             UnadoptedPositions: positions that nobody has claimed.
             VenueUnavailable: a venue did not answer.
+            InvariantViolated, JournalError: the bot halted itself.
         """
         for venue in self._desk.venues.values():
             await venue.start()
         now = self._desk.clock.now()
         await self._desk.journal.record(BotStarted(at=now, version=self._version, mode=self._mode))
-        await self._reconcile.start()
-        await self._protection.check(self._desk.clock.now())
+        self._has_begun = True
+        try:
+            await restrain(self._desk)
+            await self._reconcile.start()
+            await self._protection.check(self._desk.clock.now())
+        except (InvariantViolated, JournalError) as failure:
+            await halt_durably(self._desk, failure)
+            raise
         self.is_started = True
 
     async def run(self) -> None:
@@ -126,23 +135,32 @@ class Supervisor:
                 for task in tasks:
                     task.cancel()
         except* (InvariantViolated, JournalError) as failures:
-            await self._halt_durably(failures.exceptions[0])
+            await halt_durably(self._desk, failures.exceptions[0])
             raise failures.exceptions[0] from failures
         finally:
             self._schedule.stop()
 
-    async def wind_up(self, reason: str) -> None:
-        """Cancel working hedge orders, leave the stops, and say so in the journal."""
+    async def wind_up(self, reason: str, *, is_orderly: bool = True) -> None:
+        """Cancel working hedge orders, leave the stops, and say so in the journal.
+
+        Not ``is_orderly`` is an end that something broken has caused; it counts like a crash.
+        """
         try:
             async with asyncio.timeout(_STOP_SECONDS):
                 await self.cancel_hedge_orders(reason)
-                await self._desk.journal.record(BotStopped(at=self._desk.clock.now(), reason=reason))
-        except (TimeoutError, JournalError) as failure:
-            log.warning("The end was not orderly", code="stop_unclean", reason=str(failure))
+        except (TimeoutError, BotError) as failure:
+            # What still works is taken away at the next start.
+            log.warning("Working orders could not be cancelled", code="stop_unclean", reason=str(failure))
+        if not self._has_begun:
+            return
+        try:
+            await self._desk.journal.record(BotStopped(at=self._desk.clock.now(), reason=reason, is_orderly=is_orderly))
+        except JournalError as failure:
+            log.warning("The end could not be journalled", code="stop_unclean", reason=str(failure))
 
-    async def close(self, reason: str) -> None:
+    async def close(self, reason: str, *, is_orderly: bool = True) -> None:
         """Wind up, and close venues and journal."""
-        await self.wind_up(reason)
+        await self.wind_up(reason, is_orderly=is_orderly)
         for venue in self._desk.venues.values():
             await venue.stop()
         await self._desk.journal.close()
@@ -241,21 +259,6 @@ class Supervisor:
             else:
                 await self._desk.clock.sleep(_RETRY_LOOK)
                 self._signal.set("retry")
-
-    async def _halt_durably(self, failure: BaseException) -> None:
-        log.critical("The bot halts itself", code="halted_by_failure", reason=str(failure))
-        try:
-            await self._desk.journal.record(
-                TradingStateSet(
-                    at=self._desk.clock.now(),
-                    state=TradingState.HALTED,
-                    caller="bot",
-                    why=str(failure),
-                    is_hard=self._desk.journal.books.is_hard_halt,
-                )
-            )
-        except JournalError:
-            log.critical("The halt could not be journalled", code="halt_not_journalled")
 
     def health(self) -> tuple[bool, str]:
         """Return whether every loop still comes round, and looks are being taken."""

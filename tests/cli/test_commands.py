@@ -135,6 +135,14 @@ def test_the_status_is_readable_at_100_columns(trimtab: Trimtab, daemon: WebServ
         assert piece in out
 
 
+def test_status_shows_who_stands_in_the_way(trimtab: Trimtab, daemon: WebServer, control: FakeControl) -> None:
+    control.document |= {"trading_state": "halted", "trading_state_why": "tax", "is_hard_halt": True}
+    assert "hard halted (tax); 'trimtab resume' ends it" in trimtab("status").out
+    control.flatten_takes = 2
+    control.document |= {"trading_state_why": "flatten", "is_hard_halt": False, "is_flattening": True}
+    assert "Closing all futures; goes on until it is done" in trimtab("status").out
+
+
 def test_status_before_the_first_look_shows_what_is_known(
     trimtab: Trimtab, daemon: WebServer, control: FakeControl
 ) -> None:

@@ -61,6 +61,8 @@ class Rig:
         self.journal = journal or open_journal(None, now=self.exchange.now, epoch_tail=lambda: "RIG")
         self.checker = InvariantChecker(self.exchange, self.journal, self.policy)
         self.bot: Bot | None = None
+        #: What the bot talks to its venue with.
+        self.venue_kind: type[PaperVenue] = PaperVenue
 
     def run(
         self, lasting: timedelta, act: Act | None = None, *, after: timedelta = MINUTE, is_orderly: bool = True
@@ -106,7 +108,7 @@ class Rig:
             policy=self.policy,
             mode="paper",
             clock=clock,
-            venues={PAPER: PaperVenue(self.exchange, clock)},
+            venues={PAPER: self.venue_kind(self.exchange, clock)},
             journal=self.journal,
             alerts=LogAlerts(clock),
             holdings=DeclaredHoldings(),
