@@ -74,6 +74,7 @@ lock: $(VENV)/bin/python ## Pin every dependency again, with hashes
 	$(PIP) 'uv>=0.8'
 	$(call compile,requirements.lock) pyproject.toml
 	$(call compile,requirements-dev.lock) --extra dev --constraint requirements.lock pyproject.toml
+	$(call compile,requirements-alerts.lock) --extra alerts --constraint requirements.lock pyproject.toml
 	printf 'hatchling>=1.27\n' | $(call compile,requirements-build.lock) -
 
 # For every Linux and every Python from 3.11 on; without the address of an index, which is the reader's to choose.

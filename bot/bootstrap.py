@@ -14,6 +14,7 @@ from bot import __version__
 from bot.adapters.alerts import LogAlerts
 from bot.adapters.clock import ClockedScheduler, FixedClock, LoopClock, ScaledClock
 from bot.adapters.holdings import DeclaredHoldings
+from bot.adapters.notify import Send, SentAlerts
 from bot.adapters.paper import PAPER, PaperVenue
 from bot.domain.errors import ConfigError
 from bot.domain.ids import Asset, Currency, VenueId
@@ -31,7 +32,8 @@ from bot.engine.reconcile import Reconcile
 from bot.engine.reference import Reference
 from bot.engine.scheduler import LookSchedule, LookSignal
 from bot.engine.snapshot import SnapshotGatherer
-from bot.engine.supervisor import Supervisor
+from bot.engine.supervisor import Companion, Supervisor
+from bot.engine.watchers.heartbeat import Heartbeat
 from bot.engine.watchers.prices import PriceWatcher
 from bot.engine.working import Worker
 from bot.exchange.config import ExchangeConfig, MarketKind
@@ -67,8 +69,9 @@ def build(
     alerts: AlertSink,
     holdings: HoldingsSource,
     observers: Sequence[LookObserver] = (),
+    companions: Sequence[Companion] = (),
 ) -> Bot:
-    """Wire a bot. Call it on the loop that will run it."""
+    """Wire a bot. Call it on the loop that will run it. ``companions`` run beside it for as long as it runs."""
     desk = Desk(clock=clock, journal=journal, venues=venues, policy=policy, alerts=alerts, holdings=holdings)
     reference = Reference(desk)
     bookkeeping = Bookkeeping(desk, reference)
@@ -83,6 +86,8 @@ def build(
     schedule = LookSchedule(ClockedScheduler(clock, timezone=policy.cadence.timezone), policy.cadence, clock, signal)
     supervisor = Supervisor(
         desk,
+        heartbeat=Heartbeat(desk, schedule),
+        companions=companions,
         rebalance=rebalance,
         protection=protection,
         flatten=flatten,
@@ -190,20 +195,34 @@ def _with_faults(config: ExchangeConfig, settings: Settings) -> ExchangeConfig:
     )
 
 
-def assemble(settings: Settings, world: World, journal: Journal, observers: Sequence[LookObserver] = ()) -> Bot:
-    """Build the bot that the settings ask for, in a world that is open."""
+def assemble(
+    settings: Settings,
+    world: World,
+    journal: Journal,
+    observers: Sequence[LookObserver] = (),
+    *,
+    notify: Send | None = None,
+) -> Bot:
+    """Build the bot that the settings ask for, in a world that is open; ``notify`` sends alerts elsewhere as well."""
     now = world.clock.now()
     declared = tuple(
         ExternalHolding(asset=Asset(coin), amount_base=amount, as_of=now)
         for coin, amount in settings.external_holdings.items()
     )
+    alerts: AlertSink = LogAlerts(world.clock)
+    companions: list[Companion] = []
+    if notify is not None:
+        sent = SentAlerts(alerts, notify, settings.alerts.min_severity.value)
+        alerts = sent
+        companions.append(sent.run)
     return build(
         policy=policy_of(settings),
         mode=settings.mode.value,
         clock=world.clock,
         venues=world.venues,
         journal=journal,
-        alerts=LogAlerts(world.clock),
+        alerts=alerts,
         holdings=DeclaredHoldings(declared, settings.external_holdings_file),
         observers=observers,
+        companions=companions,
     )

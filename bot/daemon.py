@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from bot.adapters.journal.care import JOURNAL_FILE
 from bot.adapters.journal.journal import SqlJournal, open_journal, random_epoch_tail
 from bot.adapters.logs import configure_logging, redact, register_secrets
 from bot.adapters.metrics import Metrics
+from bot.adapters.notify import Send, apprise_sender
 from bot.adapters.web.folder import create_token, remove_address, write_address
 from bot.adapters.web.server import WebServer
 from bot.bootstrap import World, assemble, open_world
@@ -51,7 +53,7 @@ async def _run(settings: Settings) -> int:
     configure_logging(settings.log_format, settings.log_level, sys.stdout, world.clock.now, secrets=(token,))
     register_secrets([token])
     journal = open_journal(settings.data_dir / JOURNAL_FILE, now=world.clock.now(), epoch_tail=random_epoch_tail)
-    bot = assemble(settings, world, journal)
+    bot = assemble(settings, world, journal, notify=_sender(settings))
     _stop_on_signals(bot.supervisor.stop)
     web = WebServer(
         bot.control,
@@ -80,6 +82,20 @@ async def _run(settings: Settings) -> int:
         await bot.supervisor.close(reason, is_orderly=is_orderly)
         log.info("Stopped", code="stopped", reason=reason)
     return 0
+
+
+def _sender(settings: Settings) -> Send | None:
+    """Return what sends alerts to the addresses that the owner has named; None where there are none.
+
+    Raises:
+        ConfigError: an address, or what is needed to send to it, cannot be used.
+    """
+    secret = settings.alerts.urls
+    if secret is None:
+        return None
+    urls = [url for url in re.split(r"[,\s]+", secret.get_secret_value()) if url]
+    register_secrets(urls)
+    return apprise_sender(urls)
 
 
 def _token(settings: Settings) -> str:

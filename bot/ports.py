@@ -155,6 +155,10 @@ class AlertSink(Protocol):
         """Say that it is over, once; nothing when it was not open."""
         ...
 
+    def remind(self) -> None:
+        """Repeat what is open and due, also when nobody raises it again."""
+        ...
+
     @property
     def open_alerts(self) -> tuple[Mapping[str, Any], ...]:
         """What is open: code, cause, severity, sentence, since."""

@@ -11,6 +11,7 @@ from typing import Any
 
 import structlog
 
+from bot.domain.alerts import CATALOGUE
 from bot.ports import Clock
 
 log = structlog.get_logger()
@@ -47,8 +48,10 @@ class LogAlerts:
         """Open or repeat the alert ``(code, cause)``.
 
         Raises:
-            ValueError: the severity is neither ``warning`` nor ``critical``.
+            ValueError: the severity is neither ``warning`` nor ``critical``, or the code is not in the catalogue.
         """
+        if code not in CATALOGUE:
+            raise ValueError(f"alert {code!r} is not in bot/domain/alerts.py")
         if severity not in self._repeat_after:
             raise ValueError(f"unknown severity {severity!r}")
         instant = self._clock.monotonic()

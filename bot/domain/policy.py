@@ -274,6 +274,8 @@ class Policy:
         Currency("USDT"),
         Currency("USDC"),
     )
+    #: How often the bot says that it is alive; None is never.
+    heartbeat: timedelta | None = timedelta(days=1)
     #: Declared holdings older than this are alerted; older than twice this, only reductions rely on them.
     external_max_age: timedelta = timedelta(days=30)
 

@@ -118,6 +118,11 @@ class LookSchedule:
         planned = [(job.next_run_time, job.id) for job in self._scheduler.get_jobs() if job.next_run_time is not None]
         return {trigger: at for at, trigger in sorted(planned)}
 
+    @property
+    def next_look_at(self) -> datetime | None:
+        """When the next look is due."""
+        return next(iter(self.next_looks.values()), None)
+
     def interval(self, now: datetime) -> timedelta:
         """Return the time between the next two looks of the calendar; without one there is no end to it."""
         if self._cadence.cron is None:

@@ -7,8 +7,9 @@ journal last. Resting stops stay at the venue.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
 
@@ -23,16 +24,21 @@ from bot.engine.protection import Protection
 from bot.engine.rebalance import Rebalance
 from bot.engine.reconcile import Reconcile
 from bot.engine.scheduler import LookSchedule, LookSignal
+from bot.engine.watchers.heartbeat import Heartbeat
 from bot.engine.watchers.prices import PriceWatcher
 
 log = structlog.get_logger()
 
 Check = Callable[[datetime], Awaitable[None]]
+#: Work that runs beside the loops until the bot ends, and that nothing waits for.
+Companion = Callable[[], Coroutine[Any, Any, None]]
 
 #: What is urgent is looked at this often, whatever the intervals are.
 _URGENT = timedelta(seconds=5)
 #: Cause of a look: the outcome of an order has become known.
 _SETTLED = "settled"
+#: Open alerts are looked through this often.
+_HEARTBEAT = timedelta(hours=1)
 #: A skipped look is tried again after this long.
 _RETRY_LOOK = timedelta(minutes=5)
 #: Wall seconds that the current work may take to finish when the bot stops.
@@ -54,6 +60,8 @@ class Supervisor:
         flatten: Flatten,
         reconcile: Reconcile,
         prices: PriceWatcher,
+        heartbeat: Heartbeat,
+        companions: Sequence[Companion],
         execution: Execution,
         schedule: LookSchedule,
         signal: LookSignal,
@@ -62,10 +70,13 @@ class Supervisor:
     ) -> None:
         self._desk = desk
         self._rebalance = rebalance
+        rebalance.on_pass = self._note_urgency
         self._protection = protection
         self._flatten = flatten
         self._reconcile = reconcile
         self._prices = prices
+        self._heartbeat = heartbeat
+        self._companions = companions
         self._execution = execution
         self._schedule = schedule
         self._signal = signal
@@ -123,8 +134,10 @@ class Supervisor:
                     self._loop("protection", self._protect, watch.protection),
                     self._loop("reconcile", self._reconcile.check, watch.reconcile),
                     self._loop("prices", self._watch_prices, watch.prices),
+                    self._loop("heartbeat", self._heartbeat.check, _HEARTBEAT),
                     self._settle(),
                 ]
+                loops.extend(companion() for companion in self._companions)
                 tasks = [group.create_task(loop) for loop in loops]
                 looks = group.create_task(self._take_looks(), name="looks")
                 self._schedule.start()

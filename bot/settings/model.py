@@ -215,6 +215,13 @@ class LogLevel(StrEnum):
     ERROR = "error"
 
 
+class Severity(StrEnum):
+    """How much an alert matters."""
+
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+
 Number = Annotated[Decimal, _read(human.positive)]
 Share = Annotated[Decimal, _read(human.fraction)]
 ShareOrOff = Annotated[Decimal | None, _read(human.fraction_or_off)]
@@ -347,6 +354,20 @@ class WatchSettings(Block):
     protection: Duration = Field(timedelta(seconds=30), description="stops")
     reconcile: Duration = Field(timedelta(seconds=60), description="journal against venue")
     prices: Duration = Field(timedelta(seconds=60), description="large moves")
+
+
+class AlertSettings(Block):
+    """Who is told, besides the log."""
+
+    heartbeat: Annotated[timedelta | None, _read(human.duration_or_off)] = Field(
+        timedelta(days=1), description="how often a log line says that the bot is alive; off allowed"
+    )
+    urls: SecretStr | None = Field(
+        None, description="Apprise addresses that alerts are sent to, comma separated; needs trimtab[alerts]"
+    )
+    min_severity: Annotated[Severity, _choice(Severity)] = Field(
+        Severity.WARNING, description="warning or critical: what is sent to these addresses"
+    )
 
 
 class HttpSettings(Block):
@@ -483,6 +504,7 @@ class Settings(Block):
     funding: FundingSettings = FundingSettings()
     execution: ExecutionSettings = ExecutionSettings()
     watch: WatchSettings = WatchSettings()
+    alerts: AlertSettings = AlertSettings()
     http: HttpSettings = HttpSettings()
     venues: VenuesSettings = VenuesSettings()
     paper: PaperSettings = PaperSettings()

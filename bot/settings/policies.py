@@ -55,6 +55,7 @@ def policy_of(settings: Settings) -> Policy:
         asset_contract_kinds={Asset(asset): kinds for asset, kinds in settings.contracts.by_asset.items()},
         aliases=settings.aliases,
         foreign_symbols=settings.foreign,
+        heartbeat=settings.alerts.heartbeat,
         external_max_age=settings.risk.external_max_age,
     )
 

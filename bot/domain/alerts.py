@@ -1,0 +1,166 @@
+"""Which alerts are there, what do they mean, and what should the owner do?
+
+The catalogue of everything that the bot alerts. ``docs/alerts.md`` is written from it:
+``python -m bot.adapters.alert_page``.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertKind:
+    """One kind of alert."""
+
+    code: str
+    #: The severity that it is raised with: ``warning`` wants a look today, ``critical`` now.
+    severity: str
+    meaning: str
+    likely_cause: str
+    what_to_do: str
+    #: When it ends by itself.
+    closes: str
+
+
+def _catalogue(*kinds: AlertKind) -> Mapping[str, AlertKind]:
+    return {kind.code: kind for kind in kinds}
+
+
+CATALOGUE: Mapping[str, AlertKind] = _catalogue(
+    AlertKind(
+        code="abnormal_ends",
+        severity="critical",
+        meaning="The bot was started after three ends within ten minutes that were not in good order; it only reduces.",
+        likely_cause="A crash that repeats, a machine short of memory, a container that is killed at its start.",
+        what_to_do="Read the last lines of the log before each start, mend the cause, then `trimtab resume`.",
+        closes="With `trimtab resume`.",
+    ),
+    AlertKind(
+        code="capacity_short",
+        severity="warning",
+        meaning="The futures wallets cannot carry all hedges under the stress rule; what they can carry is hedged.",
+        likely_cause="Prices have risen and hedges have been paid for in cash, or volatility has grown.",
+        what_to_do="Move the named amount into the futures wallet, widen the bands, or accept the gap that is shown.",
+        closes="With the first look at which the whole plan can be carried.",
+    ),
+    AlertKind(
+        code="flatten_incomplete",
+        severity="critical",
+        meaning="`flatten` was asked for, and positions are still open after two minutes.",
+        likely_cause="The venue does not answer, the book is empty, or the outcome of an order is not known yet.",
+        what_to_do="Look at `trimtab status`; it goes on by itself. Close what is left by hand if you cannot wait.",
+        closes="When every position of ours is closed.",
+    ),
+    AlertKind(
+        code="forced_trade",
+        severity="critical",
+        meaning="The venue itself traded a position: a liquidation, a settlement or a deleveraging.",
+        likely_cause="Too little margin in the wallet, a contract that expired, or ADL on a wild day.",
+        what_to_do="Look at margin and positions. A ceiling keeps the hedge from being opened again at once.",
+        closes="It is not closed by itself; it ends with the process.",
+    ),
+    AlertKind(
+        code="foreign_trade",
+        severity="warning",
+        meaning="Somebody else traded a contract that the bot hedges with; it was booked as part of the hedge.",
+        likely_cause="You traded by hand, or another program uses the account.",
+        what_to_do="Reserve the contract with TRIMTAB_FOREIGN=SYMBOL:ignore if you mean to trade it yourself.",
+        closes="It is not closed by itself; it ends with the process.",
+    ),
+    AlertKind(
+        code="hard_halt",
+        severity="critical",
+        meaning="The owner has halted the bot hard: stops rest at the venue, but nobody makes them fit any more.",
+        likely_cause="`trimtab halt --hard`.",
+        what_to_do="`trimtab resume` when you want it back, or `trimtab halt` to have stops looked after again.",
+        closes="With `trimtab resume`.",
+    ),
+    AlertKind(
+        code="leg_reduced",
+        severity="warning",
+        meaning="A hedge was made smaller because its stop would not have stood clear of liquidation and of noise.",
+        likely_cause="Little margin, or volatility that has grown.",
+        what_to_do="Put more margin into the wallet. A ceiling keeps the hedge small until it is released.",
+        closes="It is not closed by itself; `trimtab status` lists the ceiling and its release.",
+    ),
+    AlertKind(
+        code="look_skipped",
+        severity="warning",
+        meaning="A look was due and nothing could be decided: an input was missing, old or contradictory.",
+        likely_cause="The venue does not answer, its prices are old, or it lists no balances.",
+        what_to_do="Nothing at first: it is tried again soon. If it lasts, the sentence says what is missing.",
+        closes="With the next look that comes to a decision.",
+    ),
+    AlertKind(
+        code="owner_flow",
+        severity="warning",
+        meaning="Holdings of a coin have changed by more than the bot's own doing explains; increases wait.",
+        likely_cause="You bought, sold, deposited or withdrew; or a wallet could not be read in full.",
+        what_to_do="If it was you: `trimtab confirm-flow ASSET`. It is accepted by itself after TRIMTAB_FLOW_SETTLE.",
+        closes="When it is confirmed, explained or has lasted long enough.",
+    ),
+    AlertKind(
+        code="protection_blind",
+        severity="critical",
+        meaning="The stops of a venue could not be checked. Stops that rest there go on resting.",
+        likely_cause="The venue does not answer.",
+        what_to_do="Look at the venue's own page. The bot tries again within seconds.",
+        closes="When the venue's stops could be checked.",
+    ),
+    AlertKind(
+        code="reconcile_failed",
+        severity="warning",
+        meaning="Journal and venue could not be compared.",
+        likely_cause="The venue does not answer.",
+        what_to_do="Nothing at first; it is tried again every minute. `/readyz` turns to `unreconciled` when it lasts.",
+        closes="With the next comparison that succeeds.",
+    ),
+    AlertKind(
+        code="second_writer",
+        severity="critical",
+        meaning="An order carries the bot's mark and this journal never intended it. The bot has halted.",
+        likely_cause="A second Trimtab on the same account, or an old journal that was restored.",
+        what_to_do="Stop the other one. Then compare positions and `trimtab resume`.",
+        closes="When no such order is open any more.",
+    ),
+    AlertKind(
+        code="stop_out",
+        severity="critical",
+        meaning="A resting stop traded: the exposure that the hedge had taken off is open again.",
+        likely_cause="A large move between two looks.",
+        what_to_do="Look at the net effect in the sentence. A ceiling keeps the hedge from coming back for a day.",
+        closes="It is not closed by itself; `trimtab status` lists the ceiling and its release.",
+    ),
+    AlertKind(
+        code="symbol_locked",
+        severity="critical",
+        meaning="For an hour the venue's position and our trades have not added up; the contract may only be reduced.",
+        likely_cause="A trade by hand, or one that the venue has not listed.",
+        what_to_do="`trimtab adopt SYMBOL` if the position is ours, TRIMTAB_FOREIGN=SYMBOL:ignore if it is yours.",
+        closes="When they add up again.",
+    ),
+    AlertKind(
+        code="unprotected",
+        severity="critical",
+        meaning="A position has been without a stop of its size for longer than the deadline.",
+        likely_cause="The venue refuses the stop, or its outcome is not known.",
+        what_to_do="Look at the venue. The bot goes on: it tries again, halves the position, then closes it.",
+        closes="When the stop rests and has been read back, or the position is gone.",
+    ),
+    AlertKind(
+        code="unstoppable",
+        severity="critical",
+        meaning="No stop can be worked out for a position: its terms or its price are missing.",
+        likely_cause="A contract that is no longer listed, or a venue that gives no price for it.",
+        what_to_do="Close the position by hand, or reserve it with TRIMTAB_FOREIGN=SYMBOL:ignore.",
+        closes="It is not closed by itself; it ends with the process.",
+    ),
+    AlertKind(
+        code="wallet_moved",
+        severity="warning",
+        meaning="A futures wallet holds more or less than trades, fees and funding explain.",
+        likely_cause="You moved money into or out of it.",
+        what_to_do="`trimtab confirm-flow` accepts it; `trimtab settle AMOUNT` if it was hedge profit that you moved.",
+        closes="It is not closed by itself; it is not raised again once it is explained.",
+    ),
+)

@@ -1,0 +1,115 @@
+"""Alerts that are sent elsewhere: whatever the service does, the bot goes on."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import pytest
+
+from bot.adapters import notify
+from bot.adapters.alerts import LogAlerts
+from bot.adapters.clock import FixedClock
+from bot.adapters.notify import SentAlerts, apprise_sender
+from bot.domain.errors import ConfigError
+from tests.builders import NOW
+
+
+def _sent(send: notify.Send, minimum: str = "warning") -> SentAlerts:
+    return SentAlerts(LogAlerts(FixedClock(NOW)), send, minimum)
+
+
+def _run(scene: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    asyncio.run(scene())
+
+
+def _raise(alerts: SentAlerts, severity: str = "critical", cause: str = "x", sentence: str = "it is bad") -> None:
+    alerts.raise_alert("unprotected", sentence, severity=severity, cause=cause)
+
+
+async def _settled(alerts: SentAlerts, task: "asyncio.Task[None]", seen: list[Any], count: int) -> None:
+    for _ in range(200):
+        if len(seen) >= count:
+            break
+        await asyncio.sleep(0.01)
+    task.cancel()
+
+
+def test_what_opens_gets_worse_and_ends_is_sent_once_each() -> None:
+    seen: list[tuple[str, str]] = []
+
+    async def scene() -> None:
+        alerts = _sent(lambda title, body: seen.append((title, body)) is None)
+        task = asyncio.create_task(alerts.run())
+        _raise(alerts, "warning")
+        _raise(alerts, "warning")
+        _raise(alerts, "critical")
+        alerts.close_alert("unprotected", cause="x")
+        alerts.close_alert("unprotected", cause="x")
+        await _settled(alerts, task, seen, 3)
+
+    _run(scene)
+    assert seen == [
+        ("Trimtab warning: unprotected", "it is bad"),
+        ("Trimtab critical: unprotected", "it is bad"),
+        ("Trimtab: over: unprotected", "x"),
+    ]
+
+
+def test_below_the_least_severity_nothing_is_sent_and_everything_is_open() -> None:
+    async def scene() -> None:
+        alerts = _sent(lambda *_: True, "critical")
+        _raise(alerts, "warning")
+        assert len(alerts.open_alerts) == 1
+        assert not alerts._queue
+        alerts.close_alert("unprotected", cause="x")
+        assert not alerts._queue
+
+    _run(scene)
+
+
+def test_a_service_that_hangs_or_breaks_delays_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(notify, "_SEND_SECONDS", 0.05)
+    hanging, seen = threading.Event(), []
+
+    def send(title: str, body: str) -> bool:
+        seen.append(body)
+        if body == "hangs":
+            hanging.wait(1)
+        if body == "breaks":
+            raise RuntimeError("secret://address")
+        return body != "is refused"
+
+    async def scene() -> None:
+        alerts = _sent(send)
+        task = asyncio.create_task(alerts.run())
+        for place, body in enumerate(("hangs", "breaks", "is refused", "arrives")):
+            _raise(alerts, cause=str(place), sentence=body)
+        await _settled(alerts, task, seen, 4)
+        hanging.set()
+
+    _run(scene)
+    assert seen == ["hangs", "breaks", "is refused", "arrives"]
+
+
+def test_what_does_not_fit_is_dropped_oldest_first_and_counted() -> None:
+    async def scene() -> None:
+        alerts = _sent(lambda *_: True)
+        for place in range(103):
+            _raise(alerts, cause=str(place), sentence=str(place))
+        assert alerts.dropped == 3
+        assert alerts._queue[0][1] == "3"
+
+    _run(scene)
+
+
+def test_without_apprise_the_mend_is_named() -> None:
+    try:
+        import apprise  # noqa: F401
+    except ImportError:
+        with pytest.raises(ConfigError, match=r"pip install 'trimtab\[alerts\]'"):
+            apprise_sender(["json://localhost"])
+    else:
+        with pytest.raises(ConfigError, match="address 2 is not one that Apprise knows") as told:
+            apprise_sender(["json://localhost", "nonsense://secret"])
+        assert "secret" not in str(told.value)
