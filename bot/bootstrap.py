@@ -54,6 +54,7 @@ class Bot:
     gatherer: SnapshotGatherer
     rebalance: Rebalance
     protection: Protection
+    flatten: Flatten
     reconcile: Reconcile
     supervisor: Supervisor
     control: BotControl
@@ -116,6 +117,7 @@ def build(
         gatherer=gatherer,
         rebalance=rebalance,
         protection=protection,
+        flatten=flatten,
         reconcile=reconcile,
         supervisor=supervisor,
         control=control,

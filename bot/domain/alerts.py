@@ -49,7 +49,7 @@ CATALOGUE: Mapping[str, AlertKind] = _catalogue(
         meaning="`flatten` was asked for, and positions are still open after two minutes.",
         likely_cause="The venue does not answer, the book is empty, or the outcome of an order is not known yet.",
         what_to_do="Look at `trimtab status`; it goes on by itself. Close what is left by hand if you cannot wait.",
-        closes="When every position of ours is closed.",
+        closes="When every position of ours is closed, or when it is called off with `trimtab resume`.",
     ),
     AlertKind(
         code="forced_trade",
@@ -72,8 +72,8 @@ CATALOGUE: Mapping[str, AlertKind] = _catalogue(
         severity="critical",
         meaning="The owner has halted the bot hard: stops rest at the venue, but nobody makes them fit any more.",
         likely_cause="`trimtab halt --hard`.",
-        what_to_do="`trimtab resume` when you want it back, or `trimtab halt` to have stops looked after again.",
-        closes="With `trimtab resume`.",
+        what_to_do="`trimtab resume` when you want it back; `trimtab flatten` if everything should be closed.",
+        closes="With `trimtab resume` or `trimtab flatten`.",
     ),
     AlertKind(
         code="leg_reduced",

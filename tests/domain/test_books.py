@@ -217,6 +217,16 @@ def test_ceilings_come_and_go():
     assert not books.ceilings
 
 
+def test_since_when_the_trading_state_is_in_force_is_kept_and_normal_forgets_abnormal_ends():
+    books = Books(abnormal_ends=[NOW])
+    for minutes, state in ((0, TradingState.HALTED), (5, TradingState.HALTED), (9, TradingState.NORMAL)):
+        at = NOW + timedelta(minutes=minutes)
+        apply(books, events.TradingStateSet(at=at, state=state, caller="owner", why=""))
+        if state is TradingState.HALTED:
+            assert (books.trading_state_since, books.abnormal_ends) == (NOW, [NOW])
+    assert (books.trading_state_since, books.abnormal_ends) == (NOW + timedelta(minutes=9), [])
+
+
 def test_trading_state_and_settled_profit_are_kept():
     books = _books(
         events.TradingStateSet(at=NOW, state=TradingState.HALTED, caller="owner", why="holiday"),

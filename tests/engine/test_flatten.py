@@ -1,5 +1,6 @@
 """Does flatten close everything of ours, once, and take the stops away last?"""
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import timedelta
@@ -17,6 +18,7 @@ from bot.domain.events import (
     CommandGiven,
     FlattenEnded,
     FlattenStarted,
+    OrderChanged,
     OrderIntended,
     TradingStateSet,
 )
@@ -245,11 +247,69 @@ def test_an_outage_in_the_middle_is_waited_for() -> None:
 
 def test_a_working_hedge_is_cancelled_first_and_not_posted_again() -> None:
     rig = Rig(policy=a_policy(execution=ExecutionPolicy(style=ExecutionStyle.CHASE)))
-    rig.run(10 * MINUTE, flatten, after=8 * SECOND)
-    hedges = [one for one in rig.journal.books.orders.values() if one.intent.purpose is Purpose.HEDGE]
-    assert hedges
-    assert {one.state for one in hedges} == {OrderState.CANCELLED}
+
+    def hedges() -> list[OrderState]:
+        books = rig.journal.books
+        return [one.state for one in books.orders.values() if one.intent.purpose is Purpose.HEDGE]
+
+    async def act(bot: Bot) -> None:
+        assert OrderState.OPEN in hedges()
+        await flatten(bot)
+        assert set(hedges()) == {OrderState.CANCELLED}
+
+    rig.run(10 * MINUTE, act, after=8 * SECOND)
+    assert set(hedges()) == {OrderState.CANCELLED}
     is_flat(rig)
+
+
+def test_an_order_on_its_way_is_waited_for_although_nothing_is_open() -> None:
+    rig = Rig()
+
+    def delay(call: str, request: OrderRequest | None) -> Effect | None:
+        is_hedge = call == "submit" and request is not None and not request.reduce_only
+        return DelayRequest(4 * SECOND) if is_hedge else None
+
+    rig.exchange.faults.add(delay, times=2)
+
+    async def act(bot: Bot) -> None:
+        assert rig.exchange.floor.accounts.positions == {}
+        await flatten(bot)
+        assert rig.journal.books.is_flattening
+
+    rig.run(10 * MINUTE, act, after=SECOND)
+    assert len(closings(rig)) == 2, "they arrived, and were closed"
+    is_flat(rig)
+
+
+@pytest.mark.parametrize("fault", [LoseReply(), LoseRequest()])
+def test_it_is_not_over_while_a_stop_may_still_rest(fault: Any) -> None:
+    rig = Rig(policy=a_policy(stops=StopPolicy(take_profit_frac=Decimal("0.2"))))
+    rig.run(10 * MINUTE)
+    rig.exchange.faults.on("cancel", fault)
+    rig.run(10 * MINUTE, flatten)
+    is_flat(rig)
+    facts = list(rig.journal.facts())
+    over = next(seq for seq, one in facts if isinstance(one, FlattenEnded))
+    assert max(seq for seq, one in facts if isinstance(one, OrderChanged)) < over
+
+
+def test_what_was_called_off_while_it_waited_for_the_desk_sends_nothing() -> None:
+    rig = Rig()
+    rig.run(10 * MINUTE)
+
+    async def act(bot: Bot) -> None:
+        journal, now = bot.desk.journal, bot.desk.clock.now()
+        async with bot.desk.lock:
+            await journal.record(FlattenStarted(at=now, caller="test"))
+            # The check begins, and waits for the desk.
+            waiting = asyncio.ensure_future(bot.flatten.check(now))
+            await bot.desk.clock.sleep(SECOND)
+            await journal.record(FlattenEnded(at=now, why="called off"))
+        await waiting
+
+    rig.run(2 * MINUTE, act)
+    assert closings(rig) == []
+    assert rig.held(BTC_PERP) == Decimal("-0.018")
 
 
 def test_resume_calls_it_off() -> None:
