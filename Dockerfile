@@ -7,10 +7,12 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=igno
 
 # Dependencies first: they change rarely, and this layer is the slow one.
 WORKDIR /src
-COPY requirements.lock requirements-build.lock ./
+# requirements-alerts.lock adds Apprise, for TRIMTAB_ALERTS__URLS.
+ARG LOCK=requirements.lock
+COPY requirements.lock requirements-alerts.lock requirements-build.lock ./
 RUN python -m venv /opt/build && /opt/build/bin/pip install --require-hashes --no-deps -r requirements-build.lock
 RUN python -m venv --without-pip /opt/trimtab \
-    && pip --python /opt/trimtab/bin/python install --no-compile --require-hashes --no-deps -r requirements.lock
+    && pip --python /opt/trimtab/bin/python install --no-compile --require-hashes --no-deps -r $LOCK
 
 COPY pyproject.toml README.md LICENSE ./
 COPY bot bot

@@ -11,7 +11,8 @@ An alert is a log line with `alert=true`, a `severity`, its `code` and a `cause`
 gets worse, again at a limited rate for as long as it lasts (a warning every six hours, a critical one every hour), and
 once when it is over (`alert_state=closed`). `trimtab status` lists what is open. A line `code=heartbeat` says once a
 day that the bot is alive (`TRIMTAB_ALERTS__HEARTBEAT`). To have alerts sent elsewhere as well, name Apprise addresses
-in `TRIMTAB_ALERTS__URLS` (`pip install 'trimtab[alerts]'`); a service that fails or hangs never delays the bot.
+in `TRIMTAB_ALERTS__URLS` (`pip install 'trimtab[alerts]'`, or
+`docker compose build --build-arg LOCK=requirements-alerts.lock`); a service that fails or hangs never delays the bot.
 
 """
 

@@ -34,7 +34,10 @@ def apprise_sender(urls: Sequence[str]) -> Send:
     try:
         import apprise
     except ImportError:
-        raise ConfigError("TRIMTAB_ALERTS__URLS needs Apprise: pip install 'trimtab[alerts]'") from None
+        raise ConfigError(
+            "TRIMTAB_ALERTS__URLS needs Apprise: pip install 'trimtab[alerts]', or build the image with"
+            " --build-arg LOCK=requirements-alerts.lock"
+        ) from None
     services = apprise.Apprise()
     for place, url in enumerate(urls, 1):
         if not services.add(url):

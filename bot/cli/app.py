@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import typer
 
-from bot.cli import daemon, flatten, history, journal, look, steer
+from bot.cli import daemon, explain, export, flatten, history, journal, look, steer
 from bot.cli.exits import ExitCode, exit_code_of
 from bot.domain.errors import BotError
 
@@ -36,6 +36,8 @@ app.command("resume")(steer.resume)
 app.command("settle")(steer.settle)
 app.command("adopt")(steer.adopt)
 app.command("confirm-flow")(steer.confirm_flow)
+app.command("explain")(explain.explain)
+app.command("export")(export.export)
 app.command("backtest")(history.backtest)
 app.add_typer(journal.app, name="journal")
 

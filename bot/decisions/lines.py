@@ -96,6 +96,7 @@ def _asset_line(
     exposure = exposures.by_asset[drift.asset]
     mine = [leg for leg in legs if leg.instrument.asset == drift.asset]
     done = sum((leg.notional_quote * leg.side.sign for leg in mine), ZERO)
+    against = [one.reason for one in refusals if one.asset == drift.asset]
     return AssetLine(
         asset=drift.asset,
         index_price=exposure.index_price,
@@ -109,10 +110,17 @@ def _asset_line(
         is_outside_band=drift.is_outside_band,
         hedge_need_quote=need_quote,
         residual_quote=need_quote - done,
-        reason=_reason(
-            mine, [*([pace] if pace else []), *(one.reason for one in refusals if one.asset == drift.asset)]
-        ),
+        reason=_reason(mine, [one for one in (_why_inside(drift, mine), pace) if one] + against),
     )
+
+
+def _why_inside(drift: Drift, legs: list[HedgeLeg]) -> str:
+    """Say why an asset is traded that is inside its band."""
+    if drift.is_outside_band or not legs:
+        return ""
+    if drift.is_correcting:
+        return "inside its band; a correction goes on to where it stops"
+    return "inside its band; together the assets are outside that of the total"
 
 
 def _reason(legs: list[HedgeLeg], against: list[str]) -> str:

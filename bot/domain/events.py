@@ -114,6 +114,25 @@ class TradeFilled(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ContractTermsNoted(Fact):
+    """The terms of a contract as they were when it was traded: accounting must not need the venue."""
+
+    venue: VenueId
+    symbol: Symbol
+    asset: Asset
+    is_linear: bool
+    #: Base units (linear) or quote units (inverse) of one contract.
+    contract_size: Decimal
+    quote: Currency
+    settle: Currency
+
+    @property
+    def dedup_key(self) -> str | None:
+        """The terms themselves: the same ones are noted once."""
+        return f"terms/{self.venue}/{self.symbol}/{self.is_linear}/{self.contract_size}/{self.quote}/{self.settle}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FundingSettled(Fact):
     """A funding payment was settled by the venue."""
 

@@ -6,12 +6,15 @@ the very commit that books the trade. A crash cannot come between the two.
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import TypeVar
 
 import structlog
 
 from bot.decisions.stops import ceiling_after_stop_out, tell_stop_out
-from bot.domain.events import Fact, StopFired, TradeFilled
+from bot.domain.books import Leg
+from bot.domain.errors import IncompleteData
+from bot.domain.events import ContractTermsNoted, Fact, StopFired, TradeFilled
 from bot.domain.ids import VenueId
 from bot.domain.orders import Fill, Order, Purpose
 from bot.engine.desk import Desk
@@ -34,6 +37,8 @@ class Bookkeeping:
         self._reference = reference
         #: Keys of what the last reading gave, which the next one gives again: spares the journal the question.
         self._read_before: dict[tuple[str, VenueId], frozenset[str | None]] = {}
+        #: Contract sizes that this process has noted.
+        self._noted: dict[Leg, Decimal] = {}
 
     async def book_trades(self, venue_id: VenueId) -> tuple[Fill, ...]:
         """Book every trade that is not booked yet and return the new ones, oldest first."""
@@ -45,7 +50,7 @@ class Bookkeeping:
             TradeFilled(at=now, fill=fill) for fill in fills if fill.symbol not in desk.policy.foreign_symbols
         ]
         fresh = self._fresh("fills", venue_id, booked_now)
-        facts = [fact for trade in fresh for fact in self._facts_of(trade)]
+        facts = [fact for trade in fresh for fact in (*self._new_terms(trade), *self._facts_of(trade))]
         new = await desk.journal.record(*facts) if facts else ()
         self._remember("fills", venue_id, booked_now)
         booked = tuple(fact.fill for fact in new if isinstance(fact, TradeFilled))
@@ -75,6 +80,30 @@ class Bookkeeping:
     def _since(self, until: datetime | None) -> datetime:
         opened_at = self._desk.journal.books.opened_at or self._desk.clock.now()
         return max(opened_at, until - _OVERLAP) if until else opened_at
+
+    def _new_terms(self, booked: TradeFilled) -> list[Fact]:
+        """Return the terms of the contract that was traded, where this process has not noted them yet."""
+        leg = (booked.fill.venue, booked.fill.symbol)
+        try:
+            one = self._reference.instrument(*leg)
+        except IncompleteData:
+            # Delisted, or never listed: the trade counts all the same.
+            return []
+        if self._noted.get(leg) == one.contract_size:
+            return []
+        self._noted[leg] = one.contract_size
+        return [
+            ContractTermsNoted(
+                at=booked.at,
+                venue=one.venue,
+                symbol=one.symbol,
+                asset=one.asset,
+                is_linear=one.is_linear,
+                contract_size=one.contract_size,
+                quote=one.quote,
+                settle=one.settle,
+            )
+        ]
 
     def _facts_of(self, booked: TradeFilled) -> list[Fact]:
         fill, now = booked.fill, booked.at

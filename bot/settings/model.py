@@ -335,7 +335,7 @@ class ExecutionSettings(Block):
     settle_delay: Duration = Field(timedelta(seconds=5), description="after that, how long a trace is waited for")
     call_timeout: Duration = Field(timedelta(seconds=10), description="deadline of one network call")
     style: Annotated[ExecutionStyle, _choice(ExecutionStyle)] = Field(
-        ExecutionStyle.IOC,
+        ExecutionStyle.AUTO,
         description="ioc: at once; chase: post-only at the touch, then ioc; twap: slices; auto: chase, or twap where a"
         " leg is large against the depth",
     )
@@ -416,7 +416,7 @@ class PaperSettings(Block):
         {"BTC": Decimal(50_000), "ETH": Decimal(2_500), "SOL": Decimal(100)},
         description="USD; where static stays and model begins",
     )
-    seed: Whole = Field(29, description="model: everything random follows from it")
+    seed: Whole = Field(113, description="model: everything random follows from it")
     data: Path | None = Field(None, description="history: folder of market data files")
     start: Annotated[datetime | None, _read(_moment)] = Field(
         None, description="history: where to begin; first common bar"

@@ -1,8 +1,11 @@
 """Alerts that are sent elsewhere: whatever the service does, the bot goes on."""
 
 import asyncio
+import json
+import sys
 import threading
 from collections.abc import Callable, Coroutine
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import pytest
@@ -103,13 +106,34 @@ def test_what_does_not_fit_is_dropped_oldest_first_and_counted() -> None:
     _run(scene)
 
 
-def test_without_apprise_the_mend_is_named() -> None:
-    try:
-        import apprise  # noqa: F401
-    except ImportError:
-        with pytest.raises(ConfigError, match=r"pip install 'trimtab\[alerts\]'"):
-            apprise_sender(["json://localhost"])
-    else:
-        with pytest.raises(ConfigError, match="address 2 is not one that Apprise knows") as told:
-            apprise_sender(["json://localhost", "nonsense://secret"])
-        assert "secret" not in str(told.value)
+def test_without_apprise_the_mend_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "apprise", None)
+    with pytest.raises(ConfigError, match=r"pip install 'trimtab\[alerts\]'"):
+        apprise_sender(["json://localhost"])
+
+
+def test_an_address_of_no_kind_is_named_by_its_place_alone() -> None:
+    with pytest.raises(ConfigError, match="address 2 is not one that Apprise knows") as told:
+        apprise_sender(["json://localhost", "nonsense://secret"])
+    assert "secret" not in str(told.value)
+
+
+def test_the_library_delivers_what_is_sent() -> None:
+    received: list[dict[str, Any]] = []
+
+    class Receiver(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            received.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with HTTPServer(("127.0.0.1", 0), Receiver) as server:
+        thread = threading.Thread(target=server.handle_request)
+        thread.start()
+        assert apprise_sender([f"json://127.0.0.1:{server.server_port}/"])("Trimtab critical: unprotected", "no stop")
+        thread.join(5)
+    [alert] = received
+    assert (alert["title"], alert["message"]) == ("Trimtab critical: unprotected", "no stop")

@@ -109,5 +109,6 @@ def test_only_what_is_named_enters_the_build() -> None:
     rules = [line for line in read(".dockerignore").splitlines() if line and not line.startswith("#")]
     assert rules[0] == "*"
     assert {rule for rule in rules if rule.startswith("!")} == {
-        "!pyproject.toml", "!requirements.lock", "!requirements-build.lock", "!README.md", "!LICENSE", "!bot/",
+        "!pyproject.toml", "!requirements.lock", "!requirements-alerts.lock", "!requirements-build.lock", "!README.md",
+            "!LICENSE", "!bot/",
     }  # fmt: skip

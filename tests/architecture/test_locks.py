@@ -11,7 +11,7 @@ from packaging.utils import canonicalize_name
 
 from tests.architecture.files import read
 
-LOCKS = ("requirements.lock", "requirements-dev.lock", "requirements-build.lock")
+LOCKS = ("requirements.lock", "requirements-dev.lock", "requirements-alerts.lock", "requirements-build.lock")
 
 
 def entries(lock: str) -> list[tuple[Requirement, list[str]]]:
@@ -58,7 +58,10 @@ def test_a_lock_is_closed(lock: str) -> None:
                 assert canonicalize_name(needed.name) in locked, f"{requirement.name} needs {needed}"
 
 
-@pytest.mark.parametrize(("lock", "extra"), [("requirements.lock", ""), ("requirements-dev.lock", "dev")])
+@pytest.mark.parametrize(
+    ("lock", "extra"),
+    [("requirements.lock", ""), ("requirements-dev.lock", "dev"), ("requirements-alerts.lock", "alerts")],
+)
 def test_a_lock_satisfies_the_project(lock: str, extra: str) -> None:
     project = tomllib.loads(read("pyproject.toml"))["project"]
     wanted = [*project["dependencies"], *(project["optional-dependencies"][extra] if extra else ())]
@@ -68,10 +71,9 @@ def test_a_lock_satisfies_the_project(lock: str, extra: str) -> None:
         assert requirement.specifier.contains(pin), requirement
 
 
-def test_both_locks_pin_the_same_versions() -> None:
-    development = {
-        (requirement.name, str(requirement.specifier)) for requirement, _ in entries("requirements-dev.lock")
-    }
+@pytest.mark.parametrize("larger", ["requirements-dev.lock", "requirements-alerts.lock"])
+def test_all_locks_pin_the_same_versions(larger: str) -> None:
+    development = {(requirement.name, str(requirement.specifier)) for requirement, _ in entries(larger)}
     assert {
         (requirement.name, str(requirement.specifier)) for requirement, _ in entries("requirements.lock")
     } <= development

@@ -72,7 +72,9 @@ def name(text: str) -> ClientOrderId:
     return ClientOrderId(text)
 
 
-def script(*knots: tuple[timedelta, int | str], asset: Asset = BTC) -> dict[Asset, tuple[tuple[datetime, Decimal], ...]]:
+def script(
+    *knots: tuple[timedelta, int | str], asset: Asset = BTC
+) -> dict[Asset, tuple[tuple[datetime, Decimal], ...]]:
     """Return a script of (time since the start, price)."""
     return {asset: tuple((START + after, Decimal(price)) for after, price in knots)}
 

@@ -283,6 +283,12 @@ def open_journal(
             )
         if version == 0 and not read_only:
             _create(connection)
+        elif version < SCHEMA_VERSION and read_only:
+            # Whoever only reads must change nothing: another process may hold it.
+            raise JournalError(
+                f"{path} is of format {version}, an older one; 'trimtab run' brings it to format {SCHEMA_VERSION}"
+                " and keeps a copy"
+            )
         elif version < SCHEMA_VERSION and path is not None:
             from bot.adapters.journal.migrate import migrate
 
