@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import typer
 
-from bot.cli import daemon, explain, export, flatten, history, journal, look, steer
+from bot.cli import daemon, explain, export, flatten, history, journal, look, status, steer
 from bot.cli.exits import ExitCode, exit_code_of
 from bot.domain.errors import BotError
 
@@ -28,7 +28,7 @@ app.command("run")(daemon.run)
 app.command("plan")(look.plan)
 app.command("check")(look.check)
 app.command("config")(look.config)
-app.command("status")(steer.status)
+app.command("status")(status.status)
 app.command("halt")(steer.halt)
 app.command("reduce-only")(steer.reduce_only)
 app.command("flatten")(flatten.flatten)

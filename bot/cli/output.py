@@ -16,12 +16,17 @@ def show_json(document: Any) -> None:
     sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
 
 
+def is_terminal() -> bool:
+    """Return True when somebody may be looking."""
+    return sys.stdout.isatty()
+
+
 def open_console() -> "Console":
     """Return the console that tables are written to."""
     from rich.console import Console
 
     return Console(
-        width=None if sys.stdout.isatty() else WIDTH,
+        width=None if is_terminal() else WIDTH,
         highlight=False,
         markup=False,
         emoji=False,

@@ -1,4 +1,4 @@
-"""Look at and steer a running daemon: from ``status`` and ``halt`` to ``resume`` and ``confirm-flow``."""
+"""Steer a running daemon: from ``halt`` to ``resume`` and ``confirm-flow``."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,21 +9,6 @@ from bot.cli.asking import ask, confirm, need_somebody, tell
 
 _JSON = typer.Option(False, "--json", help="Write one JSON document to stdout.")
 _WHY = typer.Option("", "--why", help="A few words for the journal.")
-
-
-def status(json: bool = _JSON) -> None:
-    """Show what the running daemon holds and does.
-
-    Weights against targets, positions with their stops, margin, what is refused or waits, open alerts, trading state.
-    """
-    document = ask("status")
-    if json:
-        _show_json(document)
-        return
-    from bot.cli.output import open_console
-    from bot.cli.tables import show_status
-
-    show_status(open_console(), document)
 
 
 def halt(

@@ -17,35 +17,41 @@ Row = Mapping[str, Any]
 
 _STATE_STYLES = {"normal": "green", "reduce_only": "yellow", "halted": "bold red"}
 _LEVEL_STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red"}
-_NOTHING = "–"
+NOTHING = "–"
 
 
 def percent(text: str | None, *, signed: bool = False) -> str:
     """Write a fraction as a percentage with two places."""
-    return _NOTHING if text is None else f"{Decimal(text) * 100:{'+' if signed else ''}.2f} %"
+    return NOTHING if text is None else f"{Decimal(text) * 100:{'+' if signed else ''}.2f} %"
 
 
 def money(text: str | None, *, signed: bool = False) -> str:
     """Write US dollars with two places."""
-    return _NOTHING if text is None else f"{Decimal(text):{'+' if signed else ''},.2f}"
+    return NOTHING if text is None else f"{Decimal(text):{'+' if signed else ''},.2f}"
 
 
 def figure(text: str | None) -> str:
     """Write a price or an amount with at most eight significant digits."""
     if text is None:
-        return _NOTHING
+        return NOTHING
     number = Decimal(text)
     places = max(0, min(8, 7 - number.adjusted())) if number else 0
     written = f"{number:,.{places}f}"
     return written.rstrip("0").rstrip(".") if "." in written else written
 
 
+def liquidation(text: str | None) -> str:
+    """Write a liquidation price; a long position that no fall can liquidate has none."""
+    return NOTHING if text is None or Decimal(text) == 0 else figure(text)
+
+
 def clock_time(text: str | None) -> str:
     """Write a moment without its fractions."""
-    return _NOTHING if text is None else f"{text[:19].replace('T', ' ')} UTC"
+    return NOTHING if text is None else f"{text[:19].replace('T', ' ')} UTC"
 
 
-def _table(title: str, *columns: tuple[str, str]) -> Table:
+def new_table(title: str, *columns: tuple[str, str]) -> Table:
+    """Return an empty table; a column is ``number``, ``word`` or ``text``."""
     table = Table(
         title=title,
         title_justify="left",
@@ -66,47 +72,19 @@ def _table(title: str, *columns: tuple[str, str]) -> Table:
 
 def show_plan(console: "Console", plan: Row) -> None:
     """Show what one look would do."""
-    _show_head(console, plan, "Plan", plan["at"])
-    _show_assets(console, plan["assets"])
+    show_head(console, plan, "Plan", plan["at"])
+    show_assets(console, plan["assets"])
     _show_orders(console, "Protective reductions", plan.get("reductions", ()))
     _show_orders(console, "Orders", plan["orders"], empty="No orders.")
     _show_stops(console, plan["stops"])
-    _show_margin(console, plan["margin"])
-    _show_refusals(console, plan["refusals"])
-    _show_notes(console, plan)
-
-
-def show_status(console: "Console", status: Row) -> None:
-    """Show what the daemon holds and does."""
-    _show_head(console, status, "Status", status["at"])
-    console.print(
-        f"Last look {clock_time(status['last_look_at'])} · next {clock_time(status['next_look_at'])} · "
-        f"{status['readiness']}"
-    )
-    _show_steering(console, status)
-    _show_alerts(console, status["alerts"])
-    _show_assets(console, status["assets"])
-    _show_positions(console, status["positions"])
-    _show_working(console, status["working_orders"])
-    _show_margin(console, status["margin"])
-    _show_waiting(console, status)
-    _show_refusals(console, status["refusals"])
-    _show_notes(console, status)
-
-
-def _show_steering(console: "Console", status: Row) -> None:
-    if status["trading_state"] == "normal":
-        return
-    hard = "hard " if status["is_hard_halt"] else ""
-    why = f" ({status['trading_state_why']})" if status["trading_state_why"] else ""
-    console.print(Text.assemble(hard, _state(status["trading_state"]), f"{why}; 'trimtab resume' ends it"))
-    if status["is_flattening"]:
-        console.print("Closing all futures; goes on until it is done")
+    show_margin(console, plan["margin"])
+    show_refusals(console, plan["refusals"])
+    show_notes(console, plan)
 
 
 def show_closing(console: "Console", positions: Sequence[Row], *, left_alone: Sequence[str]) -> None:
     """Show what a flatten closes."""
-    _show_positions(console, positions)
+    show_positions(console, positions)
     if left_alone:
         console.print(f"Left alone, because they are reserved: {', '.join(left_alone)}")
 
@@ -121,7 +99,7 @@ def show_clearing(console: "Console", resume: Row) -> None:
 
 def show_findings(console: "Console", findings: "Sequence[Finding]") -> None:
     """Show what was checked."""
-    table = _table("Check", ("", "word"), ("Subject", "word"), ("Finding", "text"))
+    table = new_table("Check", ("", "word"), ("Subject", "word"), ("Finding", "text"))
     for finding in findings:
         said = f"{finding.sentence}\n→ {finding.mend}" if finding.mend else finding.sentence
         table.add_row(Text(finding.level, style=_LEVEL_STYLES[finding.level]), finding.subject, said)
@@ -130,7 +108,7 @@ def show_findings(console: "Console", findings: "Sequence[Finding]") -> None:
 
 def show_backtest(console: "Console", result: Row) -> None:
     """Show a backtest's figures, one a line, as the document names them."""
-    table = _table("Backtest", ("Figure", "word"), ("Value", "text"))
+    table = new_table("Backtest", ("Figure", "word"), ("Value", "text"))
     for key, value in _flat(result):
         table.add_row(key, value)
     console.print(table)
@@ -142,22 +120,24 @@ def _flat(document: Row, prefix: str = "") -> list[tuple[str, str]]:
         if isinstance(value, Mapping):
             lines += _flat(value, f"{prefix}{key}.")
         elif isinstance(value, list):
-            lines.append((f"{prefix}{key}", "\n".join(str(entry) for entry in value) or _NOTHING))
+            lines.append((f"{prefix}{key}", "\n".join(str(entry) for entry in value) or NOTHING))
         else:
             lines.append((f"{prefix}{key}", str(value)))
     return lines
 
 
-def _state(state: str) -> tuple[str, str]:
+def state_text(state: str) -> tuple[str, str]:
+    """Return a trading state and its style."""
     return state.replace("_", " "), _STATE_STYLES.get(state, "")
 
 
-def _show_head(console: "Console", document: Row, word: str, at: str) -> None:
+def show_head(console: "Console", document: Row, word: str, at: str) -> None:
+    """Show what it is, of when, and how much it is about."""
     console.print(
         Text.assemble(
             (f"{word} ", "bold"),
             f"{clock_time(at)} · {document['mode']} · scope {document['scope']} · ",
-            _state(document["trading_state"]),
+            state_text(document["trading_state"]),
         )
     )
     short = document["capacity_short_quote"]
@@ -167,11 +147,12 @@ def _show_head(console: "Console", document: Row, word: str, at: str) -> None:
     console.print(line)
 
 
-def _show_assets(console: "Console", assets: Sequence[Row]) -> None:
+def show_assets(console: "Console", assets: Sequence[Row]) -> None:
+    """Show each asset's weight, and what is done about it."""
     if not assets:
         console.print("No look has been taken yet.")
         return
-    table = _table(
+    table = new_table(
         "Assets",
         ("Asset", "word"),
         ("Index", "number"),
@@ -201,7 +182,7 @@ def _show_orders(console: "Console", title: str, orders: Sequence[Row], empty: s
         if empty:
             console.print(empty)
         return
-    table = _table(
+    table = new_table(
         title,
         ("Side", "word"),
         ("Symbol", "word"),
@@ -227,7 +208,7 @@ def _show_orders(console: "Console", title: str, orders: Sequence[Row], empty: s
 def _show_stops(console: "Console", stops: Sequence[Row]) -> None:
     if not stops:
         return
-    table = _table(
+    table = new_table(
         "Stops of the present positions",
         ("Side", "word"),
         ("Symbol", "word"),
@@ -243,15 +224,16 @@ def _show_stops(console: "Console", stops: Sequence[Row]) -> None:
             figure(row["amount_contracts"]),
             figure(row["trigger_price"]),
             figure(row.get("mark_price")),
-            figure(row["liquidation_price"]),
+            liquidation(row["liquidation_price"]),
         )
     console.print(table)
 
 
-def _show_margin(console: "Console", margins: Sequence[Row]) -> None:
+def show_margin(console: "Console", margins: Sequence[Row]) -> None:
+    """Show each wallet's margin."""
     if not margins:
         return
-    table = _table(
+    table = new_table(
         "Margin",
         ("Venue", "word"),
         ("Wallet", "word"),
@@ -269,17 +251,18 @@ def _show_margin(console: "Console", margins: Sequence[Row]) -> None:
             f"{money(row['margin_balance'])} {row['currency']}",
             money(row["maintenance_margin"]),
             percent(row["usage_frac"]),
-            _NOTHING if leverage is None else f"{Decimal(leverage):.2f}",
+            NOTHING if leverage is None else f"{Decimal(leverage):.2f}",
             money(row["stress_surplus"]),
         )
     console.print(table)
 
 
-def _show_positions(console: "Console", positions: Sequence[Row]) -> None:
+def show_positions(console: "Console", positions: Sequence[Row]) -> None:
+    """Show the open positions and their stops."""
     if not positions:
         console.print("No positions.")
         return
-    table = _table(
+    table = new_table(
         "Positions",
         ("Symbol", "word"),
         ("Side", "word"),
@@ -300,64 +283,24 @@ def _show_positions(console: "Console", positions: Sequence[Row]) -> None:
             figure(row["amount_contracts"]),
             money(row["notional_quote"]),
             figure(row["mark_price"]),
-            figure(row["liquidation_price"]),
+            liquidation(row["liquidation_price"]),
             stop,
         )
     console.print(table)
 
 
-def _show_working(console: "Console", orders: Sequence[Row]) -> None:
-    hedges = [order for order in orders if order["purpose"] != "stop"]
-    if not hedges:
-        return
-    table = _table(
-        "Working orders",
-        ("Order", "word"),
-        ("Symbol", "word"),
-        ("Side", "word"),
-        ("Contracts", "number"),
-        ("Filled", "number"),
-        ("State", "text"),
-    )
-    for row in hedges:
-        amounts = figure(row["amount_contracts"]), figure(row["filled_contracts"])
-        table.add_row(row["client_order_id"], row["symbol"], row["side"], *amounts, row["state"])
-    console.print(table)
-
-
-def _show_waiting(console: "Console", status: Row) -> None:
-    for ceiling in status["ceilings"]:
-        until = f" until {clock_time(ceiling['release_at'])}" if ceiling["release_at"] else ""
-        console.print(
-            f"Ceiling on {ceiling['asset']}: {figure(ceiling['max_delta_base'])} coins{until}; {ceiling['why']}"
-        )
-    for flow in status["flows"]:
-        console.print(
-            f"Holdings of {flow['asset']} went from {figure(flow['from_base'])} to {figure(flow['to_base'])}: "
-            f"increases wait; 'trimtab confirm-flow {flow['asset']}' says that it was meant"
-        )
-    for lock in status["locks"]:
-        console.print(f"{lock['symbol']} is locked since {clock_time(lock['since'])}: {lock['why']}")
-
-
-def _show_alerts(console: "Console", alerts: Sequence[Row]) -> None:
-    for alert in alerts:
-        style = "bold red" if alert["severity"] == "critical" else "yellow"
-        console.print(
-            Text.assemble((alert["severity"], style), f" {alert['sentence']} (since {clock_time(alert['since'])})")
-        )
-
-
-def _show_refusals(console: "Console", refusals: Sequence[Row]) -> None:
+def show_refusals(console: "Console", refusals: Sequence[Row]) -> None:
+    """Show what is not done, and why."""
     if not refusals:
         return
-    table = _table("Not done", ("Asset", "word"), ("Rule", "word"), ("Reason", "text"))
+    table = new_table("Not done", ("Asset", "word"), ("Rule", "word"), ("Reason", "text"))
     for row in refusals:
         table.add_row(row["asset"], row["rule"].replace("_", " "), row["reason"])
     console.print(table)
 
 
-def _show_notes(console: "Console", document: Row) -> None:
+def show_notes(console: "Console", document: Row) -> None:
+    """Show what wants the owner's eye."""
     for warning in document.get("warnings", ()):
         console.print(Text.assemble(("warning ", "yellow"), warning))
     if document.get("ignored"):

@@ -25,13 +25,14 @@ from bot.domain.ids import Asset, Symbol, VenueId
 from bot.domain.policy import TradingState
 from bot.domain.units import decimal_text
 from bot.engine.desk import Desk
-from bot.engine.documents import plan_document, status_document
+from bot.engine.documents import plan_document
 from bot.engine.flatten import Flatten
 from bot.engine.rebalance import Rebalance
 from bot.engine.reference import Reference
 from bot.engine.resume import resume_document
 from bot.engine.scheduler import LookSchedule, LookSignal
 from bot.engine.snapshot import SnapshotGatherer
+from bot.engine.status_document import status_document
 from bot.engine.supervisor import Supervisor
 
 log = structlog.get_logger()

@@ -133,6 +133,13 @@ def test_the_status_is_readable_at_100_columns(trimtab: Trimtab, daemon: WebServ
     assert max(map(len, out.splitlines())) <= 100
     for piece in ("normal", "1,240.50 USD more", "UNPROTECTED", "62,500", "318,000", "0.71 %", "ready"):
         assert piece in out
+    whole = " ".join(out.split())
+    for piece in (
+        "next 2026-03-02 09:00:00 UTC (calendar) · 2026-03-02 12:00:00 UTC (tranche)",
+        "Volatility 55.12 % a year · 1.42 effective bets",
+        "ETH is on its way back; it began +10.20 % off; 2 tranches are left, the next from 2026-03-02 12:00:00 UTC",
+    ):
+        assert piece in whole
 
 
 def test_status_shows_who_stands_in_the_way(trimtab: Trimtab, daemon: WebServer, control: FakeControl) -> None:
@@ -150,7 +157,9 @@ def test_status_before_the_first_look_shows_what_is_known(
         "last_look_at": None,
         "portfolio_value_quote": None,
         "capacity_short_quote": None,
-        **{key: [] for key in ("assets", "margin", "refusals", "positions", "alerts")},
+        "next_looks": {},
+        "risk": None,
+        **{key: [] for key in ("assets", "margin", "refusals", "positions", "alerts", "corrections")},
     }
     ended = trimtab("status")
     assert ended.code == 0

@@ -43,7 +43,8 @@ from bot.domain.plan import (
 )
 from bot.domain.policy import Scope, TradingState
 from bot.domain.portfolio import AccountState, FuturesPosition, WalletKind
-from bot.engine.documents import plan_document, status_document, time_text
+from bot.engine.documents import plan_document, time_text
+from bot.engine.status_document import status_document
 
 AT = datetime(2026, 3, 2, 10, 0, tzinfo=timezone(timedelta(hours=2)))
 PAPER = VenueId("paper")

@@ -75,6 +75,7 @@ def status_document() -> dict[str, Any]:
         "readiness": "ready",
         "last_look_at": "2026-03-02T07:58:30Z",
         "next_look_at": "2026-03-02T09:00:00Z",
+        "next_looks": {"tranche": "2026-03-02T12:00:00Z", "calendar": "2026-03-02T09:00:00Z"},
         "accounts_read_at": "2026-03-02T07:59:30Z",
         "decided_at": "2026-03-02T07:58:30Z",
         "portfolio_value_quote": "10000",
@@ -118,6 +119,16 @@ def status_document() -> dict[str, Any]:
                 "stress_surplus": "2133.21",
             }
         ],
+        "risk": {
+            "sigma_annual": "0.5512",
+            "sigma_target_annual": "0.57",
+            "shares": {"BTC": "0.4", "ETH": "0.4", "SOL": "0.2"},
+            "target_shares": {"BTC": "0.4", "ETH": "0.35", "SOL": "0.25"},
+            "effective_bets": "1.4231",
+            "target_effective_bets": "1.45",
+            "correlated_pairs": [],
+            "missing": [],
+        },
         "refusals": [{"asset": "SOL", "rule": "capacity", "reason": "needs 1,240.50 USDT more to hold the targets"}],
         "ignored": ["DOGE"],
         "warnings": [],
@@ -129,6 +140,14 @@ def status_document() -> dict[str, Any]:
         "locks": [],
         "ceilings": [],
         "flows": [],
+        "corrections": [
+            {
+                "asset": "ETH",
+                "first_gap": "0.102",
+                "tranches_left": 2,
+                "next_tranche_at": "2026-03-02T12:00:00Z",
+            }
+        ],
         "working_orders": [],
         "unknown_orders": 1,
         "orders_by_state": {"filled": 3, "unknown": 1},
