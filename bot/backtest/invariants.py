@@ -38,8 +38,11 @@ class InvariantChecker:
         self._seen_ids: dict[ClientOrderId, int] = {}
         self._contracts: dict[Symbol, Decimal] = {}
         self._opening = _wallet_total(exchange)
-        #: A stop must be back by then, or an alert must be out: the deadline, and one round of the loop that acts.
+        #: A stop must be back by then, or an alert must be out: the deadline, and one round of the loop that acts. A
+        #: position that has grown was made to grow by an order of ours, and whoever works that sees it sooner.
         self._grace = policy.stops.deadline + policy.watch.protection
+        self._grace_grown = policy.stops.deadline + policy.execution.work_interval
+        self._protected: dict[Symbol, Decimal] = {}
         self._overdue: set[Symbol] = set()
         #: What hedging has earned, by as many movements as were added up.
         self._earned, self._earned_until = _ZERO, 0
@@ -184,9 +187,11 @@ class InvariantChecker:
         for symbol in list(self._unprotected_since):
             if symbol not in floor.accounts.positions:
                 self._end_unprotected(symbol, at)
+                self._protected.pop(symbol, None)
         for symbol in floor.accounts.positions:
             if self._is_protected(symbol):
                 self._end_unprotected(symbol, at)
+                self._protected[symbol] = abs(floor.accounts.contracts_of(symbol))
             else:
                 self._unprotected_since.setdefault(symbol, at)
                 self._measure(symbol, at)
@@ -215,7 +220,9 @@ class InvariantChecker:
         lasted = at - self._unprotected_since[symbol]
         self.unprotected_seconds_max = max(self.unprotected_seconds_max, lasted.total_seconds())
         was_told = any(name == symbol for _, name in self._journal.books.unprotected)
-        if symbol not in self._overdue and lasted > self._grace and not was_told:
+        has_grown = abs(self._exchange.floor.accounts.contracts_of(symbol)) > self._protected.get(symbol, _ZERO)
+        grace = self._grace_grown if has_grown else self._grace
+        if symbol not in self._overdue and lasted > grace and not was_told:
             self._overdue.add(symbol)
             self._expect(False, f"{symbol} was without its stop for {lasted} and nobody was told", at)
 

@@ -64,6 +64,8 @@ class Works:
 
     items: list[Work] = field(default_factory=list)
     accounts: dict[VenueId, AccountState] = field(default_factory=dict)
+    #: The readings that protection has seen.
+    guarded: dict[VenueId, AccountState] = field(default_factory=dict)
     passes: int = 0
 
     @property
@@ -103,7 +105,7 @@ class Worker:
         accounts: Mapping[VenueId, AccountState],
     ) -> Works:
         """Take up the legs of a look, as far as their venues can be read; ``accounts`` are as they are now."""
-        works = Works(accounts=dict(accounts))
+        works = Works(accounts=dict(accounts), guarded=dict(accounts))
         for leg in legs:
             one = leg.instrument
             if not await self._is_clear(one):
@@ -182,10 +184,11 @@ class Worker:
             for _ in range(_STEPS_PER_PASS):
                 if not await self._advance(work, works):
                     break
-        # After each fill the stop is made to fit.
+        # After each fill the stop is made to fit, also after one that came while the order rested.
         after = await self._account(venue_id, works)
-        if after is not before:
+        if after is not works.guarded.get(venue_id):
             await self._protection.protect_safely(venue_id, after)
+            works.guarded[venue_id] = after
 
     async def _account(self, venue_id: VenueId, works: Works) -> AccountState:
         if venue_id not in works.accounts:

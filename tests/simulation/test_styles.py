@@ -50,6 +50,7 @@ def test_a_chase_that_the_market_comes_to_pays_the_maker_fee() -> None:
     owner.run(HOUR)
     assert owner.held() == Decimal("-0.018")
     assert all(trade.is_maker for trade in owner.exchange.floor.trades if trade.symbol == BTC_PERP)
+    assert owner.checker.unprotected_seconds_max <= 6, "whoever works it makes the stop fit, not the next watch"
     owner.is_well()
 
 
