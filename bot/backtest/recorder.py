@@ -2,13 +2,13 @@
 bot's belief."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
 from bot.backtest.ledgers import Drawdown, NeverLedger, SpotLedger
 from bot.domain.ids import Asset, Currency
-from bot.domain.plan import Decision
+from bot.domain.plan import Decision, RiskView
 from bot.domain.policy import Policy
 from bot.domain.units import ZERO
 from bot.exchange.exchange import Exchange
@@ -54,6 +54,35 @@ class EquityRow:
     assets: Mapping[Asset, AssetRow]
 
 
+@dataclass(slots=True)
+class RiskRecord:
+    """What the looks said of risk, added up."""
+
+    looks: int = 0
+    sigma: Decimal = ZERO
+    sigma_target: Decimal = ZERO
+    effective_bets: Decimal = ZERO
+    fewest_bets: Decimal | None = None
+    shares: dict[Asset, Decimal] = field(default_factory=dict)
+    newest: RiskView | None = None
+
+    def see(self, view: RiskView | None) -> None:
+        """Count a look whose risk is known in full."""
+        if view is None:
+            return
+        bets, shares = view.effective_bets_actual, view.shares_actual
+        if view.sigma_annual is None or view.sigma_target_annual is None or bets is None or shares is None:
+            return
+        self.looks += 1
+        self.newest = view
+        self.sigma += view.sigma_annual
+        self.sigma_target += view.sigma_target_annual
+        self.effective_bets += bets
+        self.fewest_bets = bets if self.fewest_bets is None else min(bets, self.fewest_bets)
+        for asset, share in shares.items():
+            self.shares[asset] = self.shares.get(asset, ZERO) + share
+
+
 class Recorder:
     """Keeps the rows, and runs the two other ledgers along."""
 
@@ -69,6 +98,7 @@ class Recorder:
         self._spot = SpotLedger(self._holdings, self._cash_at_start, policy, half_spread)
         self.drawdowns = {"overlay": Drawdown(), "never": Drawdown(), "spot_rebalance": Drawdown()}
         self.final_values = {"overlay": ZERO, "never": ZERO, "spot_rebalance": ZERO}
+        self.risk = RiskRecord()
         #: Collateral that would have carried every look's whole plan.
         self.collateral_peak_quote = ZERO
         self._collateral = sum(
@@ -120,6 +150,7 @@ class Recorder:
         )
         self.rebalances += bool(decision.legs)
         self._need_collateral(decision)
+        self.risk.see(decision.risk)
         self._spot.look(prices)
         self._compare(
             {

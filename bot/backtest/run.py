@@ -14,7 +14,7 @@ from bot.adapters.logs import configure_logging
 from bot.adapters.paper import PAPER
 from bot.backtest.files import time_text, write_files
 from bot.backtest.invariants import InvariantChecker
-from bot.backtest.recorder import Recorder
+from bot.backtest.recorder import Recorder, RiskRecord
 from bot.backtest.simulation import simulate
 from bot.bootstrap import exchange_config
 from bot.domain.errors import ConfigError
@@ -22,6 +22,7 @@ from bot.domain.events import OrderChanged, OrderIntended
 from bot.domain.ids import ClientOrderId
 from bot.domain.orders import OrderEvent, OrderIntent, Purpose
 from bot.domain.units import ZERO, edge_text
+from bot.engine.risk_document import risk_entry
 from bot.exchange.config import MarketKind
 from bot.exchange.exchange import Exchange, open_exchange
 from bot.exchange.moments import from_us
@@ -88,6 +89,7 @@ def _simulate(
         "settings": _settings(settings),
         **_activity(exchange, journal, recorder),
         **_figures(recorder),
+        "risk": _risk(recorder.risk),
         "unprotected_seconds_max": edge_text(Decimal(str(checker.unprotected_seconds_max))),
         "derived_spans": exchange.floor.market.derived_spans(),
         "invariants": {"checked": checker.checked, "violated": list(checker.violated)},
@@ -175,6 +177,21 @@ def _figures(recorder: Recorder) -> dict[str, Any]:
         "max_abs_gap_frac": edge_text(_most(gaps)),
         "final_value_quote": {name: edge_text(value) for name, value in recorder.final_values.items()},
         "max_drawdown_frac": {name: edge_text(drawdown.deepest_frac) for name, drawdown in recorder.drawdowns.items()},
+    }
+
+
+def _risk(record: RiskRecord) -> dict[str, Any] | None:
+    """Return the mean of what the looks said of risk, and the newest; None where it was never known."""
+    if not record.looks or record.fewest_bets is None:
+        return None
+    return {
+        "looks": record.looks,
+        "sigma_annual_mean": edge_text(record.sigma / record.looks),
+        "sigma_target_annual_mean": edge_text(record.sigma_target / record.looks),
+        "effective_bets_mean": edge_text(record.effective_bets / record.looks),
+        "effective_bets_min": edge_text(record.fewest_bets),
+        "shares_mean": {asset: edge_text(total / record.looks) for asset, total in record.shares.items()},
+        "last": risk_entry(record.newest),
     }
 
 

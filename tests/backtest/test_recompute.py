@@ -148,6 +148,16 @@ def test_every_row_of_equity_follows_from_the_trades_and_payments_before_it(
     assert abs(worth + deposits - Fraction(document["final_value_quote"]["never"])) < _CENT
 
 
+def test_the_risk_of_the_looks_is_in_the_document(result: tuple[dict[str, Any], Path]) -> None:
+    document, _ = result
+    risk = document["risk"]
+    assert 0 < risk["looks"] <= document["looks"]
+    assert abs(sum(map(Fraction, risk["shares_mean"].values())) - 1) < Fraction(1, 10**9)
+    assert Fraction(1) <= Fraction(risk["effective_bets_min"]) <= Fraction(risk["effective_bets_mean"]) <= 3
+    assert Fraction(1, 10) < Fraction(risk["sigma_annual_mean"]) < 3
+    assert risk["last"]["sigma_annual"] is not None
+
+
 def test_every_file_is_there_and_every_line_of_the_log_is_json(result: tuple[dict[str, Any], Path]) -> None:
     _, out = result
     names = {path.name for path in out.iterdir()}
