@@ -16,7 +16,8 @@ from bot.domain.books import Leg
 from bot.domain.errors import IncompleteData
 from bot.domain.events import ContractTermsNoted, Fact, StopFired, TradeFilled
 from bot.domain.ids import VenueId
-from bot.domain.orders import Fill, Order, Purpose
+from bot.domain.orders import Fill, Order, Purpose, Side
+from bot.domain.units import decimal_text
 from bot.engine.desk import Desk
 from bot.engine.reference import Reference
 
@@ -156,7 +157,9 @@ class Bookkeeping:
             "price": fill.price,
             "client_order_id": fill.client_order_id,
         }
-        log.info("A trade was booked", code="trade_booked", **fields)
+        verb = "Bought" if fill.side is Side.BUY else "Sold"
+        told = f"{verb} {decimal_text(fill.contracts)} {fill.symbol} at {decimal_text(fill.price)}"
+        log.info(told, code="trade_booked", **fields)
         if order is not None and order.intent.purpose is Purpose.STOP:
             self._desk.alerts.raise_alert(
                 "stop_out",

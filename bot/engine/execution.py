@@ -36,6 +36,8 @@ log = structlog.get_logger()
 
 #: Refusals that prove the opposite: an order with our id is already there.
 _ALREADY_THERE = "duplicate_client_order_id"
+#: The price has moved on since the book was read: part of every chase.
+_WOULD_TAKE = "would_take"
 _ENDED = {
     OrderState.CANCELLED: OrderEvent.CANCEL_CONFIRMED,
     OrderState.EXPIRED: OrderEvent.EXPIRED,
@@ -68,7 +70,8 @@ class Execution:
         except VenueRefused as refusal:
             if refusal.code == _ALREADY_THERE:
                 return await self._change(intent, OrderEvent.OUTCOME_LOST, str(refusal))
-            return await self._change(intent, OrderEvent.REFUSED, str(refusal))
+            is_usual = refusal.code == _WOULD_TAKE
+            return await self._change(intent, OrderEvent.REFUSED, str(refusal), is_usual=is_usual)
         except (VenueOutcomeUnknown, VenueUnavailable, TimeoutError) as failure:
             return await self._change(intent, OrderEvent.OUTCOME_LOST, str(failure))
         if seen.client_order_id != intent.client_order_id:
@@ -155,8 +158,9 @@ class Execution:
             facts.append(self._fact(order.intent, event, seen))
         if facts:
             await self._desk.journal.record(*facts)
+            told = f"The {_words(order.intent.purpose)} order of {order.intent.symbol} is {_words(order.state)}"
             log.info(
-                "An order changed",
+                told,
                 code="order_changed",
                 client_order_id=order.intent.client_order_id,
                 symbol=order.intent.symbol,
@@ -174,10 +178,11 @@ class Execution:
             return False
         return True
 
-    async def _change(self, intent: OrderIntent, event: OrderEvent, reason: str) -> Order:
+    async def _change(self, intent: OrderIntent, event: OrderEvent, reason: str, *, is_usual: bool = False) -> Order:
         await self._desk.journal.record(self._fact(intent, event, None, reason))
         order = self._order(intent.client_order_id)
-        log.warning(
+        tell = log.info if is_usual else log.warning
+        tell(
             "An order did not go through" if event is OrderEvent.REFUSED else "The outcome of an order is not known",
             code=f"order_{order.state}",
             client_order_id=intent.client_order_id,
@@ -198,3 +203,7 @@ class Execution:
 
     def _order(self, client_order_id: ClientOrderId) -> Order:
         return self._desk.journal.books.orders[client_order_id]
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
