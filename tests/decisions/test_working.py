@@ -177,6 +177,14 @@ def test_slices_are_no_smaller_than_the_venue_takes():
     assert smallest_slice(_leg(reduces=True)) == dec("0.001")
 
 
+@given(lots=st.integers(2, 40), slices_left=st.integers(1, 12), reduces=st.booleans())
+def test_a_slice_leaves_nothing_that_could_not_be_traded(lots, slices_left, reduces):
+    leg = _leg(contracts="5", reduces=reduces)
+    remaining = lots * ONE.lot_size
+    left = remaining - slice_contracts(remaining, slices_left, leg)
+    assert left == 0 or left >= smallest_slice(leg)
+
+
 def test_a_slice_stands_through_the_touch_and_within_the_drift():
     def price(leg, quote):
         return _step(_progress(leg), quote, style=ExecutionStyle.TWAP, after=timedelta(0)).price
