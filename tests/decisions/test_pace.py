@@ -4,7 +4,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot.decisions.drift import Drift
@@ -135,6 +135,8 @@ gaps = st.decimals(min_value="-0.5", max_value="0.5", places=6).filter(lambda ga
     left=st.integers(0, 20),
     waits=st.booleans(),
 )
+# Half a point is left, and the smallest order is two.
+@example(gap=dec("0.03"), first=dec("0.06"), sigma=None, smallest=2000, tranches=4, left=3, waits=False)
 def test_a_step_never_passes_its_destination_and_a_tranche_never_overshoots(
     gap, first, sigma, smallest, tranches, left, waits
 ):

@@ -5,7 +5,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot.decisions.working import (
@@ -178,6 +178,7 @@ def test_slices_are_no_smaller_than_the_venue_takes():
 
 
 @given(lots=st.integers(2, 40), slices_left=st.integers(1, 12), reduces=st.booleans())
+@example(lots=3, slices_left=2, reduces=False)
 def test_a_slice_leaves_nothing_that_could_not_be_traded(lots, slices_left, reduces):
     leg = _leg(contracts="5", reduces=reduces)
     remaining = lots * ONE.lot_size
