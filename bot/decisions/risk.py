@@ -13,8 +13,9 @@ from decimal import Decimal
 from bot.decisions.cadence import periods_per_year
 from bot.decisions.ceilings import room_below
 from bot.decisions.exposure import Exposures, folded
-from bot.decisions.margin import WalletKey, WalletLoad
+from bot.decisions.margin import WalletLoad
 from bot.decisions.sizing import meets_minimum
+from bot.decisions.wallets import WalletKey
 from bot.domain.books import Books, Ceiling, Leg
 from bot.domain.ids import Asset, Currency
 from bot.domain.instruments import Instrument

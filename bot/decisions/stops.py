@@ -13,15 +13,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from bot.decisions.margin import (
-    Holding,
-    Wallet,
-    joint_liquidation_frac,
-    own_liquidation_frac,
-    wallets_of,
-)
+from bot.decisions.liquidation import joint_liquidation_frac, own_liquidation_frac
 from bot.decisions.sizing import cost_bps, limit_price
 from bot.decisions.volatility import daily_sigma
+from bot.decisions.wallets import Holding, Wallet, wallets_of
 from bot.domain.books import Leg
 from bot.domain.events import CeilingSet
 from bot.domain.ids import Asset

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bot.decisions.margin import Holding, Wallet, joint_liquidation_frac
+from bot.decisions.liquidation import joint_liquidation_frac
+from bot.decisions.wallets import Holding, Wallet
 from bot.domain.ids import Currency
 from bot.domain.instruments import MarginTier
 from bot.domain.portfolio import WalletKind

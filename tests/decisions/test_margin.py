@@ -8,18 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.decisions.correlation import recorded_covariance
-from bot.decisions.margin import (
-    Holding,
-    Wallet,
-    joint_liquidation_frac,
-    leverage,
-    load_wallet,
-    load_wallets,
-    margin_line,
-    own_liquidation_frac,
-    stress_surplus,
-    wallets_of,
-)
+from bot.decisions.liquidation import joint_liquidation_frac, own_liquidation_frac
+from bot.decisions.margin import load_wallet, load_wallets, margin_line
+from bot.decisions.stress import stress_surplus
+from bot.decisions.wallets import Holding, Wallet, leverage, wallets_of
 from bot.domain.ids import Asset, Currency, Symbol
 from bot.domain.instruments import ContractKind, MarginTier
 from bot.domain.market import PriceHistory

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.decisions.margin import joint_liquidation_frac, wallets_of
+from bot.decisions.liquidation import joint_liquidation_frac
 from bot.decisions.stops import ceiling_after_stop_out, tell_stop_out, want_stops
+from bot.decisions.wallets import wallets_of
 from bot.domain.events import CeilingSet
 from bot.domain.ids import Asset, Symbol
 from bot.domain.orders import Side

@@ -1,0 +1,64 @@
+"""How far may prices move before a wallet is liquidated?"""
+
+from decimal import Decimal
+
+from bot.decisions.wallets import Holding, Wallet
+from bot.domain.ids import Symbol
+from bot.domain.units import ONE, ZERO, sign
+
+
+def joint_liquidation_frac(wallet: Wallet) -> Decimal | None:
+    """Return the move against every leg at once at which a wallet is liquidated.
+
+    None when no move does it: no positions, or shorts of a coin that are covered by the coin. Zero or less: it is
+    due.
+    """
+    return _liquidation_frac(wallet.holdings, wallet.margin_balance)
+
+
+def own_liquidation_frac(wallet: Wallet, symbol: Symbol) -> Decimal | None:
+    """Return the move of one leg alone at which the wallet is liquidated, as a venue would tell it."""
+    others = sum((one.maintenance_after(ZERO) for one in wallet.holdings if one.instrument.symbol != symbol), ZERO)
+    moving = tuple(one for one in wallet.holdings if one.instrument.symbol == symbol)
+    return _liquidation_frac(moving, wallet.margin_balance - others)
+
+
+def _liquidation_frac(moving: tuple[Holding, ...], room: Decimal) -> Decimal | None:
+    """Solve room + profit(x) = maintenance(x) for the adverse move x, at the margin tiers that the move reaches.
+
+    Maintenance bends upward from tier to tier, so each straight line of it lies below and its move is too far; the
+    line at that move comes nearer, until it is the one that the move lies on.
+    """
+    if not moving:
+        return None
+    move = _at_tiers_after(moving, room, ZERO)
+    while move is not None and move > 0:
+        nearer = _at_tiers_after(moving, room, move)
+        if nearer is None or nearer >= move:
+            break
+        move = nearer
+    return move
+
+
+def _at_tiers_after(moving: tuple[Holding, ...], room: Decimal, move: Decimal) -> Decimal | None:
+    """Solve with maintenance taken as the straight line that it is after ``move``."""
+    worth = fixed = grows = ZERO
+    has_longs = False
+    for one in moving:
+        direction = sign(one.contracts)
+        has_longs |= direction > 0
+        notional = one.notional
+        reached = notional * (ONE - direction * move) if one.instrument.is_linear else notional
+        tier = one.instrument.tier_for(reached)
+        in_settle = ONE if one.instrument.is_linear else one.mark_price
+        worth += notional / in_settle
+        fixed += (notional * tier.maintenance_frac - tier.maintenance_amount_quote) / in_settle
+        grows -= direction * notional * tier.maintenance_frac / in_settle
+    if moving[0].instrument.is_linear:
+        # Loss x·worth, maintenance fixed + x·grows.
+        return (room - fixed) / (worth + grows)
+    if has_longs:
+        # In coins a long loses worth·x ÷ (1 − x); with shorts besides, which lose less, this is on the safe side.
+        return (room - fixed) / (room + worth) if room + worth > 0 else ZERO
+    # In coins a short loses worth·x ÷ (1 + x), never more than its worth.
+    return (room - fixed) / (worth - room) if room < worth else None
