@@ -15,6 +15,7 @@ from enum import StrEnum
 
 from bot.decisions.sizing import meets_minimum
 from bot.domain.books import Books, Leg
+from bot.domain.ids import Asset
 from bot.domain.instruments import Instrument
 from bot.domain.market import Quote
 from bot.domain.orders import OrderState, Side
@@ -48,6 +49,10 @@ def styled_legs(
         )
         for leg in legs
     )
+
+
+#: A leg is sized for the prices of its look. Beyond this another look has to size it anew.
+_OUTDATED_FRAC = Decimal("0.02")
 
 
 class StepKind(StrEnum):
@@ -239,6 +244,13 @@ def interruption(leg: HedgeLeg, books: Books, started_at: datetime) -> str:
     if one.asset in books.flows:
         return "holdings have changed since"
     return ""
+
+
+def has_outdated_prices(decided: Mapping[Asset, Decimal], prices: Mapping[Asset, Decimal]) -> bool:
+    """Return True when an index has moved so far since the look that its legs have the wrong size."""
+    return any(
+        abs(price / decided[asset] - ONE) > _OUTDATED_FRAC for asset, price in prices.items() if asset in decided
+    )
 
 
 def _has_unknown_order(one: Instrument, books: Books) -> bool:

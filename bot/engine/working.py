@@ -16,16 +16,17 @@ from decimal import Decimal
 
 import structlog
 
-from bot.decisions.working import Progress, Step, StepKind, interruption, next_step
+from bot.decisions.working import Progress, Step, StepKind, has_outdated_prices, interruption, next_step
 from bot.domain.books import Leg
 from bot.domain.errors import DataError, VenueError
-from bot.domain.ids import ClientOrderId, CycleId, VenueId
+from bot.domain.ids import Asset, ClientOrderId, CycleId, VenueId
 from bot.domain.instruments import Instrument
 from bot.domain.market import Quote
 from bot.domain.orders import Order, OrderDraft, OrderType, Purpose, TimeInForce
 from bot.domain.plan import HedgeLeg
 from bot.domain.policy import ExecutionStyle
 from bot.domain.portfolio import AccountState
+from bot.domain.snapshot import Snapshot
 from bot.engine.desk import Desk
 from bot.engine.execution import Execution
 from bot.engine.ioc import ImmediateStyle, contracts_held
@@ -66,7 +67,14 @@ class Works:
     accounts: dict[VenueId, AccountState] = field(default_factory=dict)
     #: The readings that protection has seen.
     guarded: dict[VenueId, AccountState] = field(default_factory=dict)
+    #: One contract of each asset, and the index prices that the legs were sized for.
+    watched: dict[Leg, Instrument] = field(default_factory=dict)
+    decided_prices: dict[Asset, Decimal] = field(default_factory=dict)
+    #: The books of this pass, as far as they could be read.
+    quotes: dict[Leg, Quote] = field(default_factory=dict)
     passes: int = 0
+    #: True when prices have moved so far that another look has to size the legs anew.
+    is_outdated: bool = False
 
     @property
     def is_done(self) -> bool:
@@ -101,11 +109,15 @@ class Worker:
         self,
         legs: Sequence[HedgeLeg],
         cycle_id: CycleId,
-        quotes: Mapping[Leg, Quote],
+        snapshot: Snapshot,
         accounts: Mapping[VenueId, AccountState],
     ) -> Works:
         """Take up the legs of a look, as far as their venues can be read; ``accounts`` are as they are now."""
-        works = Works(accounts=dict(accounts), guarded=dict(accounts))
+        works = Works(accounts=dict(accounts), guarded=dict(accounts), quotes=dict(snapshot.quotes))
+        for place, instrument in snapshot.instruments.items():
+            if place in snapshot.quotes and instrument.asset not in works.decided_prices:
+                works.watched[place] = instrument
+                works.decided_prices[instrument.asset] = snapshot.quotes[place].index_price
         for leg in legs:
             one = leg.instrument
             if not await self._is_clear(one):
@@ -115,7 +127,7 @@ class Worker:
             except (DataError, VenueError) as failure:
                 log.warning("A leg could not be begun", code="work_trouble", symbol=one.symbol, reason=str(failure))
                 continue
-            quote = quotes[one.venue, one.symbol]
+            quote = snapshot.quotes[one.venue, one.symbol]
             works.items.append(
                 Work(
                     leg=leg,
@@ -145,13 +157,36 @@ class Worker:
         """Give every leg that is due its next step. The caller holds the desk."""
         works.passes += 1
         if works.passes > 1:
-            # While the desk was free others may have traded.
+            # While the desk was free others may have traded, and prices have moved.
             works.accounts.clear()
+            await self._read_books(works)
+            if has_outdated_prices(works.decided_prices, self._index_prices(works)):
+                works.is_outdated = True
+                await self.give_up(works, "prices have moved since the look")
+                return
         stepped: set[int] = set()
         while pending := [work for work in works.due() if id(work) not in stepped]:
             for work in pending:
                 stepped.add(id(work))
                 await self._step_safely(work, works)
+
+    async def _read_books(self, works: Works) -> None:
+        """Read the books of what is worked, and one of each asset besides."""
+        works.quotes.clear()
+        wanted = works.watched | {_place(work): work.leg.instrument for work in works.items if not work.is_done}
+        for venue_id in {venue_id for venue_id, _ in wanted}:
+            try:
+                mine = {place: one for place, one in wanted.items() if place[0] == venue_id}
+                works.quotes |= await self._gatherer.read_quotes(venue_id, mine)
+            except (DataError, VenueError) as failure:
+                log.warning("Books could not be read", code="book_missing", venue=venue_id, reason=str(failure))
+
+    def _index_prices(self, works: Works) -> dict[Asset, Decimal]:
+        return {
+            instrument.asset: works.quotes[place].index_price
+            for place, instrument in works.watched.items()
+            if place in works.quotes
+        }
 
     async def give_up(self, works: Works, why: str) -> None:
         """Take away what rests and end every work. The caller holds the desk."""
@@ -206,7 +241,7 @@ class Worker:
             return False
         step = next_step(
             self._progress(work, account),
-            await self._quote(work),
+            works.quotes.get(_place(work)),
             work.leg.style,
             self._desk.policy.execution,
             self._desk.clock.now(),
@@ -237,15 +272,6 @@ class Worker:
             resting_price=None if work.resting is None else self._order(work.resting).intent.price,
             slices_sent=work.slices_sent,
         )
-
-    async def _quote(self, work: Work) -> Quote | None:
-        one = work.leg.instrument
-        try:
-            quotes = await self._gatherer.read_quotes(one.venue, {(one.venue, one.symbol): one})
-        except (DataError, VenueError) as failure:
-            log.warning("The book could not be read", code="book_missing", symbol=one.symbol, reason=str(failure))
-            return None
-        return quotes.get((one.venue, one.symbol))
 
     async def _do(self, step: Step, work: Work, works: Works) -> bool:
         if step.kind is StepKind.WAIT:
@@ -305,6 +331,10 @@ class Worker:
 
     def _order(self, client_order_id: ClientOrderId) -> Order:
         return self._desk.journal.books.orders[client_order_id]
+
+
+def _place(work: Work) -> Leg:
+    return work.leg.instrument.venue, work.leg.instrument.symbol
 
 
 def _draft(step: Step, work: Work, time_in_force: TimeInForce) -> OrderDraft:

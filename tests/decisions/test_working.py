@@ -12,6 +12,7 @@ from bot.decisions.working import (
     Progress,
     StepKind,
     choose_style,
+    has_outdated_prices,
     interruption,
     next_step,
     slice_contracts,
@@ -303,3 +304,12 @@ def test_an_unknown_order_on_the_symbol_ends_everything():
     assert interruption(_leg(reduces=True), books, NOW) == "the outcome of an order is not known"
     order.state = OrderState.OPEN
     assert interruption(_leg(), books, NOW) == ""
+
+
+@pytest.mark.parametrize(
+    ("price", "is_outdated"), [("51000", False), ("51001", True), ("49000", False), ("48999", True)]
+)
+def test_legs_are_outdated_when_any_asset_has_moved_by_more_than_two_percent(price, is_outdated):
+    decided = {Asset("BTC"): dec(50_000), Asset("ETH"): dec(2_500)}
+    assert has_outdated_prices(decided, {Asset("ETH"): dec(2_500), Asset("BTC"): dec(price)}) is is_outdated
+    assert not has_outdated_prices(decided, {Asset("SOL"): dec(100)}), "what was not decided on says nothing"

@@ -8,6 +8,8 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from bot.bootstrap import Bot
 from bot.domain.events import CancelRequested, CeilingSet, LookTaken, OrderIntended, TrancheTaken
@@ -72,6 +74,18 @@ def test_a_price_that_runs_away_is_not_waited_for() -> None:
     last = hedges(owner)[-1]
     assert last.time_in_force is TimeInForce.IOC
     assert last.intended_at - hedges(owner)[0].intended_at <= timedelta(seconds=30)
+    owner.is_well()
+
+
+def test_when_prices_have_moved_far_the_legs_are_sized_anew() -> None:
+    """Though the owner has turned the trigger of large moves off."""
+    owner = Owner(execution=CHASE, script=[(30 * SECOND, "30000")])
+    owner.run(30 * timedelta(minutes=1))
+    looks = [look for look in owner.facts(LookTaken) if look.trigger == "move"]
+    assert looks
+    assert looks[-1].at - owner.facts(LookTaken)[0].at < timedelta(minutes=1)
+    # 0.2 coins at 30,000 and 3,000 USD in ETH: 6,000 of 9,000 are 67 %, inside the band of 70 %, so all stays.
+    assert (owner.held(), {one.symbol for one in owner.exchange.floor.trades}) == (0, set())
     owner.is_well()
 
 
@@ -169,6 +183,35 @@ def test_one_cancels_the_other_and_the_next_look_does_not_undo_it(price: str, pu
     assert resting(owner) == {}
     assert any(fact.asset == "BTC" for fact in owner.facts(CeilingSet))
     owner.is_well()
+
+
+_PROTECTIVE = (Purpose.STOP, Purpose.TAKE_PROFIT)
+_jumps = st.lists(
+    st.tuples(st.integers(1, 170), st.integers(30_000, 90_000)), min_size=1, max_size=8, unique_by=lambda jump: jump[0]
+)
+
+
+@settings(max_examples=25, deadline=None)
+@given(jumps=_jumps, style=st.sampled_from((ExecutionPolicy(), CHASE)))
+# Through both triggers within a minute, there and back.
+@example(jumps=[(61, 44_000), (62, 80_000), (63, 40_000)], style=CHASE)
+@example(jumps=[(61, 80_000), (62, 40_000), (63, 80_000)], style=ExecutionPolicy())
+def test_stop_and_take_profit_together_never_trade_more_than_the_position(
+    jumps: list[tuple[int, int]], style: ExecutionPolicy
+) -> None:
+    script = [(minute * timedelta(minutes=1), str(price)) for minute, price in sorted(jumps)]
+    owner = Owner(stops=profit(), execution=style, script=script)
+    owner.run(3 * HOUR)
+    held: dict[str, Decimal] = {}
+    for trade in owner.exchange.floor.trades:
+        before = held.get(trade.symbol, Decimal(0))
+        after = before + trade.contracts * trade.side.sign
+        order = owner.journal.books.orders.get(trade.client_order_id) if trade.client_order_id else None
+        if order is not None and order.intent.purpose in _PROTECTIVE:
+            assert before * trade.side.sign < 0, "it closes"
+            assert after == 0 or (after > 0) == (before > 0), "and never turns the position round"
+        held[trade.symbol] = after
+    assert owner.checker.violated == []
 
 
 def test_volatility_alone_says_when_to_look() -> None:
