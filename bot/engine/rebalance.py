@@ -91,8 +91,6 @@ class Rebalance:
                     await self._worker.give_up(works, "another look is due")
                     return
                 await self._worker.step(works)
-            if works.is_outdated:
-                self._signal.set("move")
 
     async def preview(self, state: TradingState | None = None) -> tuple[Decision, Snapshot]:
         """Decide on fresh data and send nothing; with ``state``, as if the bot were in it.
@@ -164,7 +162,7 @@ class Rebalance:
         await self._protection.protect_all()
         # Protection may have traded since the snapshot was taken.
         accounts = {} if decision.reductions else snapshot.accounts
-        works = await self._worker.begin(decision.legs, cycle_id, snapshot, accounts)
+        works = await self._worker.begin(decision, cycle_id, snapshot, accounts)
         await self._worker.step(works)
         return works
 
