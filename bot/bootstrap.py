@@ -29,11 +29,14 @@ from bot.engine.ioc import ImmediateStyle
 from bot.engine.protection import Protection
 from bot.engine.rebalance import LookObserver, Rebalance
 from bot.engine.reconcile import Reconcile
+from bot.engine.reductions import Reductions
 from bot.engine.reference import Reference
 from bot.engine.scheduler import LookSchedule, LookSignal
 from bot.engine.snapshot import SnapshotGatherer
 from bot.engine.supervisor import Companion, Supervisor
+from bot.engine.transfers import Transfers
 from bot.engine.watchers.heartbeat import Heartbeat
+from bot.engine.watchers.margin import MarginWatcher
 from bot.engine.watchers.prices import PriceWatcher
 from bot.engine.working import Worker
 from bot.exchange.config import ExchangeConfig, MarketKind
@@ -78,13 +81,24 @@ def build(
     bookkeeping = Bookkeeping(desk, reference)
     gatherer = SnapshotGatherer(desk, reference, bookkeeping)
     execution = Execution(desk, bookkeeping)
-    protection = Protection(desk, gatherer, execution, reference)
+    reductions = Reductions(desk, execution)
+    protection = Protection(desk, gatherer, execution, reductions, reference)
     flatten = Flatten(desk, gatherer, execution, reference)
     reconcile = Reconcile(desk, gatherer, execution)
     signal = LookSignal()
     worker = Worker(desk, gatherer, execution, ImmediateStyle(desk, gatherer, execution), protection)
     rebalance = Rebalance(desk, gatherer, worker, protection, signal, observers)
     schedule = LookSchedule(ClockedScheduler(clock, timezone=policy.cadence.timezone), policy.cadence, clock, signal)
+    margin = MarginWatcher(
+        desk,
+        gatherer,
+        reference,
+        execution,
+        Transfers(desk),
+        reductions,
+        protection,
+        gaps=lambda: rebalance.newest_gaps_quote,
+    )
     supervisor = Supervisor(
         desk,
         heartbeat=Heartbeat(desk, schedule),
@@ -94,6 +108,7 @@ def build(
         flatten=flatten,
         reconcile=reconcile,
         prices=PriceWatcher(desk, reference, signal),
+        margin=margin,
         execution=execution,
         schedule=schedule,
         signal=signal,
@@ -106,6 +121,7 @@ def build(
         reference=reference,
         rebalance=rebalance,
         flatten=flatten,
+        margin=margin,
         supervisor=supervisor,
         schedule=schedule,
         signal=signal,

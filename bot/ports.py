@@ -23,6 +23,7 @@ from bot.domain.instruments import Instrument
 from bot.domain.market import CurrencyRate, FundingRate, PriceHistory, Quote
 from bot.domain.orders import Fill, OrderDraft, OrderIntent, VenueOrder
 from bot.domain.portfolio import AccountState, ExternalHolding
+from bot.domain.transfers import TransferDraft, TransferIntent, VenueTransfer
 
 
 class Clock(Protocol):
@@ -101,6 +102,14 @@ class Venue(Protocol):
         """Return every trade of the account at or after ``since``, oldest first."""
         ...
 
+    async def transfer(self, intent: TransferIntent) -> VenueTransfer:
+        """Move collateral from wallet to wallet of this account, once."""
+        ...
+
+    async def fetch_transfers(self, since: datetime) -> tuple[VenueTransfer, ...]:
+        """Return every transfer between wallets of the account at or after ``since``, oldest first."""
+        ...
+
     async def fetch_funding(self, since: datetime) -> tuple[FundingSettled, ...]:
         """Return every funding payment of the account at or after ``since``, oldest first."""
         ...
@@ -123,6 +132,10 @@ class Journal(Protocol):
 
     async def record_intents(self, drafts: Sequence[OrderDraft], at: datetime) -> tuple[OrderIntent, ...]:
         """Give each draft its client order id and commit all of them in one transaction, before any is sent."""
+        ...
+
+    async def record_transfer(self, draft: TransferDraft, at: datetime) -> TransferIntent:
+        """Give a transfer its id and commit it, before it is sent."""
         ...
 
     async def close(self) -> None:

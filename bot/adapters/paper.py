@@ -18,6 +18,7 @@ from bot.domain.instruments import Instrument, MarginTier
 from bot.domain.market import CurrencyRate, FundingRate, PriceHistory, Quote
 from bot.domain.orders import Fill, OrderIntent, VenueOrder
 from bot.domain.portfolio import AccountState, FuturesPosition, MarginAccount, WalletBalance
+from bot.domain.transfers import TransferIntent, VenueTransfer
 from bot.exchange.contracts import Contract
 from bot.exchange.exchange import Exchange
 from bot.exchange.faults import (
@@ -33,6 +34,7 @@ from bot.exchange.faults import (
 )
 from bot.exchange.orders import ExchangeOrder, OrderRequest, Refused
 from bot.exchange.records import BookTop, FundingPayment, Trade
+from bot.exchange.transfers import ExchangeTransfer
 from bot.ports import Clock
 
 log = structlog.get_logger()
@@ -133,8 +135,11 @@ class PaperVenue:
                     currency=key[1],
                     balance=held,
                     unrealised=unrealised[key] if key in unrealised else Decimal(0),
+                    pending=floor.accounts.in_transit.get(key, Decimal(0)),
                 )
-                for key, held in floor.accounts.wallets.items()
+                for key, held in (
+                    {key: Decimal(0) for key in floor.accounts.in_transit} | floor.accounts.wallets
+                ).items()
             ),
             positions=tuple(self._position(symbol) for symbol in floor.accounts.positions),
             margins=tuple(
@@ -242,6 +247,22 @@ class PaperVenue:
         except (RequestLost, ReplyLost) as err:
             raise VenueOutcomeUnknown("the reply never came") from err
 
+    async def transfer(self, intent: TransferIntent) -> VenueTransfer:
+        """Move collateral between wallets."""
+        self._exchange.advance(self._clock.now())
+        source, target = (intent.source, intent.currency), (intent.target, intent.currency)
+        try:
+            return _venue_transfer(self._exchange.transfer(source, target, intent.amount, intent.transfer_id))
+        except Refused as err:
+            raise VenueRefused(str(err), code=err.code) from err
+        except (RequestLost, ReplyLost) as err:
+            raise VenueOutcomeUnknown("the reply never came") from err
+
+    async def fetch_transfers(self, since: datetime) -> tuple[VenueTransfer, ...]:
+        """Return the account's transfers at or after ``since``."""
+        self._reach("fetch_transfers")
+        return tuple(_venue_transfer(one) for one in self._exchange.transfers.since(since))
+
     async def fetch_order(self, symbol: Symbol, client_order_id: ClientOrderId) -> VenueOrder | None:
         """Return one order of any age, None when there is none."""
         self._reach("fetch_order")
@@ -282,6 +303,20 @@ def _slipped(account: AccountState, slip: Effect | None) -> AccountState:
             return replace(account, as_of=account.as_of + by)
         case _:
             return account
+
+
+def _venue_transfer(transfer: ExchangeTransfer) -> VenueTransfer:
+    return VenueTransfer(
+        venue=PAPER,
+        transfer_id=transfer.transfer_id,
+        venue_transfer_id=str(transfer.id),
+        currency=transfer.currency,
+        source=transfer.source,
+        target=transfer.target,
+        amount=transfer.amount,
+        state=transfer.state,
+        at=transfer.at,
+    )
 
 
 def _venue_order(order: ExchangeOrder) -> VenueOrder:

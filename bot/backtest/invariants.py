@@ -285,7 +285,9 @@ _NOT_OURS = (MovementKind.LIQUIDATION_FEE, MovementKind.INSURANCE)
 
 
 def _wallet_total(exchange: Exchange) -> Decimal:
-    return sum((held for (_, currency), held in exchange.floor.accounts.wallets.items() if currency == "USDT"), _ZERO)
+    accounts = exchange.floor.accounts
+    lines = (*accounts.wallets.items(), *accounts.in_transit.items())
+    return sum((held for (_, currency), held in lines if currency == "USDT"), _ZERO)
 
 
 def _owner_moves(exchange: Exchange) -> Decimal:

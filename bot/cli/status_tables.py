@@ -36,6 +36,7 @@ def show_status(console: "Console", status: Row) -> None:
     show_positions(console, status["positions"])
     _show_working(console, status["working_orders"])
     show_margin(console, status["margin"])
+    _show_rungs(console, status["margin_rungs"])
     _show_risk(console, status["risk"])
     _show_corrections(console, status["corrections"])
     _show_waiting(console, status)
@@ -49,6 +50,17 @@ def _show_looks(console: "Console", status: Row) -> None:
         for trigger, moment in sorted(status["next_looks"].items(), key=lambda entry: entry[1])
     )
     console.print(f"Last look {clock_time(status['last_look_at'])} · next {due or NOTHING} · {status['readiness']}")
+
+
+def _show_rungs(console: "Console", rungs: Sequence[Row]) -> None:
+    for row in rungs:
+        far = "no move" if row["liquidation_distance_frac"] is None else percent(row["liquidation_distance_frac"])
+        told = f"{row['venue']} {row['currency']} wallet: liquidation {far} against every leg away"
+        if row["rung"] == "calm":
+            console.print(told)
+        else:
+            style = "bold red" if row["rung"] in ("reduce", "flatten") else "yellow"
+            console.print(Text.assemble(f"{told} · ", (row["rung"], style), f" since {clock_time(row['since'])}"))
 
 
 def _show_risk(console: "Console", risk: Row | None) -> None:

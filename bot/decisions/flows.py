@@ -150,10 +150,16 @@ def _anchor(line: WalletLine, baseline: Decimal, snapshot: Snapshot, why: str) -
 def _baselines(snapshot: Snapshot, policy: Policy) -> Iterator[tuple[WalletLine, Decimal, Decimal]]:
     """Yield each futures wallet with its balance and what our ledger does not explain of it: the owner's deposit.
 
-    A line that was anchored and that a completely read venue no longer lists is empty, and said so.
+    A line that was anchored and that a completely read venue no longer lists is empty, and said so. Of a line with an
+    open transfer of ours it is not known yet what it should hold.
     """
     if policy.foreign_symbols:
         return
+    in_doubt = {
+        (one.intent.venue, wallet, one.intent.currency)
+        for one in snapshot.books.open_transfers()
+        for wallet in (one.intent.source, one.intent.target)
+    }
     for account in snapshot.accounts.values():
         balances: dict[WalletLine, Decimal] = {
             (line.venue, line.wallet, line.currency): line.balance
@@ -162,8 +168,11 @@ def _baselines(snapshot: Snapshot, policy: Policy) -> Iterator[tuple[WalletLine,
         }
         gone = [line for line in snapshot.books.wallet_baselines if line[0] == account.venue]
         for line in (*balances, *(one for one in gone if one not in balances)):
+            if line in in_doubt:
+                continue
             balance = balances.get(line, ZERO)
-            yield line, balance, balance - _booked(line, account, snapshot)
+            brought = snapshot.books.transferred.get(line, ZERO)
+            yield line, balance, balance - brought - _booked(line, account, snapshot)
 
 
 def _booked(line: WalletLine, account: AccountState, snapshot: Snapshot) -> Decimal:

@@ -16,6 +16,7 @@ from bot.decisions.exposure import Exposures, folded
 from bot.decisions.margin import WalletLoad
 from bot.decisions.sizing import meets_minimum
 from bot.decisions.wallets import WalletKey
+from bot.decisions.working import is_held_back
 from bot.domain.books import Books, Ceiling, Leg
 from bot.domain.ids import Asset, Currency
 from bot.domain.instruments import Instrument
@@ -213,6 +214,12 @@ def _check_lock(case: _Case) -> Answer:
     return Rule.LOCKED, ZERO, f"{case.leg.instrument.symbol} does not add up: {lock[1]}"
 
 
+def _check_ladder(case: _Case) -> Answer:
+    if not is_held_back(case.leg.instrument, case.inputs.snapshot.books):
+        return None
+    return Rule.MARGIN_LADDER, ZERO, f"the margin of the {case.leg.instrument.settle} wallet is short"
+
+
 def _check_protected(case: _Case) -> Answer:
     if case.key not in case.inputs.snapshot.books.unprotected:
         return None
@@ -357,6 +364,7 @@ _RULES: tuple[Callable[[_Case], Answer], ...] = (
     _check_age,
     _check_prices,
     _check_lock,
+    _check_ladder,
     _check_protected,
     _check_unknown_orders,
     _check_flow,

@@ -20,7 +20,7 @@ from bot.domain.instruments import Instrument
 from bot.domain.market import Quote
 from bot.domain.orders import OrderState, Side
 from bot.domain.plan import Decision, HedgeLeg
-from bot.domain.policy import ExecutionPolicy, ExecutionStyle, TradingState
+from bot.domain.policy import ExecutionPolicy, ExecutionStyle, MarginRung, TradingState
 from bot.domain.units import ONE, ZERO, ceil_to_step, floor_to_step
 
 #: A resting order is moved when the touch is better than its price by more than this share.
@@ -271,17 +271,28 @@ def interruption(leg: HedgeLeg, books: Books, started_at: datetime) -> str:
         return "trading is halted"
     if _has_unknown_order(one, books):
         return "the outcome of an order is not known"
-    if leg.reduce_only:
-        return ""
+    return "" if leg.reduce_only else _holds_back(one, books, started_at)
+
+
+def _holds_back(one: Instrument, books: Books, started_at: datetime) -> str:
+    """Return why nothing may be opened in a contract; empty when it may."""
     if books.trading_state is not TradingState.NORMAL:
         return f"trading is {books.trading_state}"
     if any(asset == one.asset and ceiling.set_at >= started_at for (asset, _), ceiling in books.ceilings.items()):
         return "protection has made the leg smaller since"
     if (one.venue, one.symbol) in books.locks:
         return "the symbol is locked"
+    if is_held_back(one, books):
+        return "the margin of its wallet is short"
     if one.asset in books.flows:
         return "holdings have changed since"
     return ""
+
+
+def is_held_back(one: Instrument, books: Books) -> bool:
+    """Return True when the margin of a contract's wallet is so short that nothing in it may grow."""
+    rung, _ = books.margin_rungs.get((one.venue, one.settle), (MarginRung.CALM, None))
+    return rung in (MarginRung.CANCEL, MarginRung.REDUCE, MarginRung.FLATTEN)
 
 
 def _has_unknown_order(one: Instrument, books: Books) -> bool:

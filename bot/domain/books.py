@@ -14,10 +14,11 @@ from decimal import Decimal
 
 from bot.domain import events
 from bot.domain.errors import InvariantViolated
-from bot.domain.ids import Asset, ClientOrderId, Currency, Symbol, VenueId
+from bot.domain.ids import Asset, ClientOrderId, Currency, Symbol, TransferId, VenueId
 from bot.domain.orders import Fill, Order, OrderEvent, Purpose, next_state
-from bot.domain.policy import TradingState
+from bot.domain.policy import MarginRung, TradingState
 from bot.domain.portfolio import WalletKind
+from bot.domain.transfers import Transfer, TransferState
 from bot.domain.units import ZERO
 
 Leg = tuple[VenueId, Symbol]
@@ -118,6 +119,14 @@ class Books:
     locks: dict[Leg, tuple[datetime, str]] = field(default_factory=dict)
     last_look_at: datetime | None = None
     last_look_index_prices: dict[Asset, Decimal] = field(default_factory=dict)
+    #: Wallets whose margin is not calm: the rung, and since when.
+    margin_rungs: dict[tuple[VenueId, Currency], tuple[MarginRung, datetime]] = field(default_factory=dict)
+    #: Since when every wallet is calm again; None before the first that was not.
+    margin_calm_since: datetime | None = None
+    #: Transfers that are open, and those of the last days.
+    transfers: dict[TransferId, Transfer] = field(default_factory=dict)
+    #: What our transfers have brought to a wallet, net, as far as they are known to have left and arrived.
+    transferred: dict[tuple[VenueId, WalletKind, Currency], Decimal] = field(default_factory=dict)
     #: Newest trade and funding time that is booked, per venue: where the next read starts.
     fills_until: dict[VenueId, datetime] = field(default_factory=dict)
     funding_until: dict[VenueId, datetime] = field(default_factory=dict)
@@ -127,6 +136,10 @@ class Books:
     def working_orders(self) -> list[Order]:
         """Return the orders that are not final, oldest first."""
         return [order for order in self.orders.values() if not order.state.is_final]
+
+    def open_transfers(self) -> list[Transfer]:
+        """Return the transfers of which more is to come, oldest first."""
+        return [one for one in self.transfers.values() if not one.state.is_final]
 
     def ledger(self, venue: VenueId, symbol: Symbol) -> LegLedger:
         """Return a contract's ledger, empty where nothing was ever traded."""
@@ -304,6 +317,37 @@ def _protected(books: Books, fact: events.LegProtected) -> None:
     books.unprotected.pop((fact.venue, fact.symbol), None)
 
 
+def _margin_changed(books: Books, fact: events.MarginRungChanged) -> None:
+    key = (fact.venue, fact.currency)
+    if fact.rung is MarginRung.CALM:
+        books.margin_rungs.pop(key, None)
+        if not books.margin_rungs:
+            books.margin_calm_since = fact.at
+    else:
+        books.margin_rungs[key] = (fact.rung, fact.at)
+
+
+def _transfer_intended(books: Books, fact: events.TransferIntended) -> None:
+    key = fact.intent.transfer_id
+    if key in books.transfers:
+        raise InvariantViolated(f"transfer {key} was intended twice")
+    books.transfers[key] = Transfer(intent=fact.intent, changed_at=fact.at)
+
+
+def _transfer_changed(books: Books, fact: events.TransferChanged) -> None:
+    before = books.transfers.get(fact.transfer_id)
+    if before is None:
+        raise InvariantViolated(f"transfer {fact.transfer_id} changed without an intent")
+    if before.state.is_final:
+        raise InvariantViolated(f"transfer {fact.transfer_id} is {before.state} and cannot become {fact.state}")
+    books.transfers[fact.transfer_id] = before.moved_to(fact.state, fact.at, fact.reason)
+    if fact.state is TransferState.DONE:
+        intent = before.intent
+        for wallet, amount in ((intent.source, -intent.amount), (intent.target, intent.amount)):
+            line = (intent.venue, wallet, intent.currency)
+            books.transferred[line] = books.transferred.get(line, ZERO) + amount
+
+
 def _locked(books: Books, fact: events.SymbolLocked) -> None:
     books.locks.setdefault((fact.venue, fact.symbol), (fact.at, fact.why))
 
@@ -320,6 +364,9 @@ def _looked(books: Books, fact: events.LookTaken) -> None:
     old = [key for key, order in books.orders.items() if order.state.is_final and order.intent.intended_at < horizon]
     for key in old:
         del books.orders[key]
+    done = [key for key, one in books.transfers.items() if one.state.is_final and one.changed_at < horizon]
+    for transfer_id in done:
+        del books.transfers[transfer_id]
 
 
 #: Facts that are not listed here are kept for the reader and change nothing.
@@ -346,6 +393,9 @@ _HANDLERS: dict[type[events.Fact], Callable[..., None]] = {
     events.CorrectionEnded: _correction_ended,
     events.LegUnprotected: _unprotected,
     events.LegProtected: _protected,
+    events.MarginRungChanged: _margin_changed,
+    events.TransferIntended: _transfer_intended,
+    events.TransferChanged: _transfer_changed,
     events.SymbolLocked: _locked,
     events.SymbolUnlocked: _unlocked,
     events.LookTaken: _looked,

@@ -15,12 +15,14 @@ from bot.domain.ids import (
     Currency,
     CycleId,
     Symbol,
+    TransferId,
     VenueId,
     VenueOrderId,
 )
 from bot.domain.orders import Fill, OrderEvent, OrderIntent
-from bot.domain.policy import TradingState
+from bot.domain.policy import MarginRung, TradingState
 from bot.domain.portfolio import WalletKind
+from bot.domain.transfers import TransferIntent, TransferState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -320,6 +322,33 @@ class StopFired(Fact):
     def dedup_key(self) -> str | None:
         """One per trade."""
         return f"stop_fired/{self.source}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarginRungChanged(Fact):
+    """A wallet's margin asks for something else than before."""
+
+    venue: VenueId
+    #: Settlement currency of the wallet.
+    currency: Currency
+    rung: MarginRung
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferIntended(Fact):
+    """A transfer is about to be sent."""
+
+    intent: TransferIntent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferChanged(Fact):
+    """Something was learned about a transfer."""
+
+    transfer_id: TransferId
+    state: TransferState
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

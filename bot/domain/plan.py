@@ -100,6 +100,7 @@ class Rule(StrEnum):
     PRICE_SANITY = "price_sanity"
     LEVERAGE = "leverage"
     MARGIN_TIER = "margin_tier"
+    MARGIN_LADDER = "margin_ladder"
     CAPACITY = "capacity"
     ORDER_SIZE = "order_size"
     TURNOVER = "turnover"

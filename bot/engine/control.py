@@ -34,6 +34,7 @@ from bot.engine.scheduler import LookSchedule, LookSignal
 from bot.engine.snapshot import SnapshotGatherer
 from bot.engine.status_document import status_document
 from bot.engine.supervisor import Supervisor
+from bot.engine.watchers.margin import MarginWatcher
 
 log = structlog.get_logger()
 
@@ -49,6 +50,7 @@ class BotControl:
         reference: Reference,
         rebalance: Rebalance,
         flatten: Flatten,
+        margin: MarginWatcher,
         supervisor: Supervisor,
         schedule: LookSchedule,
         signal: LookSignal,
@@ -60,6 +62,7 @@ class BotControl:
         self._reference = reference
         self._rebalance = rebalance
         self._flatten = flatten
+        self._margin = margin
         self._supervisor = supervisor
         self._schedule = schedule
         self._signal = signal
@@ -100,6 +103,7 @@ class BotControl:
             instruments={leg: self._reference.instrument(*leg) for leg in legs},
             quotes=self._gatherer.newest_quotes,
             foreign_symbols=desk.policy.foreign_symbols,
+            margin_healths=[one for healths in self._margin.newest.values() for one in healths],
         )
 
     async def plan(self) -> dict[str, Any]:

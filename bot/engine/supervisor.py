@@ -25,6 +25,7 @@ from bot.engine.rebalance import Rebalance
 from bot.engine.reconcile import Reconcile
 from bot.engine.scheduler import LookSchedule, LookSignal
 from bot.engine.watchers.heartbeat import Heartbeat
+from bot.engine.watchers.margin import MarginWatcher
 from bot.engine.watchers.prices import PriceWatcher
 
 log = structlog.get_logger()
@@ -60,6 +61,7 @@ class Supervisor:
         flatten: Flatten,
         reconcile: Reconcile,
         prices: PriceWatcher,
+        margin: MarginWatcher,
         heartbeat: Heartbeat,
         companions: Sequence[Companion],
         execution: Execution,
@@ -75,6 +77,7 @@ class Supervisor:
         self._flatten = flatten
         self._reconcile = reconcile
         self._prices = prices
+        self._margin = margin
         self._heartbeat = heartbeat
         self._companions = companions
         self._execution = execution
@@ -133,6 +136,7 @@ class Supervisor:
                 loops = [
                     self._loop("protection", self._protect, watch.protection),
                     self._loop("reconcile", self._reconcile.check, watch.reconcile),
+                    self._loop("margin", self._margin.check, watch.margin),
                     self._loop("prices", self._watch_prices, watch.prices),
                     self._loop("heartbeat", self._heartbeat.check, _HEARTBEAT),
                     self._settle(),

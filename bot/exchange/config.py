@@ -82,6 +82,8 @@ class ExchangeConfig:
     #: Initial margin is notional ÷ this, or ÷ the most that the tier allows.
     leverage: Decimal = Decimal(20)
     max_open_orders: int = 200
+    #: How long a transfer between wallets is on its way.
+    transfer_delay: timedelta = timedelta(0)
     #: Static market: rate per settlement. The other markets make their own.
     funding_rate: Decimal = Decimal(0)
     #: Static market and model.

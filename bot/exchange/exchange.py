@@ -10,7 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 
-from bot.domain.ids import Asset, ClientOrderId, Currency, Symbol
+from bot.domain.ids import Asset, ClientOrderId, Currency, Symbol, TransferId
 from bot.domain.orders import Side
 from bot.domain.portfolio import WalletKind
 from bot.exchange import faults as fault
@@ -39,6 +39,7 @@ from bot.exchange.records import (
 from bot.exchange.rehearsal import FaultKind, Rehearsal
 from bot.exchange.static_market import StaticMarket
 from bot.exchange.store import FileStore, NoStore, Store
+from bot.exchange.transfers import ExchangeTransfer, Transfers
 
 STATE_FILE = "paper.db"
 _ZERO = Decimal(0)
@@ -62,6 +63,7 @@ class Exchange:
         self.rehearsal = Rehearsal(config.rehearsed, config.fault_seed, self.floor.contracts, lambda: self.floor.now_us)
         self.faults.standing = self.rehearsal.meet
         self._matching = Matching(self.floor)
+        self.transfers = Transfers(self.floor, config.transfer_delay)
         self._delayed: list[tuple[int, OrderRequest]] = []
         self._committed_version = -1
         self._committed_us = self.floor.now_us
@@ -99,7 +101,7 @@ class Exchange:
 
     def _step(self, target_us: int) -> None:
         floor = self.floor
-        stop_us = min(target_us, floor.feed.boundary_us, self._funding.due_us)
+        stop_us = min(target_us, floor.feed.boundary_us, self._funding.due_us, self.transfers.due_us)
         if self._delayed:
             stop_us = min(stop_us, max(floor.now_us, self._delayed[0][0]))
         if floor.open_orders or floor.accounts.positions:
@@ -123,6 +125,7 @@ class Exchange:
         floor = self.floor
         if self._delayed and floor.now_us >= self._delayed[0][0]:
             self._arrive(self._delayed.pop(0)[1])
+        self.transfers.settle_due()
         if floor.now_us == self._funding.due_us:
             self._funding.settle_due()
         if floor.now_us == floor.feed.boundary_us:
@@ -210,21 +213,31 @@ class Exchange:
             raise ReplyLost
         return order
 
-    def transfer(self, source: WalletKey, target: WalletKey, amount: Decimal) -> None:
+    def transfer(
+        self, source: WalletKey, target: WalletKey, amount: Decimal, transfer_id: TransferId | None = None
+    ) -> ExchangeTransfer:
         """Move money from wallet to wallet.
 
         Raises:
-            Refused: more than is free, or not positive.
+            Refused: more than is free, not positive, or an id that was taken before.
+            RequestLost, ReplyLost: a fault that was asked for.
         """
+        effect = self._fault_of("transfer")
+        if isinstance(effect, fault.Refuse):
+            raise Refused(effect.code, effect.why)
+        if isinstance(effect, fault.LoseRequest):
+            raise RequestLost
         floor = self.floor
         free = (
             floor.accounts.wallets.get(source, _ZERO)
             if source[0] is WalletKind.SPOT
             else floor.margin.free(source, floor.mark_of, floor.open_orders.values())
         )
-        floor.accounts.transfer(floor.now, source, target, amount, free)
-        floor.version += 1
+        transfer = self.transfers.send(source, target, amount, free, transfer_id)
         self.commit()
+        if isinstance(effect, fault.LoseReply):
+            raise ReplyLost
+        return transfer
 
     def deposit(self, wallet: WalletKind, currency: Currency, amount: Decimal) -> None:
         """Let the owner put coins in (+) or take them out (−)."""
@@ -283,7 +296,8 @@ class Exchange:
     def cash_equity(self) -> Decimal:
         """Return all USDT of the account with unrealised profit."""
         floor = self.floor
-        total = sum((held for (_, currency), held in floor.accounts.wallets.items() if currency == _USDT), _ZERO)
+        lines = (*floor.accounts.wallets.items(), *floor.accounts.in_transit.items())
+        total = sum((held for (_, currency), held in lines if currency == _USDT), _ZERO)
         for symbol in floor.accounts.positions:
             contract = floor.contracts[symbol]
             if contract.settle == _USDT:
@@ -299,6 +313,7 @@ class Exchange:
         self._committed_version = floor.version
         if isinstance(self._store, NoStore):
             floor.changed_orders.clear()
+            self.transfers.changed.clear()
             return
         state = {
             "now_us": floor.now_us,
@@ -320,9 +335,11 @@ class Exchange:
             kind: {one.id: to_document(one) for one in rows[self._saved[kind] :]} for kind, rows in lists.items()
         }
         records["order"] = {number: to_document(floor.orders[number]) for number in floor.changed_orders}
+        records["transfer"] = {number: to_document(self.transfers.all[number - 1]) for number in self.transfers.changed}
         self._store.commit(state, records)
         self._saved = {kind: len(rows) for kind, rows in lists.items()}
         floor.changed_orders.clear()
+        self.transfers.changed.clear()
 
     def _load(self, state: dict[str, object], records: dict[str, list[dict[str, object]]]) -> None:
         floor = self.floor
@@ -337,6 +354,7 @@ class Exchange:
         floor.liquidations = [from_document(Liquidation, one) for one in records.get("liquidation", ())]
         for one in sorted((from_document(ExchangeOrder, one) for one in records.get("order", ())), key=lambda o: o.id):
             floor.add_order(one)
+        self.transfers.load(from_document(ExchangeTransfer, one) for one in records.get("transfer", ()))
         self._saved = {
             "trade": len(floor.trades),
             "movement": len(movements),

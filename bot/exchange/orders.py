@@ -13,6 +13,7 @@ class RefusalCode(StrEnum):
     """Why the venue did not take a request."""
 
     DUPLICATE = "duplicate_client_order_id"
+    DUPLICATE_TRANSFER = "duplicate_transfer_id"
     TOO_LATE = "request_expired"
     UNKNOWN_SYMBOL = "unknown_symbol"
     BAD_REQUEST = "bad_request"

@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ PREFIX = "TRIMTAB_"
 #: Names that Kubernetes gives to containers beside a service called ``trimtab``.
 _SERVICE_LINK = re.compile(r"TRIMTAB_(SERVICE_.*|PORT|PORT_.*)")
 #: Groups that later versions may know; an owner who sets them wants to hear that they do nothing.
-_NOT_YET = ("ROLL__", "MARGIN__")
+_NOT_YET = ("ROLL__",)
 _LINE = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*?)\s*")
 
 
@@ -178,6 +179,7 @@ def _cross_checks(settings: Settings, values: Mapping[str, str]) -> Iterator[str
     yield from _check_bands(settings)
     yield from _check_mode(settings, values)
     yield from _check_pace(settings)
+    yield from _check_margin(settings)
     if settings.stop.floor_sigmas > settings.stop.daily_sigmas:
         yield "TRIMTAB_STOP__FLOOR_SIGMAS: must not be above TRIMTAB_STOP__DAILY_SIGMAS"
     if settings.execution.max_rounds < 1:
@@ -208,6 +210,23 @@ def _check_pace(settings: Settings) -> Iterator[str]:
             "TRIMTAB_EXECUTION__WORK_INTERVAL: must be shorter than TRIMTAB_EXECUTION__CHASE_DEADLINE and"
             " TRIMTAB_EXECUTION__TWAP_DURATION"
         )
+
+
+def _check_margin(settings: Settings) -> Iterator[str]:
+    """Each rung begins nearer to liquidation than the one before it."""
+    margin = settings.margin
+    names = ("warn", "transfer", "cancel", "reduce", "flatten")
+    for lower, higher in pairwise(names):
+        one, next_one = getattr(margin, lower), getattr(margin, higher)
+        if not (one.usage_frac < next_one.usage_frac and one.distance_frac > next_one.distance_frac):
+            yield (
+                f"TRIMTAB_MARGIN__{higher.upper()}: must have a higher usage and a shorter distance than"
+                f" TRIMTAB_MARGIN__{lower.upper()}"
+            )
+    if not margin.flatten.usage_frac < 1:
+        yield "TRIMTAB_MARGIN__FLATTEN: at a usage of 100% the venue liquidates; write less"
+    if margin.hysteresis >= 1:
+        yield f"TRIMTAB_MARGIN__HYSTERESIS={margin.hysteresis * 100:f}%: write a share below 100%"
 
 
 def _check_targets(settings: Settings) -> Iterator[str]:

@@ -18,7 +18,7 @@ from bot.decisions.cadence import crontab_for
 from bot.domain.errors import BadPayload
 from bot.domain.ids import Asset, Currency, Symbol
 from bot.domain.instruments import ContractKind
-from bot.domain.policy import Destination, ExecutionStyle, Scope, StopAnchor
+from bot.domain.policy import Destination, ExecutionStyle, MarginBound, MarginPolicy, Scope, StopAnchor
 from bot.domain.portfolio import Alias
 from bot.settings import human
 from bot.settings.rehearsal import PaperFaults, read_faults
@@ -76,6 +76,18 @@ def _slices(text: str) -> int:
     if not 1 <= count <= 1000:
         raise ValueError("write a number from 1 to 1000")
     return count
+
+
+def _margin_bound(text: str) -> MarginBound:
+    """Read ``30%/25%``: usage and distance."""
+    usage, slash, distance = text.partition("/")
+    if not slash:
+        raise ValueError("write usage and distance, for example 30%/25%")
+    return MarginBound(usage_frac=human.fraction(usage), distance_frac=human.fraction(distance))
+
+
+def _currencies(text: str) -> tuple[Currency, ...]:
+    return tuple(Currency(human.name(part)) for part in text.split(",") if part.strip())
 
 
 def _port(text: str) -> int:
@@ -319,6 +331,41 @@ class RiskSettings(Block):
     )
 
 
+_MARGIN = MarginPolicy()
+
+
+class MarginSettings(Block):
+    """What keeps a futures wallet from liquidation: share of its margin that maintenance needs, adverse move left."""
+
+    warn: Annotated[MarginBound, NoDecode, _read(_margin_bound)] = Field(
+        _MARGIN.warn, description="usage/distance from which it is told: whichever is reached first"
+    )
+    transfer: Annotated[MarginBound, NoDecode, _read(_margin_bound)] = Field(
+        _MARGIN.transfer, description="from here collateral is moved from the spot wallet"
+    )
+    cancel: Annotated[MarginBound, NoDecode, _read(_margin_bound)] = Field(
+        _MARGIN.cancel, description="from here nothing that increases works or is sent"
+    )
+    reduce: Annotated[MarginBound, NoDecode, _read(_margin_bound)] = Field(
+        _MARGIN.reduce, description="from here legs are made smaller"
+    )
+    flatten: Annotated[MarginBound, NoDecode, _read(_margin_bound)] = Field(
+        _MARGIN.flatten, description="from here every leg of the wallet is closed"
+    )
+    hysteresis: Share = Field(Decimal("0.20"), description="better than a rung by this share, before it is left")
+    release_after: Duration = Field(
+        timedelta(hours=1), description="a leg that was cut may grow again once every wallet was calm for this long"
+    )
+    transfer_assets: Annotated[tuple[Currency, ...], NoDecode, _read(_currencies)] = Field(
+        (Currency("USDT"), Currency("USDC")), description="what may be moved; name a targeted coin to allow it, too"
+    )
+    max_pledged: Share = Field(Decimal("0.25"), description="most of a targeted coin that may lie in futures wallets")
+    min_transfer: Number = Field(Decimal(10), description="USD; less is not moved")
+    max_transfer_day: Annotated[Decimal | None, _read(human.positive_or_off)] = Field(
+        None, description="USD that may be moved within 24 hours; off: no bound"
+    )
+
+
 class FundingSettings(Block):
     """Funding."""
 
@@ -354,6 +401,7 @@ class WatchSettings(Block):
     protection: Duration = Field(timedelta(seconds=30), description="stops")
     reconcile: Duration = Field(timedelta(seconds=60), description="journal against venue")
     prices: Duration = Field(timedelta(seconds=60), description="large moves")
+    margin: Duration = Field(timedelta(seconds=30), description="margin of the futures wallets")
 
 
 class AlertSettings(Block):
@@ -501,6 +549,7 @@ class Settings(Block):
     cost_gate: CostGateSettings = CostGateSettings()
     stop: StopSettings = StopSettings()
     risk: RiskSettings = RiskSettings()
+    margin: MarginSettings = MarginSettings()
     funding: FundingSettings = FundingSettings()
     execution: ExecutionSettings = ExecutionSettings()
     watch: WatchSettings = WatchSettings()

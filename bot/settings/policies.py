@@ -8,6 +8,7 @@ from bot.domain.policy import (
     DcaPolicy,
     ExecutionPolicy,
     FlowPolicy,
+    MarginPolicy,
     Policy,
     RiskLimits,
     StopPolicy,
@@ -38,6 +39,7 @@ def policy_of(settings: Settings) -> Policy:
             move_sigmas=settings.look.move_sigmas,
             misfire_grace=settings.look.misfire_grace,
         ),
+        margin=_margin(settings),
         volatility=_volatility(settings),
         dca=None
         if settings.dca.tranches is None
@@ -50,6 +52,7 @@ def policy_of(settings: Settings) -> Policy:
             protection=settings.watch.protection,
             reconcile=settings.watch.reconcile,
             prices=settings.watch.prices,
+            margin=settings.watch.margin,
         ),
         contract_kinds=settings.contracts.general,
         asset_contract_kinds={Asset(asset): kinds for asset, kinds in settings.contracts.by_asset.items()},
@@ -72,6 +75,23 @@ def _stops(settings: Settings) -> StopPolicy:
         deadline=stop.deadline,
         ceiling_duration=stop.ceiling_duration,
         take_profit_frac=stop.take_profit,
+    )
+
+
+def _margin(settings: Settings) -> MarginPolicy:
+    margin = settings.margin
+    return MarginPolicy(
+        warn=margin.warn,
+        transfer=margin.transfer,
+        cancel=margin.cancel,
+        reduce=margin.reduce,
+        flatten=margin.flatten,
+        hysteresis_frac=margin.hysteresis,
+        release_after=margin.release_after,
+        transfer_assets=margin.transfer_assets,
+        max_pledged_frac=margin.max_pledged,
+        min_transfer_quote=margin.min_transfer,
+        max_transfer_day_quote=margin.max_transfer_day,
     )
 
 

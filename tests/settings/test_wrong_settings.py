@@ -145,6 +145,26 @@ WRONG = [
         " TRIMTAB_VOLATILITY__MAX_INTERVAL",
     ),
     (
+        {"TRIMTAB_MARGIN__WARN": "30%"},
+        "TRIMTAB_MARGIN__WARN=30%: write usage and distance, for example 30%/25%",
+    ),
+    (
+        {"TRIMTAB_MARGIN__TRANSFER": "20%/30%"},
+        "TRIMTAB_MARGIN__TRANSFER: must have a higher usage and a shorter distance than TRIMTAB_MARGIN__WARN",
+    ),
+    (
+        {"TRIMTAB_MARGIN__FLATTEN": "100%/1%"},
+        "TRIMTAB_MARGIN__FLATTEN: at a usage of 100% the venue liquidates; write less",
+    ),
+    (
+        {"TRIMTAB_MARGIN__HYSTERESIS": "1"},
+        "TRIMTAB_MARGIN__HYSTERESIS=100%: write a share below 100%",
+    ),
+    (
+        {"TRIMTAB_MARGIN__TRANSFER_ASSETS": "US$"},
+        "TRIMTAB_MARGIN__TRANSFER_ASSETS=US$: 'US$' is not the name of a coin",
+    ),
+    (
         {"TRIMTAB_VOLATILITY__MIN_ACTION": "0%"},
         "TRIMTAB_VOLATILITY__MIN_ACTION=0%: write a share above 0% and up to 100%",
     ),
