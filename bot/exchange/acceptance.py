@@ -65,7 +65,7 @@ def _check_amount(request: OrderRequest, contract: Contract) -> None:
 def _check_price(request: OrderRequest, price: Decimal, contract: Contract, floor: Floor) -> None:
     if not contract.is_on_tick(price):
         raise Refused(RefusalCode.BAD_PRICE, f"price {price} is not a multiple of {contract.tick}")
-    mark = floor.mark_of(contract.asset)
+    mark = floor.mark_of(contract)
     # Binding on the side where it would cost: a buyer may bid as low as he likes.
     if (price - mark) * request.side.sign > mark * contract.price_bound_frac:
         raise Refused(
@@ -73,7 +73,7 @@ def _check_price(request: OrderRequest, price: Decimal, contract: Contract, floo
             f"price {price} is more than {contract.price_bound_frac} beyond mark {mark}",
         )
     if request.time_in_force is TimeInForce.POST_ONLY:
-        last = floor.last_of(contract.asset)
+        last = floor.last_of(contract)
         touch, _ = floor.book.top(contract, request.side, last, floor.now_us)
         if (price - touch) * request.side.sign >= 0:
             raise Refused(RefusalCode.WOULD_TAKE, f"post-only at {price} would trade at {touch}")
@@ -82,7 +82,7 @@ def _check_price(request: OrderRequest, price: Decimal, contract: Contract, floo
 def _check_trigger(request: OrderRequest, trigger: Decimal, contract: Contract, floor: Floor) -> None:
     if not contract.is_on_tick(trigger):
         raise Refused(RefusalCode.BAD_PRICE, f"trigger {trigger} is not a multiple of {contract.tick}")
-    mark = floor.mark_of(contract.asset)
+    mark = floor.mark_of(contract)
     if (mark - trigger) * request.side.sign >= 0:
         raise Refused(RefusalCode.WOULD_TRIGGER, f"trigger {trigger} would be met at once by mark {mark}")
 
@@ -93,7 +93,7 @@ def _check_reduces(request: OrderRequest, contract: Contract, floor: Floor) -> N
 
 
 def _check_notional(request: OrderRequest, contract: Contract, floor: Floor) -> None:
-    price = request.price or request.trigger_price or floor.mark_of(contract.asset)
+    price = request.price or request.trigger_price or floor.mark_of(contract)
     notional = contract.notional_quote(request.contracts, price)
     if notional < contract.min_notional_quote:
         raise Refused(RefusalCode.MIN_NOTIONAL, f"notional {notional} is below {contract.min_notional_quote}")
@@ -101,7 +101,7 @@ def _check_notional(request: OrderRequest, contract: Contract, floor: Floor) -> 
 
 def check_margin(request: OrderRequest, contract: Contract, floor: Floor) -> None:
     """Refuse what the wallet cannot put up initial margin and the fee for."""
-    price = request.price or request.trigger_price or floor.last_of(contract.asset)
+    price = request.price or request.trigger_price or floor.last_of(contract)
     needed = floor.margin.needed(contract, request.side, request.contracts, price)
     if needed == 0:
         return

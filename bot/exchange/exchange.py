@@ -255,7 +255,7 @@ class Exchange:
     def top(self, contract: Contract) -> BookTop:
         """Return what anyone can see of a contract."""
         floor = self.floor
-        index, mark, last = floor.feed.prices(contract.asset, floor.now_us)
+        index, mark, last = floor.prices_of(contract)
         bid, bid_contracts = floor.book.top(contract, Side.SELL, last, floor.now_us)
         ask, ask_contracts = floor.book.top(contract, Side.BUY, last, floor.now_us)
         return BookTop(
@@ -287,7 +287,7 @@ class Exchange:
         for symbol in floor.accounts.positions:
             contract = floor.contracts[symbol]
             if contract.settle == _USDT:
-                total += floor.accounts.unrealised(contract, floor.mark_of(contract.asset))
+                total += floor.accounts.unrealised(contract, floor.mark_of(contract))
         return total
 
     # --- keeping

@@ -116,7 +116,7 @@ class Matching:
         floor = self._floor
         held = floor.accounts.contracts_of(contract.symbol)
         side = Side.SELL if held > 0 else Side.BUY
-        last = floor.last_of(contract.asset)
+        last = floor.last_of(contract)
         for price, contracts in floor.book.walk(contract, side, abs(held), last, floor.now_us, None):
             self._fill(contract, side, contracts, price, is_maker=False, forced=purpose)
         floor.book.take(contract, side, abs(held), floor.now_us)
@@ -124,7 +124,7 @@ class Matching:
     def _bound(self, order: ExchangeOrder, contract: Contract) -> Decimal | None:
         if order.type is OrderType.LIMIT:
             return order.price
-        return self._floor.last_of(contract.asset) * (1 + order.side.sign * contract.price_bound_frac)
+        return self._floor.last_of(contract) * (1 + order.side.sign * contract.price_bound_frac)
 
     def _tradable(self, order: ExchangeOrder) -> Decimal:
         if not order.reduce_only:
@@ -138,7 +138,7 @@ class Matching:
         if most is not None:
             # A venue trades in lots, whatever goes wrong.
             wanted = min(wanted, most // contract.lot * contract.lot)
-        last = floor.last_of(contract.asset)
+        last = floor.last_of(contract)
         trades = floor.book.walk(contract, order.side, wanted, last, floor.now_us, bound)
         met = sum((contracts for _, contracts in trades), _ZERO)
         if order.time_in_force is TimeInForce.FOK and met < order.contracts:
@@ -159,7 +159,7 @@ class Matching:
 
     def _can_carry(self, order: ExchangeOrder, contract: Contract) -> bool:
         floor = self._floor
-        last = floor.last_of(contract.asset)
+        last = floor.last_of(contract)
         needed = floor.margin.needed(contract, order.side, order.remaining, last)
         others = [one for one in floor.open_orders.values() if one.id != order.id]
         return needed == 0 or needed <= floor.margin.free(contract.wallet, floor.mark_of, others)
