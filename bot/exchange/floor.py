@@ -47,6 +47,8 @@ class Floor:
         self.orders: dict[int, ExchangeOrder] = {}
         self.open_orders: dict[int, ExchangeOrder] = {}
         self.trades: list[Trade] = []
+        #: Every symbol that was ever traded.
+        self.traded: set[Symbol] = set()
         self.funding: list[FundingPayment] = []
         self.liquidations: list[Liquidation] = []
         self.observers: list[Observer] = []

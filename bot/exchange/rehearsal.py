@@ -184,9 +184,9 @@ def _concerns(kind: FaultKind, call: str, request: OrderRequest | None) -> bool:
         case FaultKind.OUTAGE:
             return True
         case FaultKind.REFUSE | FaultKind.LOSE_REQUEST | FaultKind.LOSE_REPLY:
-            return call in ("submit", "cancel")
+            return call in ("submit", "submit_spread", "cancel")
         case FaultKind.DELAY:
-            return call == "submit"
+            return call in ("submit", "submit_spread")
         case FaultKind.REFUSE_STOP:
             return request is not None and request.type is OrderType.STOP_MARKET
         case FaultKind.PARTIAL_FILL:
