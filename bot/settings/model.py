@@ -426,6 +426,11 @@ class PaperSettings(Block):
     )
     collateral: Amounts = Field({"USDT": Decimal(6000)}, description="futures wallets to begin with")
     spare: Amounts = Field({"USDT": Decimal(4000)}, description="cash in the spot wallet to begin with")
+    dated_basis: ShareOrOff = Field(
+        None,
+        description="lists quarterly contracts besides the perpetuals: what they cost above spot, a year, decaying to"
+        " zero at expiry, for example 8%; off",
+    )
     speed: Annotated[Decimal, _read(human.not_negative)] = Field(
         Decimal(3600), description="seconds of market per second of wall; 0: as fast as it goes"
     )
