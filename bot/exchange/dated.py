@@ -4,7 +4,7 @@ Formula of this file: mark = last = index × (1 + annual basis × days to expiry
 
 The product of two straight lines is none, and everything that happens by itself is found on straight lines. So the
 formula holds exactly at the ends of the asset's legs, at every full hour and at the knots of a script of the basis;
-between those the price is a straight line, which is off by less than a thousandth of a basis point.
+between those the price is a straight line, off by less than a thousandth of a basis point in any but a wild hour.
 """
 
 from bisect import bisect_left, bisect_right

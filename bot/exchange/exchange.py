@@ -100,7 +100,7 @@ class Exchange:
             stop_us = min(stop_us, max(floor.now_us, self._delayed[0][0]))
         if floor.open_orders or floor.accounts.positions:
             crossing_us = next_crossing_us(floor, self._matching, stop_us + 1)
-            if crossing_us <= stop_us:
+            if crossing_us <= stop_us and crossing_us < self._delivery.settles_us:
                 self._pass_to(crossing_us)
                 for order in due_orders(floor, self._matching):
                     if order.is_open:

@@ -40,6 +40,8 @@ class Delivery:
         self._samples = 0
         #: When something is to be done, or the line of a dated price ends; never, while there are no such contracts.
         self.due_us = FAR_US
+        #: When contracts are settled next, ahead of whatever else is due at that moment; never, likewise.
+        self.settles_us = FAR_US
 
     def begin(self, document: dict[str, Any] | None, traded: Iterable[Symbol]) -> None:
         """List what is known at this moment, and go on with the expiry that is under way."""
@@ -100,7 +102,11 @@ class Delivery:
         is_needed = self._is_on or any(
             one.expires_us is not None and one.expires_us >= self._expiry_us for one in floor.contracts.values()
         )
-        self.due_us = min(self._sample_us, floor.dated.curve.cut_after_us(floor.now_us)) if is_needed else FAR_US
+        if is_needed:
+            self.due_us = min(self._sample_us, floor.dated.curve.cut_after_us(floor.now_us))
+            self.settles_us = self._expiry_us
+        else:
+            self.due_us = self.settles_us = FAR_US
 
     def _settle_all(self) -> None:
         floor = self._floor
