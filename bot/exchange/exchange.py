@@ -17,11 +17,12 @@ from bot.exchange.accounts import WalletKey
 from bot.exchange.config import ExchangeConfig, MarketKind
 from bot.exchange.contracts import Contract
 from bot.exchange.crossings import due_orders, next_crossing_us
+from bot.exchange.deleveraging import Deleveraging, deleverage
 from bot.exchange.faults import Effect, Faults, ReadFailed, ReplyLost, RequestLost
 from bot.exchange.floor import Floor
 from bot.exchange.funding import Funding
 from bot.exchange.keeping import Keeper
-from bot.exchange.liquidation import deleverage, liquidate_where_due
+from bot.exchange.liquidation import liquidate_where_due
 from bot.exchange.market import Market
 from bot.exchange.matching import Matching
 from bot.exchange.moments import HOUR_US, from_us, span_us, to_us
@@ -67,6 +68,8 @@ class Exchange:
         else:
             self._keeper.take_up(kept)
         self._funding = Funding(self.floor)
+        self._deleveraging = Deleveraging(self.floor, self._matching, self.rehearsal)
+        self._deleveraging.look_ahead()
         self._pass_to(self.floor.now_us)
         self.commit()
 
@@ -95,7 +98,9 @@ class Exchange:
 
     def _step(self, target_us: int) -> None:
         floor = self.floor
-        stop_us = min(target_us, floor.feed.boundary_us, self._funding.due_us, self._delivery.due_us)
+        stop_us = min(
+            target_us, floor.feed.boundary_us, self._funding.due_us, self._delivery.due_us, self._deleveraging.due_us
+        )
         if self._delayed:
             stop_us = min(stop_us, max(floor.now_us, self._delayed[0][0]))
         if floor.open_orders or floor.accounts.positions:
@@ -123,6 +128,8 @@ class Exchange:
             self._funding.settle_due()
         if floor.now_us >= self._delivery.due_us:
             self._delivery.do_due()
+        if floor.now_us >= self._deleveraging.due_us:
+            self._deleveraging.do_due()
         if floor.now_us == floor.feed.boundary_us:
             floor.feed.pass_boundary(floor.now_us, floor.leans())
 

@@ -8,14 +8,12 @@ of, the venue pays.
 
 from decimal import Decimal
 
-from bot.domain.ids import Symbol
-from bot.domain.orders import Purpose, Side
+from bot.domain.orders import Purpose
 from bot.exchange.accounts import WalletKey
 from bot.exchange.contracts import Contract
 from bot.exchange.floor import Floor
 from bot.exchange.matching import Matching
-from bot.exchange.orders import RefusalCode, Refused
-from bot.exchange.records import Liquidation, MovementKind, Trade
+from bot.exchange.records import Liquidation, MovementKind
 
 _ZERO = Decimal(0)
 
@@ -44,25 +42,6 @@ def _liquidate(key: WalletKey, floor: Floor, matching: Matching) -> None:
     while floor.margin.positions_in(key) and floor.margin.surplus(key, floor.mark_of) <= 0:
         _close_one(max(floor.margin.positions_in(key), key=lambda one: _maintenance(one, floor)), floor, matching)
     cover_flat_wallet(key, floor)
-
-
-def deleverage(symbol: Symbol, contracts: Decimal, floor: Floor, matching: Matching) -> Trade:
-    """Take part of a position away, against the bankrupt of the other side: at mark, without a fee, off the book.
-
-    Raises:
-        Refused: the position does not hold so much, or ``contracts`` is not on the lot.
-    """
-    contract = floor.contracts.get(symbol)
-    if contract is None:
-        raise Refused(RefusalCode.UNKNOWN_SYMBOL, f"{symbol} is not listed")
-    held = floor.accounts.contracts_of(symbol)
-    if contracts > abs(held) or not contract.is_on_lot(contracts):
-        raise Refused(RefusalCode.BAD_AMOUNT, f"{contracts} contracts of {symbol} cannot be taken from {held}")
-    price = contract.tick_near(floor.mark_of(contract))
-    side = Side.SELL if held > 0 else Side.BUY
-    trade = matching.fill(contract, side, contracts, price, forced=Purpose.DELEVERAGE, fee_frac=_ZERO)
-    matching.expire_idle(contract)
-    return trade
 
 
 def cover_flat_wallet(key: WalletKey, floor: Floor) -> None:

@@ -439,7 +439,7 @@ class PaperSettings(Block):
         description="what the daemon's venue does wrong, to be rehearsed. Chance per call: lose_reply=2%,"
         " lose_request, refuse, refuse_stop, delay, partial_fill, fail_read, empty_balances, no_liquidation_price,"
         " duplicate_fill. Chance per market hour, with how long it lasts: outage=1%:20m, stale_quotes, spread,"
-        " clock_skew. Comma separated; docs/rehearse.md",
+        " clock_skew; without one: deleverage. Comma separated; docs/rehearse.md",
     )
     fault_seed: Annotated[int | None, _read(_whole)] = Field(
         None, description="which calls and hours the faults meet follows from it; TRIMTAB_PAPER__SEED when empty"

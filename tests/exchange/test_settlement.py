@@ -13,7 +13,7 @@ import pytest
 
 from bot.adapters.clock import FixedClock
 from bot.adapters.paper import PaperVenue
-from bot.domain.ids import Currency, Symbol
+from bot.domain.ids import Currency
 from bot.domain.orders import OrderState, Purpose, Side
 from bot.domain.portfolio import WalletKind
 from bot.exchange.exchange import STATE_FILE, Exchange
@@ -34,7 +34,6 @@ from tests.exchange.trading import (
     START,
     buy,
     held,
-    name,
     opened,
     script,
     sell,
@@ -196,41 +195,6 @@ def _done(answer: Any) -> Any:
     except StopIteration as end:
         return end.value
     raise AssertionError("it waited")
-
-
-# --- the venue takes a position away
-
-
-@pytest.mark.parametrize("symbol", [LINEAR, NEAR, NEAR_INVERSE])
-def test_the_venue_can_take_a_part_of_a_position_at_mark(symbol: Symbol) -> None:
-    exchange = opened(dated_basis_annual=BASIS)
-    sell(exchange, "10", symbol=symbol)
-    stop = buy(exchange, "10", symbol=symbol, trigger_price="60000", reduce_only=True, client_order_id=name("s"))
-    trade = exchange.deleverage(symbol, Decimal(4))
-    contract = exchange.floor.contracts[symbol]
-    assert (trade.forced, trade.side, trade.fee_paid) == (Purpose.DELEVERAGE, Side.BUY, 0)
-    assert trade.price == contract.tick_near(exchange.floor.mark_of(contract))
-    assert (held(exchange, symbol), stop.is_open) == (-6, True)
-    exchange.deleverage(symbol, Decimal(6))
-    assert (held(exchange, symbol), stop.state) == (0, OrderState.EXPIRED)
-
-
-@pytest.mark.parametrize(
-    ("symbol", "contracts", "code"),
-    [
-        (LINEAR, "0.2", "bad_amount"),
-        (LINEAR, "0.0005", "bad_amount"),
-        (LINEAR, "0", "bad_amount"),
-        (NEAR, "0.1", "bad_amount"),
-        (Symbol("XYZ/USDT:USDT"), "1", "unknown_symbol"),
-    ],
-)
-def test_more_than_there_is_cannot_be_taken(symbol: Symbol, contracts: str, code: str) -> None:
-    exchange = opened(dated_basis_annual=BASIS)
-    buy(exchange, "0.1")
-    with pytest.raises(Refused) as refusal:
-        exchange.deleverage(symbol, Decimal(contracts))
-    assert refusal.value.code == code
 
 
 def test_settled_profit_can_be_taken_out() -> None:
