@@ -146,8 +146,8 @@ def test_one_fault_at_a_high_rate_breaks_no_promise(kind: FaultKind, seed: int) 
 
 @pytest.mark.parametrize("seed", [1, 5])
 def test_all_faults_together_break_no_promise(seed: int) -> None:
-    # What strikes is left out: a position that shrinks in an outage has a stop larger than itself until the outage ends,
-    # which closes no more than there is, but is not of its size.
+    # What strikes is left out: a position that shrinks in an outage has a stop larger than itself until it ends, which
+    # closes no more than there is, but is not of its size.
     is_well(faulty_days(tuple(kind for kind in FaultKind if kind not in STRIKING), seed))
 
 
