@@ -197,6 +197,7 @@ def exchange_config(settings: Settings) -> ExchangeConfig:
         holdings_weights=weights,
         collateral={Currency(name): amount for name, amount in paper.collateral.items()},
         spare={Currency(name): amount for name, amount in paper.spare.items()},
+        dated_basis_annual=paper.dated_basis,
     )
 
 

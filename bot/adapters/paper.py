@@ -32,6 +32,7 @@ from bot.exchange.faults import (
     RequestLost,
     ShiftTime,
 )
+from bot.exchange.moments import from_us
 from bot.exchange.orders import ExchangeOrder, OrderRequest, Refused
 from bot.exchange.records import BookTop, FundingPayment, Trade
 from bot.exchange.transfers import ExchangeTransfer
@@ -81,9 +82,9 @@ class PaperVenue:
             raise VenueUnavailable(f"{call} was not answered") from err
 
     async def fetch_instruments(self) -> tuple[Instrument, ...]:
-        """Return every listed contract."""
+        """Return every contract that is listed, or was and has been traded."""
         self._reach("fetch_instruments")
-        return tuple(self._instrument(contract) for contract in self._exchange.floor.contracts.values())
+        return tuple(self._instrument(contract) for contract in self._exchange.listing())
 
     def _instrument(self, contract: Contract) -> Instrument:
         config = self._exchange.config
@@ -111,6 +112,7 @@ class PaperVenue:
                 )
                 for tier in contract.tiers
             ),
+            expires_at=None if contract.expires_us is None else from_us(contract.expires_us),
         )
 
     async def fetch_account(self) -> AccountState:
@@ -169,10 +171,11 @@ class PaperVenue:
         )
 
     async def fetch_quotes(self, symbols: Sequence[Symbol]) -> tuple[Quote, ...]:
-        """Return one quote per symbol."""
+        """Return one quote per symbol that can be traded."""
         slip = self._reach("fetch_quotes")
-        contracts = self._exchange.floor.contracts
-        quotes = [_quote(self._exchange.top(contracts[symbol])) for symbol in symbols if symbol in contracts]
+        floor = self._exchange.floor
+        listed = [floor.contracts[symbol] for symbol in symbols if symbol in floor.contracts]
+        quotes = [_quote(self._exchange.top(contract)) for contract in listed if not floor.has_expired(contract)]
         if isinstance(slip, FreezeQuotes):
             return tuple(self._frozen_quotes.setdefault(quote.symbol, quote) for quote in quotes)
         self._frozen_quotes.clear()
@@ -185,7 +188,10 @@ class PaperVenue:
         slip = self._reach("fetch_funding_rates")
         found = []
         for symbol in symbols:
-            next_at, interval_us, rate = self._exchange.next_funding(self._exchange.floor.contracts[symbol].asset)
+            contract = self._exchange.floor.contracts[symbol]
+            if contract.expires_us is not None:
+                continue
+            next_at, interval_us, rate = self._exchange.next_funding(contract.asset)
             found.append(
                 FundingRate(
                     venue=PAPER,

@@ -146,7 +146,7 @@ class InvariantChecker:
         price = floor.index_of(asset)
         traded = trade.contracts * trade.side.sign * contract.size
         if not contract.is_linear:
-            traded /= floor.mark_of(asset)
+            traded /= floor.mark_of(contract)
         wanted = policy.targets[asset] * value / price
         gap_before, gap_after = abs(coins[asset] - traded - wanted), abs(coins[asset] - wanted)
         self._expect(
@@ -167,7 +167,7 @@ class InvariantChecker:
             contract = floor.contracts[symbol]
             if contract.asset not in coins:
                 continue
-            mark = floor.mark_of(contract.asset)
+            mark = floor.mark_of(contract)
             unrealised = floor.accounts.unrealised(contract, mark)
             if contract.is_linear:
                 coins[contract.asset] += position.contracts * contract.size

@@ -89,6 +89,15 @@ class ExchangeConfig:
     #: Static market and model.
     funding_interval: timedelta = timedelta(hours=8)
 
+    #: Contracts with an expiry: futures over index, a fraction a year, decaying to zero. None: there are none.
+    dated_basis_annual: Decimal | None = None
+    #: (time, annual basis) knots, linear between them; before the first, ``dated_basis_annual``.
+    dated_basis_curve: tuple[tuple[datetime, Decimal], ...] = ()
+    #: Of the notional at settlement.
+    delivery_fee_frac: Decimal = Decimal("0.00015")
+    #: The whole spread of the calendar spread book, of the index.
+    spread_book_bps: Decimal = Decimal(1)
+
     #: What goes wrong by chance.
     rehearsed: tuple[Rehearsed, ...] = ()
     fault_seed: int = 1

@@ -474,6 +474,11 @@ class PaperSettings(Block):
     )
     collateral: Amounts = Field({"USDT": Decimal(6000)}, description="futures wallets to begin with")
     spare: Amounts = Field({"USDT": Decimal(4000)}, description="cash in the spot wallet to begin with")
+    dated_basis: ShareOrOff = Field(
+        None,
+        description="lists quarterly contracts besides the perpetuals: what they cost above spot, a year, decaying to"
+        " zero at expiry, for example 8%; off",
+    )
     speed: Annotated[Decimal, _read(human.not_negative)] = Field(
         Decimal(3600), description="seconds of market per second of wall; 0: as fast as it goes"
     )
@@ -482,7 +487,7 @@ class PaperSettings(Block):
         description="what the daemon's venue does wrong, to be rehearsed. Chance per call: lose_reply=2%,"
         " lose_request, refuse, refuse_stop, delay, partial_fill, fail_read, empty_balances, no_liquidation_price,"
         " duplicate_fill. Chance per market hour, with how long it lasts: outage=1%:20m, stale_quotes, spread,"
-        " clock_skew. Comma separated; docs/rehearse.md",
+        " clock_skew; without one: deleverage. Comma separated; docs/rehearse.md",
     )
     fault_seed: Annotated[int | None, _read(_whole)] = Field(
         None, description="which calls and hours the faults meet follows from it; TRIMTAB_PAPER__SEED when empty"

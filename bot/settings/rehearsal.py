@@ -32,6 +32,7 @@ class PaperFault(StrEnum):
     STALE_QUOTES = "stale_quotes"
     SPREAD = "spread"
     CLOCK_SKEW = "clock_skew"
+    DELEVERAGE = "deleverage"
 
 
 #: The faults that last, and how long unless told otherwise.
@@ -41,6 +42,8 @@ LASTING: Mapping[PaperFault, timedelta] = {
     PaperFault.SPREAD: timedelta(minutes=30),
     PaperFault.CLOCK_SKEW: timedelta(hours=1),
 }
+#: What the venue does at a moment of its own, by chance per market hour.
+STRIKING = frozenset({PaperFault.DELEVERAGE})
 
 
 class FaultChance(BaseModel):
@@ -108,7 +111,8 @@ def _chance(fault: PaperFault, text: str) -> FaultChance:
         raise ValueError("write a chance of 100% at most")
     if fault not in LASTING:
         if colon:
-            raise ValueError(f"it happens to single calls and does not last: write {fault}={share.strip()}")
+            where = "at single moments" if fault in STRIKING else "to single calls"
+            raise ValueError(f"it happens {where} and does not last: write {fault}={share.strip()}")
         return FaultChance(chance_frac=chance_frac)
     span = human.duration(lasts) if colon else LASTING[fault]
     if span > _LONGEST:
