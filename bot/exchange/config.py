@@ -91,7 +91,8 @@ class ExchangeConfig:
 
     #: Contracts with an expiry: futures over index, a fraction a year, decaying to zero. None: there are none.
     dated_basis_annual: Decimal | None = None
-    #: (time, annual basis) knots, linear between them; before the first, ``dated_basis_annual``.
+    #: (time, annual basis) knots in the order of time, linear between them, two at one time are a jump; before the
+    #: first, ``dated_basis_annual``, without which they mean nothing.
     dated_basis_curve: tuple[tuple[datetime, Decimal], ...] = ()
     #: Of the notional at settlement.
     delivery_fee_frac: Decimal = Decimal("0.00015")

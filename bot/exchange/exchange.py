@@ -26,6 +26,7 @@ from bot.exchange.liquidation import liquidate_where_due
 from bot.exchange.market import Market
 from bot.exchange.matching import Matching
 from bot.exchange.moments import HOUR_US, from_us, span_us, to_us
+from bot.exchange.opening import deposit_opening
 from bot.exchange.orders import ExchangeOrder, OrderRequest, Refused
 from bot.exchange.records import BookTop, MarginSummary, MovementKind, Trade
 from bot.exchange.rehearsal import FaultKind, Rehearsal
@@ -66,7 +67,7 @@ class Exchange:
         self._keeper = Keeper(store, self.floor, self.rehearsal, self._delivery, self.transfers)
         if kept is None:
             self._delivery.begin(None, ())
-            self._deposit()
+            deposit_opening(self.floor)
         else:
             self._keeper.take_up(kept)
         self._funding = Funding(self.floor)
@@ -250,9 +251,12 @@ class Exchange:
         return trade
 
     def spread_price(self, near: Symbol, far: Symbol, side: Side) -> Decimal:
-        """Return far − near, in quote currency per coin, at which the spread is bought or sold now."""
-        contracts = self.floor.contracts
-        return self._spreads.price(contracts[near], contracts[far], side)
+        """Return far − near, in quote currency per coin, at which the spread is bought or sold now.
+
+        Raises:
+            Refused: there is no such spread.
+        """
+        return self._spreads.price(*self._spreads.legs(near, far), side)
 
     def transfer(
         self, source: WalletKey, target: WalletKey, amount: Decimal, transfer_id: TransferId | None = None
@@ -357,26 +361,6 @@ class Exchange:
         self._committed_us = self.floor.now_us
         self._committed_version = self.floor.version
         self._keeper.keep()
-
-    def _deposit(self) -> None:
-        floor, config = self.floor, self.config
-        holdings = config.holdings
-        if holdings is None:
-            holdings = {
-                asset: (config.holdings_value_quote * weight / floor.index_of(asset)).quantize(Decimal("1e-8"))
-                for asset, weight in config.holdings_weights.items()
-            }
-        for asset, amount in holdings.items():
-            self._first_deposit((WalletKind.SPOT, Currency(asset)), amount)
-        for currency, amount in config.spare.items():
-            self._first_deposit((WalletKind.SPOT, currency), amount)
-        for currency, amount in config.collateral.items():
-            kind = WalletKind.LINEAR_FUTURES if currency == _USDT else WalletKind.INVERSE_FUTURES
-            self._first_deposit((kind, currency), amount)
-
-    def _first_deposit(self, key: WalletKey, amount: Decimal) -> None:
-        if amount:
-            self.floor.accounts.move(self.floor.now, key, amount, MovementKind.DEPOSIT)
 
     def close(self) -> None:
         """Keep everything and release the file."""

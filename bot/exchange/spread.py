@@ -53,6 +53,23 @@ class SpreadBook:
         self._floor = floor
         self._matching = matching
 
+    def legs(self, near: Symbol, far: Symbol) -> tuple[Contract, Contract]:
+        """Return the contracts of a spread.
+
+        Raises:
+            Refused: one is not listed, or they are no calendar spread.
+        """
+        known = self._floor.contracts
+        for symbol in (near, far):
+            if symbol not in known:
+                raise Refused(RefusalCode.UNKNOWN_SYMBOL, f"{symbol} is not listed")
+        first, second = known[near], known[far]
+        if first.expires_us is None or second.expires_us is None or first.expires_us >= second.expires_us:
+            raise Refused(RefusalCode.BAD_REQUEST, f"{near} does not expire before {far}")
+        if (first.asset, first.settle) != (second.asset, second.settle):
+            raise Refused(RefusalCode.BAD_REQUEST, f"{near} and {far} are not of a kind")
+        return first, second
+
     def price(self, near: Contract, far: Contract, side: Side) -> Decimal:
         """Return far − near, on the tick, at which the spread is bought or sold now."""
         floor = self._floor
@@ -99,7 +116,9 @@ class SpreadBook:
 
     def _accept(self, request: SpreadRequest) -> tuple[Contract, Contract]:
         floor = self._floor
-        near, far = self._contracts(request)
+        near, far = self.legs(request.near, request.far)
+        if request.near_client_order_id == request.far_client_order_id:
+            raise Refused(RefusalCode.DUPLICATE, f"both legs have the id {request.near_client_order_id}")
         near_leg, far_leg = _legs(request)
         for leg, contract in ((near_leg, near), (far_leg, far)):
             check_arrival(leg, floor)
@@ -110,20 +129,6 @@ class SpreadBook:
             else:
                 check_notional(leg, contract, floor)
         self._check_margin(self._tradable(request, near), near_leg, near, far)
-        return near, far
-
-    def _contracts(self, request: SpreadRequest) -> tuple[Contract, Contract]:
-        known = self._floor.contracts
-        for symbol in (request.near, request.far):
-            if symbol not in known:
-                raise Refused(RefusalCode.UNKNOWN_SYMBOL, f"{symbol} is not listed")
-        near, far = known[request.near], known[request.far]
-        if near.expires_us is None or far.expires_us is None or near.expires_us >= far.expires_us:
-            raise Refused(RefusalCode.BAD_REQUEST, f"{near.symbol} does not expire before {far.symbol}")
-        if (near.asset, near.settle) != (far.asset, far.settle):
-            raise Refused(RefusalCode.BAD_REQUEST, f"{near.symbol} and {far.symbol} are not of a kind")
-        if request.near_client_order_id == request.far_client_order_id:
-            raise Refused(RefusalCode.DUPLICATE, f"both legs have the id {request.near_client_order_id}")
         return near, far
 
     def _check_margin(self, contracts: Decimal, near_leg: OrderRequest, near: Contract, far: Contract) -> None:

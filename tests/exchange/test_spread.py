@@ -39,7 +39,7 @@ from tests.exchange.trading import (
 #: Of BTC at 50,000, the two expiries 91 days apart.
 MIDDLE = 50_000 * Fraction("0.08") * 91 / 365
 ANY_SALE, ANY_PURCHASE = Decimal(-1000), Decimal(5000)
-#: A day without a basis to speak of would make every number round; this is the real thing.
+#: The roll of a short position, unless changed.
 ROLL = SpreadRequest(
     near=NEAR,
     far=FAR,
@@ -131,6 +131,12 @@ def test_a_spread_may_be_negative() -> None:
     send(exchange, limit_spread_price=Decimal(-1000))
     near, far = exchange.floor.trades
     assert far.price - near.price == exchange.spread_price(NEAR, FAR, Side.SELL) < -990
+
+
+def test_there_is_no_price_of_what_is_no_spread() -> None:
+    with pytest.raises(Refused) as refusal:
+        market().spread_price(LINEAR, FAR, Side.BUY)
+    assert refusal.value.code == "bad_request"
 
 
 def test_reduce_only_cuts_both_legs_to_the_near_position() -> None:
