@@ -97,7 +97,10 @@ def canonical_policy() -> Policy:
         bands=BandPolicy(destination=Destination.TARGET, total_frac=None),
         cadence=CadencePolicy(cron="0 * * * *", move_sigmas=None),
         watch=WatchIntervals(
-            protection=timedelta(minutes=5), reconcile=timedelta(minutes=10), prices=timedelta(minutes=30)
+            protection=timedelta(minutes=5),
+            reconcile=timedelta(minutes=10),
+            prices=timedelta(minutes=30),
+            margin=timedelta(minutes=10),
         ),
     )
 
