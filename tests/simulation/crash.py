@@ -474,6 +474,11 @@ class Harness:
         until = DAY_ENDS if plan.long_every and number % plan.long_every == 0 else judged_at(started_at)
         if not plan.deep_every or number % plan.deep_every:
             self._run_again(until, never)
+            if self._lost_since(started_at) and until < DAY_ENDS:
+                # A mishap of the day took a hedge from the recovery; the look after it has to make up for that.
+                world.deaths += 1
+                until = judged_at(until)
+                self._run_again(until, never)
             return 0, self.judge(until)
         nested = Harness(
             world,
@@ -486,6 +491,15 @@ class Harness:
         if tally.failures:
             return tally.crashes, [f"dying again while recovering: {tally.failures[0]}"]
         return tally.crashes, self.judge(until)
+
+    def _lost_since(self, moment: datetime) -> bool:
+        """Return whether a market that moves met a hedge sent since then that the exchange never got."""
+        return moment >= STATIC_UNTIL and any(
+            order.state is OrderState.ABSENT
+            and order.intent.purpose is Purpose.HEDGE
+            and order.intent.intended_at >= moment
+            for order in self.world.journal.books.orders.values()
+        )
 
     def _run_again(self, until: datetime, reach: Reach, on_started: Callable[[], None] = lambda: None) -> None:
         """Start as often as it takes, as a container would."""
