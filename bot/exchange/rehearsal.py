@@ -30,6 +30,7 @@ from bot.exchange.faults import (
     LoseReply,
     LoseRequest,
     OmitBalances,
+    OmitFunding,
     OmitLiquidationPrices,
     Refuse,
     RepeatTrades,
@@ -75,10 +76,20 @@ class FaultKind(StrEnum):
     SPREAD = "spread"
     #: The venue's clock is ahead for a while.
     CLOCK_SKEW = "clock_skew"
+    #: The history of funding leaves out every second payment for a while.
+    MISSING_FUNDING = "missing_funding"
 
 
 #: The faults that last; their chance is per market hour.
-LASTING = frozenset({FaultKind.OUTAGE, FaultKind.STALE_QUOTES, FaultKind.SPREAD, FaultKind.CLOCK_SKEW})
+LASTING = frozenset(
+    {
+        FaultKind.OUTAGE,
+        FaultKind.STALE_QUOTES,
+        FaultKind.SPREAD,
+        FaultKind.CLOCK_SKEW,
+        FaultKind.MISSING_FUNDING,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,6 +216,7 @@ _ANSWERS = {
     FaultKind.NO_LIQUIDATION_PRICE: "fetch_account",
     FaultKind.DUPLICATE_FILL: "fetch_fills",
     FaultKind.STALE_QUOTES: "fetch_quotes",
+    FaultKind.MISSING_FUNDING: "fetch_funding",
 }
 
 _EFFECTS: Mapping[FaultKind, Effect] = {
@@ -218,6 +230,7 @@ _EFFECTS: Mapping[FaultKind, Effect] = {
     FaultKind.DUPLICATE_FILL: RepeatTrades(),
     FaultKind.STALE_QUOTES: FreezeQuotes(),
     FaultKind.CLOCK_SKEW: ShiftTime(_SKEW),
+    FaultKind.MISSING_FUNDING: OmitFunding(),
 }
 
 

@@ -322,7 +322,13 @@ class RiskSettings(Block):
 class FundingSettings(Block):
     """Funding."""
 
-    max_annual: Share = Field(Decimal("0.60"), description="annualised funding paid beyond this: no increase")
+    max_annual: Share = Field(
+        Decimal("0.60"),
+        description="annualised funding paid beyond this: no increase, an alert; for three settlements: half goes",
+    )
+    gap_alert: Duration = Field(
+        timedelta(hours=4), description="a settlement whose payment is not found for longer than this alerts"
+    )
 
 
 class ExecutionSettings(Block):
@@ -354,6 +360,7 @@ class WatchSettings(Block):
     protection: Duration = Field(timedelta(seconds=30), description="stops")
     reconcile: Duration = Field(timedelta(seconds=60), description="journal against venue")
     prices: Duration = Field(timedelta(seconds=60), description="large moves")
+    funding: Duration = Field(timedelta(minutes=15), description="funding: payments, gaps, the cap")
 
 
 class AlertSettings(Block):
@@ -434,7 +441,7 @@ class PaperSettings(Block):
         description="what the daemon's venue does wrong, to be rehearsed. Chance per call: lose_reply=2%,"
         " lose_request, refuse, refuse_stop, delay, partial_fill, fail_read, empty_balances, no_liquidation_price,"
         " duplicate_fill. Chance per market hour, with how long it lasts: outage=1%:20m, stale_quotes, spread,"
-        " clock_skew. Comma separated; docs/rehearse.md",
+        " clock_skew, missing_funding. Comma separated; docs/rehearse.md",
     )
     fault_seed: Annotated[int | None, _read(_whole)] = Field(
         None, description="which calls and hours the faults meet follows from it; TRIMTAB_PAPER__SEED when empty"

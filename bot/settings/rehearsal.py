@@ -32,6 +32,7 @@ class PaperFault(StrEnum):
     STALE_QUOTES = "stale_quotes"
     SPREAD = "spread"
     CLOCK_SKEW = "clock_skew"
+    MISSING_FUNDING = "missing_funding"
 
 
 #: The faults that last, and how long unless told otherwise.
@@ -40,6 +41,7 @@ LASTING: Mapping[PaperFault, timedelta] = {
     PaperFault.STALE_QUOTES: timedelta(minutes=10),
     PaperFault.SPREAD: timedelta(minutes=30),
     PaperFault.CLOCK_SKEW: timedelta(hours=1),
+    PaperFault.MISSING_FUNDING: timedelta(hours=12),
 }
 
 
