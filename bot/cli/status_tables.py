@@ -14,6 +14,7 @@ from bot.cli.tables import (
     new_table,
     percent,
     show_assets,
+    show_funding,
     show_head,
     show_margin,
     show_notes,
@@ -36,6 +37,7 @@ def show_status(console: "Console", status: Row) -> None:
     show_positions(console, status["positions"])
     _show_working(console, status["working_orders"])
     show_margin(console, status["margin"])
+    show_funding(console, status.get("funding", ()))
     _show_risk(console, status["risk"])
     _show_corrections(console, status["corrections"])
     _show_waiting(console, status)

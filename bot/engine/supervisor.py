@@ -24,6 +24,7 @@ from bot.engine.protection import Protection
 from bot.engine.rebalance import Rebalance
 from bot.engine.reconcile import Reconcile
 from bot.engine.scheduler import LookSchedule, LookSignal
+from bot.engine.watchers.funding import FundingWatcher
 from bot.engine.watchers.heartbeat import Heartbeat
 from bot.engine.watchers.prices import PriceWatcher
 
@@ -60,6 +61,7 @@ class Supervisor:
         flatten: Flatten,
         reconcile: Reconcile,
         prices: PriceWatcher,
+        funding: FundingWatcher,
         heartbeat: Heartbeat,
         companions: Sequence[Companion],
         execution: Execution,
@@ -75,6 +77,7 @@ class Supervisor:
         self._flatten = flatten
         self._reconcile = reconcile
         self._prices = prices
+        self._funding = funding
         self._heartbeat = heartbeat
         self._companions = companions
         self._execution = execution
@@ -134,6 +137,7 @@ class Supervisor:
                     self._loop("protection", self._protect, watch.protection),
                     self._loop("reconcile", self._reconcile.check, watch.reconcile),
                     self._loop("prices", self._watch_prices, watch.prices),
+                    self._loop("funding", self._funding.check, watch.funding),
                     self._loop("heartbeat", self._heartbeat.check, _HEARTBEAT),
                     self._settle(),
                 ]

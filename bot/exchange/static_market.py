@@ -70,19 +70,28 @@ class StaticMarket:
         return index, other, other
 
     def next_settlement(self, asset: Asset, after_us: int) -> Settlement:
-        """Return the next settlement; one that falls on a change of the schedule is still of the old one."""
+        """Return the next settlement with the rate as it stands now: what the script says later is not known yet."""
+        due_us, interval_us, _ = self._due(asset, after_us)
+        return Settlement(due_us, interval_us, self._funding[asset][self._place(asset, after_us)][2])
+
+    def settled_rate(self, asset: Asset, at_us: int) -> Decimal:
+        """Return the rate of the settlement that is due at ``at_us``."""
+        return self._due(asset, at_us - 1)[2]
+
+    def _due(self, asset: Asset, after_us: int) -> tuple[int, int, Decimal]:
+        """Return the next settlement; one that falls on a change of the script is still of the old entry."""
         script = self._funding[asset]
-        place = max(0, bisect_right(script, after_us, key=_begin_us) - 1)
+        place = self._place(asset, after_us)
         while True:
             begin_us, interval_us, rate = script[place]
             due_us = next_multiple_us(max(after_us, begin_us), interval_us)
             place += 1
             if place == len(script) or due_us <= script[place][0]:
-                return Settlement(due_us, interval_us, rate)
+                return due_us, interval_us, rate
 
-    def settled_rate(self, asset: Asset, at_us: int) -> Decimal:
-        """Return the rate of the settlement that is due at ``at_us``."""
-        return self.next_settlement(asset, at_us - 1).rate
+    def _place(self, asset: Asset, at_us: int) -> int:
+        """Return which entry of the script is in force."""
+        return max(0, bisect_right(self._funding[asset], at_us, key=_begin_us) - 1)
 
     def closes(self, asset: Asset, at_us: int, days: int) -> list[tuple[int, Decimal]]:
         """Return the index at the end of each day; before the start it was what it is at the start."""

@@ -62,6 +62,12 @@ def test_a_change_between_two_settlements_holds_from_there_on() -> None:
     ]
 
 
+def test_the_rate_to_come_is_not_known_before_its_time() -> None:
+    market = static((1, 8, "0.001"))
+    assert [market.next_settlement(BTC, at(0) + hour * HOUR_US).rate for hour in (0, 1)] == [0, Decimal("0.001")]
+    assert market.settled_rate(BTC, at(8)) == Decimal("0.001")
+
+
 def written(folder: Path, *rows: str) -> Path:
     write_rows(folder / SPOT, [bar_row(hour, 100) for hour in range(48)])
     return write_rows(folder / FUNDING, rows, HEADER)
