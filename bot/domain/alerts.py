@@ -97,7 +97,7 @@ CATALOGUE: Mapping[str, AlertKind] = _catalogue(
         meaning="A hedge was made smaller: its stop would not have stood clear of noise, or its funding cost too much.",
         likely_cause="Little margin, volatility that has grown, or funding above the cap for three settlements.",
         what_to_do="Put more margin into the wallet, or raise the cap. A ceiling keeps the hedge small until released.",
-        closes="It is not closed by itself; `trimtab status` lists the ceiling and its release.",
+        closes="With the end of a funding ceiling, else not by itself; `trimtab status` lists ceilings and releases.",
     ),
     AlertKind(
         code="look_skipped",

@@ -190,6 +190,8 @@ class FundingWatcher:
             if released is not None:
                 await self._desk.journal.record(released)
                 log.info("The funding ceiling ends", code="ceiling_released", asset=asset, why=released.why)
+                for venue_id, symbol in (leg for leg, one in assets.items() if one == asset):
+                    self._desk.alerts.close_alert("leg_reduced", cause=f"{venue_id}/{symbol}")
 
     async def _view(self, venue_id: VenueId) -> _View:
         account = await self._gatherer.read_account(venue_id)
