@@ -35,6 +35,7 @@ from bot.engine.scheduler import LookSchedule, LookSignal
 from bot.engine.snapshot import SnapshotGatherer
 from bot.engine.supervisor import Companion, Supervisor
 from bot.engine.transfers import Transfers
+from bot.engine.watchers.funding import FundingWatcher
 from bot.engine.watchers.heartbeat import Heartbeat
 from bot.engine.watchers.margin import MarginWatcher
 from bot.engine.watchers.prices import PriceWatcher
@@ -109,6 +110,7 @@ def build(
         reconcile=reconcile,
         prices=PriceWatcher(desk, reference, signal),
         margin=margin,
+        funding=FundingWatcher(desk, gatherer, reference, bookkeeping, protection),
         execution=execution,
         schedule=schedule,
         signal=signal,

@@ -14,6 +14,7 @@ from bot.cli.tables import (
     new_table,
     percent,
     show_assets,
+    show_funding,
     show_head,
     show_margin,
     show_notes,
@@ -37,6 +38,7 @@ def show_status(console: "Console", status: Row) -> None:
     _show_working(console, status["working_orders"])
     show_margin(console, status["margin"])
     _show_rungs(console, status["margin_rungs"])
+    show_funding(console, status.get("funding", ()))
     _show_risk(console, status["risk"])
     _show_corrections(console, status["corrections"])
     _show_waiting(console, status)

@@ -78,6 +78,7 @@ def show_plan(console: "Console", plan: Row) -> None:
     _show_orders(console, "Orders", plan["orders"], empty="No orders.")
     _show_stops(console, plan["stops"])
     show_margin(console, plan["margin"])
+    show_funding(console, plan.get("funding", ()))
     show_refusals(console, plan["refusals"])
     show_notes(console, plan)
 
@@ -253,6 +254,39 @@ def show_margin(console: "Console", margins: Sequence[Row]) -> None:
             percent(row["usage_frac"]),
             NOTHING if leverage is None else f"{Decimal(leverage):.2f}",
             money(row["stress_surplus"]),
+        )
+    console.print(table)
+
+
+def show_funding(console: "Console", funding: Sequence[Row]) -> None:
+    """Show what each leg's funding costs; what is not known is a dash."""
+    if not funding:
+        return
+    table = new_table(
+        "Funding (cost a year, + is paid)",
+        ("Symbol", "word"),
+        ("Next", "text"),
+        ("Forecast", "number"),
+        ("Brings USD", "number"),
+        ("Day", "number"),
+        ("Week", "number"),
+        ("Since open", "number"),
+        ("Earned USD", "number"),
+        ("", "word"),
+    )
+    for row in funding:
+        rate = row["forecast_rate"]
+        style = {"unknown": "yellow"}.get(row["state"], "")
+        table.add_row(
+            row["symbol"],
+            NOTHING if rate is None else f"{row['next_at'][11:16]} UTC, {row['interval_hours']} h",
+            NOTHING if rate is None else f"{Decimal(rate) * 100:+.4f} %",
+            money(row["forecast_quote"], signed=True),
+            percent(row["day_annual"], signed=True),
+            percent(row["week_annual"], signed=True),
+            percent(row["since_open_annual"], signed=True),
+            money(row["earned_quote"]),
+            Text(row["state"], style=style),
         )
     console.print(table)
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from bot.decisions.cadence import periods_per_year
 from bot.decisions.ceilings import room_below
 from bot.decisions.exposure import Exposures, folded
+from bot.decisions.funding import paid_annual
 from bot.decisions.margin import WalletLoad
 from bot.decisions.sizing import meets_minimum
 from bot.decisions.wallets import WalletKey
@@ -277,10 +277,10 @@ def _check_funding(case: _Case) -> Answer:
     funding = case.inputs.snapshot.funding_rates.get(case.key)
     if funding is None:
         return Rule.FUNDING, ZERO, f"the funding rate of {case.leg.instrument.symbol} is not known"
-    paid_annual = funding.rate * case.leg.side.sign * periods_per_year(funding.interval)
-    if paid_annual <= case.inputs.policy.limits.max_funding_annual:
+    paid = paid_annual(case.inputs.snapshot.books.funding.get(case.key), case.leg.side.sign, funding)
+    if paid is None or paid <= case.inputs.policy.limits.max_funding_annual:
         return None
-    return Rule.FUNDING, ZERO, f"funding would cost {paid_annual:.0%} a year"
+    return Rule.FUNDING, ZERO, f"funding would cost {paid:.0%} a year"
 
 
 def _check_ceiling(case: _Case) -> Answer:

@@ -9,6 +9,7 @@ from decimal import Decimal
 from bot.domain.instruments import Instrument
 from bot.domain.market import Quote
 from bot.domain.orders import Side
+from bot.domain.plan import HedgeLeg
 from bot.domain.policy import ExecutionPolicy
 from bot.domain.units import BPS_PER_ONE, ONE, ZERO, ceil_to_step, floor_to_step
 
@@ -90,3 +91,28 @@ def cost_bps(quote: Quote, instrument: Instrument) -> Decimal:
     """Return taker fee + half spread in basis points of notional."""
     spread_frac = (quote.ask_price - quote.bid_price) / (quote.ask_price + quote.bid_price)
     return (instrument.taker_fee_frac + spread_frac) * BPS_PER_ONE
+
+
+def reducing_leg(
+    instrument: Instrument,
+    quote: Quote,
+    *,
+    side: Side,
+    contracts: Decimal,
+    execution: ExecutionPolicy,
+    reason: str,
+) -> HedgeLeg:
+    """Return the leg of a protective reduction of so many contracts (unsigned)."""
+    amount = instrument.base_from_contracts(contracts, quote.mark_price)
+    return HedgeLeg(
+        instrument=instrument,
+        side=side,
+        contracts=contracts,
+        amount_base=amount,
+        notional_quote=amount * quote.index_price,
+        reduce_only=True,
+        expected_cost_bps=cost_bps(quote, instrument),
+        limit_price=limit_price(side, quote, instrument, execution, reduces=True),
+        index_price=quote.index_price,
+        reason=reason,
+    )

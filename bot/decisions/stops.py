@@ -14,7 +14,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from bot.decisions.liquidation import joint_liquidation_frac, own_liquidation_frac
-from bot.decisions.sizing import cost_bps, limit_price
+from bot.decisions.sizing import reducing_leg
 from bot.decisions.volatility import daily_sigma
 from bot.decisions.wallets import Holding, Wallet, wallets_of
 from bot.domain.books import Leg
@@ -23,7 +23,7 @@ from bot.domain.ids import Asset
 from bot.domain.instruments import Instrument
 from bot.domain.market import Quote
 from bot.domain.orders import side_of
-from bot.domain.plan import HedgeLeg, ProtectiveReduction, StopTarget
+from bot.domain.plan import ProtectiveReduction, StopTarget
 from bot.domain.policy import Policy, StopAnchor, StopPolicy
 from bot.domain.portfolio import AccountState, FuturesPosition
 from bot.domain.snapshot import Snapshot
@@ -282,20 +282,8 @@ def _reduction(one: _OneLeg, contracts: Decimal, policy: Policy, now: datetime) 
     instrument, quote = one.instrument, one.quote
     side = side_of(-one.position.contracts)
     why = f"liquidation is {one.liquidation_distance_frac():.1%} away, less than a stop needs"
-    amount = instrument.base_from_contracts(contracts, quote.mark_price)
     left = instrument.base_from_contracts(abs(one.position.contracts) - contracts, quote.mark_price)
-    leg = HedgeLeg(
-        instrument=instrument,
-        side=side,
-        contracts=contracts,
-        amount_base=amount,
-        notional_quote=amount * quote.index_price,
-        reduce_only=True,
-        expected_cost_bps=cost_bps(quote, instrument),
-        limit_price=limit_price(side, quote, instrument, policy.execution, reduces=True),
-        index_price=quote.index_price,
-        reason=why,
-    )
+    leg = reducing_leg(instrument, quote, side=side, contracts=contracts, execution=policy.execution, reason=why)
     ceiling = CeilingSet(
         at=now,
         asset=instrument.asset,

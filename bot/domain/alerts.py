@@ -68,6 +68,22 @@ CATALOGUE: Mapping[str, AlertKind] = _catalogue(
         closes="It is not closed by itself; it ends with the process.",
     ),
     AlertKind(
+        code="funding_gap",
+        severity="warning",
+        meaning="A position was held at a settlement of funding, and the venue lists no payment for it.",
+        likely_cause="The venue's history is late or incomplete, or it did not settle as it had announced.",
+        what_to_do="Compare with the venue's own page. Until it is found, the cost of the leg is shown as unknown.",
+        closes="When the payment is found and booked, or after 30 days.",
+    ),
+    AlertKind(
+        code="funding_high",
+        severity="warning",
+        meaning="A hedge pays more funding a year than TRIMTAB_FUNDING__MAX_ANNUAL; it is not made larger.",
+        likely_cause="The market leans to the side that you are hedged on; in a crisis, settlements come more often.",
+        what_to_do="Raise the cap if the hedge is worth it. After three settlements half of it goes, under a ceiling.",
+        closes="When a settlement was not above the cap and what is paid is not, or when the position is gone.",
+    ),
+    AlertKind(
         code="hard_halt",
         severity="critical",
         meaning="The owner has halted the bot hard: stops rest at the venue, but nobody makes them fit any more.",
@@ -78,10 +94,10 @@ CATALOGUE: Mapping[str, AlertKind] = _catalogue(
     AlertKind(
         code="leg_reduced",
         severity="warning",
-        meaning="A hedge was made smaller because its stop would not have stood clear of liquidation and of noise.",
-        likely_cause="Little margin, or volatility that has grown.",
-        what_to_do="Put more margin into the wallet. A ceiling keeps the hedge small until it is released.",
-        closes="It is not closed by itself; `trimtab status` lists the ceiling and its release.",
+        meaning="A hedge was made smaller: its stop would not have stood clear of noise, or its funding cost too much.",
+        likely_cause="Little margin, volatility that has grown, or funding above the cap for three settlements.",
+        what_to_do="Put more margin into the wallet, or raise the cap. A ceiling keeps the hedge small until released.",
+        closes="With the end of a funding ceiling, else not by itself; `trimtab status` lists ceilings and releases.",
     ),
     AlertKind(
         code="liquidation_doubt",

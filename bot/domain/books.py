@@ -14,6 +14,7 @@ from decimal import Decimal
 
 from bot.domain import events
 from bot.domain.errors import InvariantViolated
+from bot.domain.funding import LegFunding, fold_change, fold_due, fold_judgement, fold_payment
 from bot.domain.ids import Asset, ClientOrderId, Currency, Symbol, TransferId, VenueId
 from bot.domain.orders import Fill, Order, OrderEvent, Purpose, next_state
 from bot.domain.policy import MarginRung, TradingState
@@ -95,6 +96,8 @@ class Books:
     #: Orders that are not final, and the final ones of the last look-back (see ``FINAL_KEPT``).
     orders: dict[ClientOrderId, Order] = field(default_factory=dict)
     ledgers: dict[Leg, LegLedger] = field(default_factory=dict)
+    #: What is known of each contract's funding.
+    funding: dict[Leg, LegFunding] = field(default_factory=dict)
     settled_profit_quote: Decimal = ZERO
     ceilings: dict[tuple[Asset, str], Ceiling] = field(default_factory=dict)
     #: What the owner or the bot has set; combined with other causes where it is used.
@@ -207,6 +210,11 @@ def _book_trade(books: Books, fill: Fill) -> None:
     ledger.cash_contract_value -= signed * fill.price
     ledger.inverse_contract_value += signed / fill.price
     ledger.fees_paid[fill.fee_currency] = ledger.fees_paid.get(fill.fee_currency, ZERO) + fill.fee_paid
+    fold_change(_funding_of(books, fill.venue, fill.symbol), fill.filled_at, ledger.contracts)
+
+
+def _funding_of(books: Books, venue: VenueId, symbol: Symbol) -> LegFunding:
+    return books.funding.setdefault((venue, symbol), LegFunding())
 
 
 def _remember_increase(books: Books, fill: Fill) -> None:
@@ -218,8 +226,17 @@ def _remember_increase(books: Books, fill: Fill) -> None:
 def _funded(books: Books, fact: events.FundingSettled) -> None:
     ledger = books.ledgers.setdefault((fact.venue, fact.symbol), LegLedger())
     ledger.funding += fact.amount
+    fold_payment(_funding_of(books, fact.venue, fact.symbol), fact)
     before = books.funding_until.get(fact.venue)
     books.funding_until[fact.venue] = max(before, fact.settled_at) if before else fact.settled_at
+
+
+def _funding_due(books: Books, fact: events.FundingDue) -> None:
+    fold_due(_funding_of(books, fact.venue, fact.symbol), fact)
+
+
+def _funding_judged(books: Books, fact: events.FundingJudged) -> None:
+    fold_judgement(_funding_of(books, fact.venue, fact.symbol), fact)
 
 
 def _adopted(books: Books, fact: events.PositionAdopted) -> None:
@@ -228,6 +245,7 @@ def _adopted(books: Books, fact: events.PositionAdopted) -> None:
     ledger.contracts = fact.contracts
     ledger.cash_contract_value -= missing * fact.mark_price
     ledger.inverse_contract_value += missing / fact.mark_price
+    fold_change(_funding_of(books, fact.venue, fact.symbol), fact.at, fact.contracts)
 
 
 def _ceiling_set(books: Books, fact: events.CeilingSet) -> None:
@@ -380,6 +398,8 @@ _HANDLERS: dict[type[events.Fact], Callable[..., None]] = {
     events.OrderChanged: _changed,
     events.TradeFilled: _filled,
     events.FundingSettled: _funded,
+    events.FundingDue: _funding_due,
+    events.FundingJudged: _funding_judged,
     events.PositionAdopted: _adopted,
     events.CeilingSet: _ceiling_set,
     events.CeilingReleased: _ceiling_released,

@@ -6,7 +6,7 @@ the state that decisions need; nothing else may change that state. Fields may be
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from bot.domain.ids import (
@@ -154,6 +154,40 @@ class FundingSettled(Fact):
     def dedup_key(self) -> str | None:
         """Venue, symbol and transaction."""
         return f"funding/{self.venue}/{self.symbol}/{self.transaction_id}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FundingDue(Fact):
+    """The venue has said when it settles funding next, and how often."""
+
+    venue: VenueId
+    symbol: Symbol
+    due_at: datetime
+    interval: timedelta
+    #: Its forecast for this settlement when it was first read: a fraction of notional, + when longs pay.
+    rate: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FundingJudged(Fact):
+    """A settlement has counted for or against the funding cap."""
+
+    venue: VenueId
+    symbol: Symbol
+    due_at: datetime
+    #: Side of the position: +1 long, −1 short; of the last one held where the contract is flat.
+    side: int
+    #: What it cost a year, as a fraction of notional; + when paid.
+    paid_annual: Decimal
+    #: ``above`` the cap, ``between``, or ``below`` half of it.
+    level: str
+    #: ``settled``: from the payment; ``estimated``: from the forecast, because nothing was held.
+    basis: str
+
+    @property
+    def dedup_key(self) -> str | None:
+        """Venue, symbol and settlement."""
+        return f"funding_judged/{self.venue}/{self.symbol}/{self.due_at.isoformat()}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

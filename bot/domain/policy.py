@@ -317,6 +317,16 @@ class FlowPolicy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FundingPolicy:
+    """What is done about funding; the cap itself is ``RiskLimits.max_funding_annual``."""
+
+    #: A settlement whose payment is not found for longer than this is alerted.
+    gap_alert: timedelta = timedelta(hours=4)
+    #: So many settlements in a row above the cap make the leg smaller, and so many below half of it end the ceiling.
+    settlements: int = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WatchIntervals:
     """How often the supervised loops wake."""
 
@@ -324,6 +334,7 @@ class WatchIntervals:
     reconcile: timedelta = timedelta(seconds=60)
     prices: timedelta = timedelta(seconds=60)
     margin: timedelta = timedelta(seconds=30)
+    funding: timedelta = timedelta(minutes=15)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -344,6 +355,7 @@ class Policy:
     dca: DcaPolicy | None = None
     cost_gate: CostGatePolicy | None = None
     flows: FlowPolicy = field(default_factory=FlowPolicy)
+    funding: FundingPolicy = field(default_factory=FundingPolicy)
     watch: WatchIntervals = field(default_factory=WatchIntervals)
     #: Kinds of contract that may hold a hedge, best first; per-asset entries come before the general one.
     contract_kinds: tuple[ContractKind, ...] = (ContractKind.LINEAR,)

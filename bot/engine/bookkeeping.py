@@ -59,10 +59,14 @@ class Bookkeeping:
             self._tell(fill)
         return booked
 
-    async def book_funding(self, venue_id: VenueId) -> None:
-        """Book every funding payment that is not booked yet."""
+    async def book_funding(self, venue_id: VenueId, *, since: datetime | None = None) -> None:
+        """Book every funding payment that is not booked yet; those before the newest only with ``since``.
+
+        Raises:
+            VenueUnavailable: the venue did not answer, which says nothing of what was paid.
+        """
         desk = self._desk
-        since = self._since(desk.journal.books.funding_until.get(venue_id))
+        since = since or self._since(desk.journal.books.funding_until.get(venue_id))
         payments = await desk.read(desk.venues[venue_id].fetch_funding(since))
         ours = [payment for payment in payments if payment.symbol not in desk.policy.foreign_symbols]
         fresh = self._fresh("funding", venue_id, ours)

@@ -11,6 +11,7 @@ from typing import Any
 import structlog
 
 from bot.decisions.flows import accept_flows, anchor_wallets
+from bot.decisions.funding import funding_lines
 from bot.domain.books import Books
 from bot.domain.errors import CommandRefused, ConfigError, IncompleteData
 from bot.domain.events import (
@@ -27,6 +28,7 @@ from bot.domain.units import decimal_text
 from bot.engine.desk import Desk
 from bot.engine.documents import plan_document
 from bot.engine.flatten import Flatten
+from bot.engine.funding_document import funding_entries
 from bot.engine.rebalance import Rebalance
 from bot.engine.reference import Reference
 from bot.engine.resume import resume_document
@@ -86,8 +88,19 @@ class BotControl:
             for venue_id, account in self._gatherer.newest_accounts.items()
             for position in account.positions
         }
+        now = desk.clock.now()
+        instruments = {leg: self._reference.instrument(*leg) for leg in legs}
+        positions = [one for account in self._gatherer.newest_accounts.values() for one in account.positions]
+        funding = funding_lines(
+            positions,
+            instruments=instruments,
+            quotes=self._gatherer.newest_quotes,
+            rates=self._gatherer.newest_funding_rates,
+            books=books,
+            now=now,
+        )
         return status_document(
-            at=desk.clock.now(),
+            at=now,
             version=self._version,
             mode=self._mode,
             scope=desk.policy.scope,
@@ -100,8 +113,9 @@ class BotControl:
             next_looks=self._schedule.next_looks,
             decision=self._rebalance.last_decision,
             accounts=self._gatherer.newest_accounts.values(),
-            instruments={leg: self._reference.instrument(*leg) for leg in legs},
+            instruments=instruments,
             quotes=self._gatherer.newest_quotes,
+            funding=funding_entries(funding),
             foreign_symbols=desk.policy.foreign_symbols,
             margin_healths=[one for healths in self._margin.newest.values() for one in healths],
         )
@@ -111,9 +125,23 @@ class BotControl:
         return await self._plan()
 
     async def _plan(self, state: TradingState | None = None) -> dict[str, Any]:
-        decision, _ = await self._rebalance.preview(state)
+        decision, snapshot = await self._rebalance.preview(state)
         policy = self._desk.policy
-        return plan_document(decision, mode=self._mode, scope=policy.scope, foreign_symbols=policy.foreign_symbols)
+        funding = funding_lines(
+            snapshot.positions(),
+            instruments=snapshot.instruments,
+            quotes=snapshot.quotes,
+            rates=snapshot.funding_rates,
+            books=snapshot.books,
+            now=decision.at,
+        )
+        return plan_document(
+            decision,
+            mode=self._mode,
+            scope=policy.scope,
+            foreign_symbols=policy.foreign_symbols,
+            funding=funding_entries(funding),
+        )
 
     async def halt(self, caller: str, *, why: str, is_hard: bool = False) -> dict[str, Any]:
         """Stop rebalancing: cancel working hedge orders, keep stops.

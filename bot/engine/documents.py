@@ -84,6 +84,7 @@ def plan_document(
     scope: Scope,
     rolls: Sequence[Mapping[str, Any]] = (),
     foreign_symbols: Iterable[str] = (),
+    funding: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """Return ``trimtab.plan/1``: one look's answer, whether or not it is acted on."""
     valuation = decision.valuation
@@ -106,6 +107,7 @@ def plan_document(
         "stops": [_stop_entry(stop) for stop in decision.stops],
         "rolls": [dict(roll) for roll in rolls],
         "margin": [margin_entry(line) for line in decision.margins],
+        "funding": [dict(row) for row in funding],
         "risk": risk_entry(decision.risk),
         "next_paced_at": optional_time(decision.next_paced_at),
         "next_tranche_at": optional_time(decision.next_tranche_at),

@@ -35,7 +35,7 @@ from bot.domain.orders import (
     TimeInForce,
     VenueOrder,
 )
-from bot.domain.plan import ProtectiveReduction, StopTarget
+from bot.domain.plan import HedgeLeg, ProtectiveReduction, StopTarget
 from bot.domain.portfolio import AccountState
 from bot.engine.desk import Desk
 from bot.engine.execution import Execution
@@ -325,14 +325,17 @@ class Protection:
         await self._reductions.send(target.venue, instrument, target.side, contracts, quote.mark_price)
 
     async def _reduce(self, reduction: ProtectiveReduction) -> None:
-        leg = reduction.leg
+        await self._desk.journal.record(reduction.ceiling)
+        await self.reduce_leg(reduction.leg)
+
+    async def reduce_leg(self, leg: HedgeLeg) -> None:
+        """Make a position smaller, whose ceiling is journalled, and say so. The caller holds the desk."""
         self._desk.alerts.raise_alert(
             "leg_reduced",
             f"{leg.instrument.symbol} is made smaller by {leg.contracts} contracts: {leg.reason}",
             severity="warning",
             cause=f"{leg.instrument.venue}/{leg.instrument.symbol}",
         )
-        await self._desk.journal.record(reduction.ceiling)
         await self._reductions.send(leg.instrument.venue, leg.instrument, leg.side, leg.contracts, leg.index_price)
 
 

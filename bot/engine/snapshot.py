@@ -4,13 +4,13 @@ A snapshot is complete or it is not there: a venue that cannot be read, an index
 make it impossible, and the look is skipped and said so. Nothing is filled in.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import structlog
 
 from bot.domain.books import Leg
 from bot.domain.errors import IncompleteData, StaleData, VenueError
-from bot.domain.ids import Currency, VenueId
+from bot.domain.ids import Currency, Symbol, VenueId
 from bot.domain.instruments import Instrument
 from bot.domain.market import CurrencyRate, FundingRate, Quote
 from bot.domain.portfolio import AccountState
@@ -33,6 +33,7 @@ class SnapshotGatherer:
         #: What was read last, for ``status``.
         self.newest_accounts: dict[VenueId, AccountState] = {}
         self.newest_quotes: dict[Leg, Quote] = {}
+        self.newest_funding_rates: dict[Leg, FundingRate] = {}
 
     async def gather(self, *, may_be_empty: bool = False) -> Snapshot:
         """Return all inputs of one decision. ``may_be_empty``: the owner has said that the coins are gone.
@@ -142,11 +143,23 @@ class SnapshotGatherer:
     ) -> dict[Leg, FundingRate]:
         symbols = [symbol for (_, symbol), terms in instruments.items() if terms.is_perpetual]
         try:
-            rates = await self._desk.read(self._desk.venues[venue_id].fetch_funding_rates(symbols))
+            return await self.read_funding_rates(venue_id, symbols)
         except VenueError as failure:
             log.warning("Funding rates are unknown", code="funding_unknown", venue=venue_id, reason=str(failure))
             return {}
-        return {(venue_id, rate.symbol): rate for rate in rates}
+
+    async def read_funding_rates(self, venue_id: VenueId, symbols: Sequence[Symbol]) -> dict[Leg, FundingRate]:
+        """Return the forecasts of these perpetuals; what was known of the venue before holds no longer.
+
+        Raises:
+            VenueUnavailable: the venue did not answer.
+        """
+        for leg in [leg for leg in self.newest_funding_rates if leg[0] == venue_id]:
+            del self.newest_funding_rates[leg]
+        rates = await self._desk.read(self._desk.venues[venue_id].fetch_funding_rates(symbols))
+        found = {(venue_id, rate.symbol): rate for rate in rates}
+        self.newest_funding_rates.update(found)
+        return found
 
     async def _read_currency_rates(
         self, accounts: dict[VenueId, AccountState], instruments: dict[Leg, Instrument]

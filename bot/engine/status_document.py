@@ -50,6 +50,7 @@ def status_document(
     accounts: Iterable[AccountState] = (),
     instruments: Mapping[Leg, Instrument] | None = None,
     quotes: Mapping[Leg, Quote] | None = None,
+    funding: Sequence[Mapping[str, Any]] = (),
     foreign_symbols: Iterable[str] = (),
     margin_healths: Iterable[MarginHealth] = (),
 ) -> dict[str, Any]:
@@ -79,6 +80,7 @@ def status_document(
         "accounts_read_at": optional_time(min((account.as_of for account in accounts), default=None)),
         **_newest_look(decision),
         "positions": _positions(accounts, books, instruments or {}, quotes or {}),
+        "funding": [dict(row) for row in funding],
         "unprotected": _dated_legs(books.unprotected),
         "locks": _dated_legs(books.locks),
         "ceilings": _ceilings(books),

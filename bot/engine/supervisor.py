@@ -24,6 +24,7 @@ from bot.engine.protection import Protection
 from bot.engine.rebalance import Rebalance
 from bot.engine.reconcile import Reconcile
 from bot.engine.scheduler import LookSchedule, LookSignal
+from bot.engine.watchers.funding import FundingWatcher
 from bot.engine.watchers.heartbeat import Heartbeat
 from bot.engine.watchers.margin import MarginWatcher
 from bot.engine.watchers.prices import PriceWatcher
@@ -62,6 +63,7 @@ class Supervisor:
         reconcile: Reconcile,
         prices: PriceWatcher,
         margin: MarginWatcher,
+        funding: FundingWatcher,
         heartbeat: Heartbeat,
         companions: Sequence[Companion],
         execution: Execution,
@@ -78,6 +80,7 @@ class Supervisor:
         self._reconcile = reconcile
         self._prices = prices
         self._margin = margin
+        self._funding = funding
         self._heartbeat = heartbeat
         self._companions = companions
         self._execution = execution
@@ -138,6 +141,7 @@ class Supervisor:
                     self._loop("reconcile", self._reconcile.check, watch.reconcile),
                     self._loop("margin", self._margin.check, watch.margin),
                     self._loop("prices", self._watch_prices, watch.prices),
+                    self._loop("funding", self._funding.check, watch.funding),
                     self._loop("heartbeat", self._heartbeat.check, _HEARTBEAT),
                     self._settle(),
                 ]

@@ -88,6 +88,8 @@ class ExchangeConfig:
     funding_rate: Decimal = Decimal(0)
     #: Static market and model.
     funding_interval: timedelta = timedelta(hours=8)
+    #: Static market: (time, interval, rate) per asset; holds for the settlements after that time.
+    funding_schedule: Mapping[Asset, tuple[tuple[datetime, timedelta, Decimal], ...]] = field(default_factory=dict)
 
     #: Contracts with an expiry: futures over index, a fraction a year, decaying to zero. None: there are none.
     dated_basis_annual: Decimal | None = None

@@ -23,6 +23,8 @@ KINDS = ("spot", "usdm_perp", "usdm_mark", "usdm_funding")
 _UNITS = {"m": MINUTE_US, "h": HOUR_US, "d": DAY_US}
 _PRICE_COLUMNS = ["time", "open", "high", "low", "close"]
 _FUNDING_COLUMNS = ["time", "funding_rate"]
+#: Where the interval is recorded, it stands before the rate.
+_INTERVAL_COLUMNS = ["time", "interval_hours", "funding_rate"]
 #: A rate beyond this per settlement is a unit error, not a market.
 _ABSURD_RATE = Decimal("0.1")
 _QUOTE = "USDT"
@@ -34,6 +36,8 @@ _MOST_DIGITS = 15
 
 Bars = dict[int, Bar]
 Rates = list[tuple[int, Decimal]]
+#: The interval in force at a settlement, where the file has a column for it.
+Intervals = dict[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,22 +108,40 @@ def read_bars(path: Path, step_us: int, from_us: int, to_us: int) -> Recorded:
     return Recorded(step_us, bars, end_us)
 
 
-def read_rates(path: Path, from_us: int, to_us: int) -> Rates:
-    """Return the funding rates settled in [from, to], in order, and the row after, which says when the next one is.
+def read_rates(path: Path, from_us: int, to_us: int) -> tuple[Rates, Intervals]:
+    """Return the funding rates settled in [from, to], in order, and the row after, which says when the next one is;
+    and their intervals, where the file has them.
 
     Raises:
         DataError: the file is not sound, in or before that range.
     """
     rates: Rates = []
-    for place, at_us, cells in _rows(path, _FUNDING_COLUMNS, MINUTE_US):
-        rate = _number(path, place, "funding_rate", cells[0])
+    intervals: Intervals = {}
+    columns = _funding_columns(path)
+    for place, at_us, cells in _rows(path, columns, MINUTE_US):
+        rate = _number(path, place, "funding_rate", cells[len(columns) - 2])
         if abs(rate) >= _ABSURD_RATE:
             raise DataError(f"{path.name} row {place}: a funding rate of {rate} is no fraction; write 0.0001 for 1 bp")
         if at_us >= from_us:
             rates.append((at_us, rate))
+            if columns is _INTERVAL_COLUMNS:
+                intervals[at_us] = _interval_us(path, place, cells[0])
         if at_us > to_us:
             break
-    return rates
+    return rates, intervals
+
+
+def _funding_columns(path: Path) -> list[str]:
+    header = next(_lines(path), "").rstrip("\r\n").split(",")
+    return _INTERVAL_COLUMNS if "interval_hours" in header[:2] else _FUNDING_COLUMNS
+
+
+def _interval_us(path: Path, place: int, text: str) -> int:
+    hours = _number(path, place, "interval_hours", text)
+    interval_us = hours * HOUR_US
+    if hours <= 0 or interval_us != interval_us.to_integral_value() or DAY_US % int(interval_us):
+        raise DataError(f"{path.name} row {place}: an interval of {_short(text)} hours does not fit into a day")
+    return int(interval_us)
 
 
 def _rows(path: Path, columns: Sequence[str], step_us: int) -> Iterator[tuple[int, int, list[str]]]:

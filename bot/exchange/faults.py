@@ -7,7 +7,7 @@ that has happened as often as it was told to is forgotten.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from bot.exchange.orders import OrderRequest
@@ -89,8 +89,16 @@ class ShiftTime:
     by: timedelta
 
 
+@dataclass(frozen=True, slots=True)
+class OmitFunding:
+    """The history of funding is told without some of its payments."""
+
+    #: Those settled at these moments; None is every second payment, by its number.
+    settled: frozenset[datetime] | None = None
+
+
 #: What is wrong with an answer.
-Slip = OmitBalances | OmitLiquidationPrices | RepeatTrades | FreezeQuotes | ShiftTime
+Slip = OmitBalances | OmitLiquidationPrices | RepeatTrades | FreezeQuotes | ShiftTime | OmitFunding
 Effect = Refuse | LoseRequest | LoseReply | DelayRequest | FillOnly | FailRead | Slip
 
 #: (name of the call, the order request where there is one) → what happens to it.

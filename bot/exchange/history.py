@@ -17,7 +17,7 @@ from typing import Any
 from bot.domain.errors import ConfigError
 from bot.domain.ids import Asset
 from bot.exchange.config import ExchangeConfig
-from bot.exchange.data_files import Bars, Rates, Recorded, find_file, read_bars, read_rates
+from bot.exchange.data_files import Bars, Intervals, Rates, Recorded, find_file, read_bars, read_rates
 from bot.exchange.market import Bar, Leg, Settlement, legs_of, next_multiple_us
 from bot.exchange.moments import DAY_US, FAR_US, HOUR_US, from_us, to_us
 
@@ -36,6 +36,8 @@ class _AssetData:
     perp: Recorded | None
     mark: Recorded | None
     rates: Rates
+    #: Recorded intervals of funding by settlement; empty where the file has no column for them.
+    intervals: Intervals
     #: What prices are rounded to.
     quantum: Decimal
     day_closes: list[tuple[int, Decimal]]
@@ -93,11 +95,13 @@ class HistoryMarket:
             )
         first = spot.bars[_first_us(spot)].open
         rates_file = find_file(self._folder, "usdm_funding", asset)
+        rates, intervals = ([], {}) if rates_file is None else read_rates(rates_file[0], from_us_, to_us_)
         return _AssetData(
             spot=spot,
             perp=self._series("usdm_perp", asset, from_us_, to_us_),
             mark=self._series("usdm_mark", asset, from_us_, to_us_),
-            rates=[] if rates_file is None else read_rates(rates_file[0], from_us_, to_us_),
+            rates=rates,
+            intervals=intervals,
             quantum=Decimal(1).scaleb(first.adjusted() - _QUANTUM_DIGITS),
             day_closes=_day_closes(spot.bars),
         )
@@ -139,7 +143,8 @@ class HistoryMarket:
     def next_settlement(self, asset: Asset, after_us: int) -> Settlement:
         """Return the next settlement; its rate is the last that was settled, for the next is not known."""
         due_us = self._due_us(asset, after_us)
-        return Settlement(due_us, due_us - self._settled_us(asset, due_us - 1), self._known_rate(asset, after_us))
+        interval_us = self._data[asset].intervals.get(due_us) or due_us - self._settled_us(asset, due_us - 1)
+        return Settlement(due_us, interval_us, self._known_rate(asset, after_us))
 
     def _due_us(self, asset: Asset, after_us: int) -> int:
         """Return the first settlement after a moment: a row, or a derived one outside of the rows."""

@@ -30,6 +30,7 @@ from bot.exchange.faults import (
     LoseReply,
     LoseRequest,
     OmitBalances,
+    OmitFunding,
     OmitLiquidationPrices,
     Refuse,
     RepeatTrades,
@@ -77,10 +78,20 @@ class FaultKind(StrEnum):
     CLOCK_SKEW = "clock_skew"
     #: The venue takes half of a position away.
     DELEVERAGE = "deleverage"
+    #: The history of funding leaves out every second payment for a while.
+    MISSING_FUNDING = "missing_funding"
 
 
 #: The faults that last; their chance is per market hour.
-LASTING = frozenset({FaultKind.OUTAGE, FaultKind.STALE_QUOTES, FaultKind.SPREAD, FaultKind.CLOCK_SKEW})
+LASTING = frozenset(
+    {
+        FaultKind.OUTAGE,
+        FaultKind.STALE_QUOTES,
+        FaultKind.SPREAD,
+        FaultKind.CLOCK_SKEW,
+        FaultKind.MISSING_FUNDING,
+    }
+)
 #: What the venue does at a moment of its own; the chance is per market hour, too.
 STRIKING = frozenset({FaultKind.DELEVERAGE})
 
@@ -220,6 +231,7 @@ _ANSWERS = {
     FaultKind.NO_LIQUIDATION_PRICE: "fetch_account",
     FaultKind.DUPLICATE_FILL: "fetch_fills",
     FaultKind.STALE_QUOTES: "fetch_quotes",
+    FaultKind.MISSING_FUNDING: "fetch_funding",
 }
 
 _EFFECTS: Mapping[FaultKind, Effect] = {
@@ -233,6 +245,7 @@ _EFFECTS: Mapping[FaultKind, Effect] = {
     FaultKind.DUPLICATE_FILL: RepeatTrades(),
     FaultKind.STALE_QUOTES: FreezeQuotes(),
     FaultKind.CLOCK_SKEW: ShiftTime(_SKEW),
+    FaultKind.MISSING_FUNDING: OmitFunding(),
 }
 
 

@@ -23,8 +23,15 @@ class StaticMarket:
 
     def __init__(self, config: ExchangeConfig) -> None:
         self.start_us = to_us(config.start or DEFAULT_START)
-        self._rate = config.funding_rate
-        self._interval_us = span_us(config.funding_interval)
+        usual = (0, span_us(config.funding_interval), config.funding_rate)
+        #: (from when on, interval, rate) per asset, in the order of time.
+        self._funding: dict[Asset, list[tuple[int, int, Decimal]]] = {
+            asset: [
+                usual,
+                *((to_us(at), span_us(every), rate) for at, every, rate in config.funding_schedule.get(asset, ())),
+            ]
+            for asset in config.assets
+        }
         self._ratio = {
             asset: config.contract_prices.get(asset, config.prices[asset]) / config.prices[asset]
             for asset in config.assets
@@ -62,13 +69,29 @@ class StaticMarket:
         other = (index * self._ratio[asset]).quantize(_QUANTUM)
         return index, other, other
 
-    def next_settlement(self, asset: Asset, after_us: int) -> Settlement:  # noqa: ARG002 - one rate for all
-        """Return the next settlement."""
-        return Settlement(next_multiple_us(after_us, self._interval_us), self._interval_us, self._rate)
+    def next_settlement(self, asset: Asset, after_us: int) -> Settlement:
+        """Return the next settlement with the rate as it stands now: what the script says later is not known yet."""
+        due_us, interval_us, _ = self._due(asset, after_us)
+        return Settlement(due_us, interval_us, self._funding[asset][self._place(asset, after_us)][2])
 
-    def settled_rate(self, asset: Asset, at_us: int) -> Decimal:  # noqa: ARG002 - one rate for all
-        """Return the one rate there is."""
-        return self._rate
+    def settled_rate(self, asset: Asset, at_us: int) -> Decimal:
+        """Return the rate of the settlement that is due at ``at_us``."""
+        return self._due(asset, at_us - 1)[2]
+
+    def _due(self, asset: Asset, after_us: int) -> tuple[int, int, Decimal]:
+        """Return the next settlement; one that falls on a change of the script is still of the old entry."""
+        script = self._funding[asset]
+        place = self._place(asset, after_us)
+        while True:
+            begin_us, interval_us, rate = script[place]
+            due_us = next_multiple_us(max(after_us, begin_us), interval_us)
+            place += 1
+            if place == len(script) or due_us <= script[place][0]:
+                return due_us, interval_us, rate
+
+    def _place(self, asset: Asset, at_us: int) -> int:
+        """Return which entry of the script is in force."""
+        return max(0, bisect_right(self._funding[asset], at_us, key=_begin_us) - 1)
 
     def closes(self, asset: Asset, at_us: int, days: int) -> list[tuple[int, Decimal]]:
         """Return the index at the end of each day; before the start it was what it is at the start."""
@@ -92,3 +115,7 @@ class StaticMarket:
         self._knots = {
             Asset(asset): [(at_us, Decimal(price)) for at_us, price in knots] for asset, knots in document.items()
         }
+
+
+def _begin_us(entry: tuple[int, int, Decimal]) -> int:
+    return entry[0]

@@ -369,7 +369,13 @@ class MarginSettings(Block):
 class FundingSettings(Block):
     """Funding."""
 
-    max_annual: Share = Field(Decimal("0.60"), description="annualised funding paid beyond this: no increase")
+    max_annual: Share = Field(
+        Decimal("0.60"),
+        description="annualised funding paid beyond this: no increase, an alert; for three settlements: half goes",
+    )
+    gap_alert: Duration = Field(
+        timedelta(hours=4), description="a settlement whose payment is not found for longer than this alerts"
+    )
 
 
 class ExecutionSettings(Block):
@@ -402,6 +408,7 @@ class WatchSettings(Block):
     reconcile: Duration = Field(timedelta(seconds=60), description="journal against venue")
     prices: Duration = Field(timedelta(seconds=60), description="large moves")
     margin: Duration = Field(timedelta(seconds=30), description="margin of the futures wallets")
+    funding: Duration = Field(timedelta(minutes=15), description="funding: payments, gaps, the cap")
 
 
 class AlertSettings(Block):
@@ -487,7 +494,7 @@ class PaperSettings(Block):
         description="what the daemon's venue does wrong, to be rehearsed. Chance per call: lose_reply=2%,"
         " lose_request, refuse, refuse_stop, delay, partial_fill, fail_read, empty_balances, no_liquidation_price,"
         " duplicate_fill. Chance per market hour, with how long it lasts: outage=1%:20m, stale_quotes, spread,"
-        " clock_skew; without one: deleverage. Comma separated; docs/rehearse.md",
+        " clock_skew, missing_funding; without one: deleverage. Comma separated; docs/rehearse.md",
     )
     fault_seed: Annotated[int | None, _read(_whole)] = Field(
         None, description="which calls and hours the faults meet follows from it; TRIMTAB_PAPER__SEED when empty"

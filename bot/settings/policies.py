@@ -8,6 +8,7 @@ from bot.domain.policy import (
     DcaPolicy,
     ExecutionPolicy,
     FlowPolicy,
+    FundingPolicy,
     MarginPolicy,
     Policy,
     RiskLimits,
@@ -48,11 +49,13 @@ def policy_of(settings: Settings) -> Policy:
         if settings.cost_gate.horizon is None
         else CostGatePolicy(risk_aversion=settings.cost_gate.risk_aversion, horizon=settings.cost_gate.horizon),
         flows=FlowPolicy(settle=settings.flow_settle),
+        funding=FundingPolicy(gap_alert=settings.funding.gap_alert),
         watch=WatchIntervals(
             protection=settings.watch.protection,
             reconcile=settings.watch.reconcile,
             prices=settings.watch.prices,
             margin=settings.watch.margin,
+            funding=settings.watch.funding,
         ),
         contract_kinds=settings.contracts.general,
         asset_contract_kinds={Asset(asset): kinds for asset, kinds in settings.contracts.by_asset.items()},

@@ -33,6 +33,7 @@ class PaperFault(StrEnum):
     SPREAD = "spread"
     CLOCK_SKEW = "clock_skew"
     DELEVERAGE = "deleverage"
+    MISSING_FUNDING = "missing_funding"
 
 
 #: The faults that last, and how long unless told otherwise.
@@ -41,6 +42,7 @@ LASTING: Mapping[PaperFault, timedelta] = {
     PaperFault.STALE_QUOTES: timedelta(minutes=10),
     PaperFault.SPREAD: timedelta(minutes=30),
     PaperFault.CLOCK_SKEW: timedelta(hours=1),
+    PaperFault.MISSING_FUNDING: timedelta(hours=12),
 }
 #: What the venue does at a moment of its own, by chance per market hour.
 STRIKING = frozenset({PaperFault.DELEVERAGE})

@@ -55,8 +55,11 @@ def result(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         "TRIMTAB_WATCH__MARGIN": "1h",
         "TRIMTAB_DATA_DIR": str(out / "data"),
     }
-    arguments = ["backtest", "--data", str(_data_folder()), "--from", begin, "--to", end, "--out", str(out), "--json"]
+    data = _data_folder()
+    arguments = ["backtest", "--data", str(data), "--from", begin, "--to", end, "--out", str(out), "--json"]
     with pytest.MonkeyPatch.context() as patch:
+        # Ours, and no setting of the bot's.
+        patch.delenv("TRIMTAB_TEST_DATA", raising=False)
         for name, value in environ.items():
             patch.setenv(name, value)
         document = _run(arguments, out)

@@ -1,15 +1,15 @@
 """How does a fact become text and come back? Exactly.
 
-Numbers are decimal text, times ISO 8601, enums their values. What a class needs is worked out once, from its
-type hints;
-a type that is not known here is an error when the program is loaded, not when a fact is lost.
+Numbers are decimal text, times ISO 8601, durations whole microseconds, enums their values. What a class needs is
+worked out once, from its type hints; a type that is not known here is an error when the program is loaded, not when
+a fact is lost.
 """
 
 import json
 import types
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import Enum
 from typing import Any, Union, get_args, get_origin, get_type_hints
@@ -26,6 +26,8 @@ Decode = Callable[[Any], Any]
 def _same(value: Any) -> Any:
     return value
 
+
+_MICROSECOND = timedelta(microseconds=1)
 
 _known: dict[Any, tuple[Encode, Decode]] = {}
 
@@ -94,6 +96,8 @@ def _plain_codec(kind: Any) -> tuple[Encode, Decode]:
         return str, Decimal
     if kind is datetime:
         return datetime.isoformat, datetime.fromisoformat
+    if kind is timedelta:
+        return (lambda value: value // _MICROSECOND), (lambda count: timedelta(microseconds=count))
     if isinstance(kind, type) and issubclass(kind, Enum):
         return (lambda value: value.value), kind
     if is_dataclass(kind):

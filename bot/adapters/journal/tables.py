@@ -5,7 +5,7 @@
 
 from sqlalchemy import Column, Integer, MetaData, Table, Text
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 metadata = MetaData()
 
