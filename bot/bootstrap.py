@@ -39,6 +39,7 @@ from bot.engine.watchers.funding import FundingWatcher
 from bot.engine.watchers.heartbeat import Heartbeat
 from bot.engine.watchers.margin import MarginWatcher
 from bot.engine.watchers.prices import PriceWatcher
+from bot.engine.watchers.roll import RollWatcher
 from bot.engine.working import Worker
 from bot.exchange.config import ExchangeConfig, MarketKind
 from bot.exchange.exchange import Exchange, open_exchange
@@ -100,6 +101,7 @@ def build(
         protection,
         gaps=lambda: rebalance.newest_gaps_quote,
     )
+    roll = RollWatcher(desk, gatherer, reference, execution, protection, signal)
     supervisor = Supervisor(
         desk,
         heartbeat=Heartbeat(desk, schedule),
@@ -110,6 +112,7 @@ def build(
         reconcile=reconcile,
         prices=PriceWatcher(desk, reference, signal),
         margin=margin,
+        roll=roll,
         funding=FundingWatcher(desk, gatherer, reference, bookkeeping, protection),
         execution=execution,
         schedule=schedule,

@@ -20,7 +20,7 @@ from bot.domain.books import Books
 from bot.domain.events import Fact, FundingSettled
 from bot.domain.ids import Asset, ClientOrderId, Currency, Symbol, VenueId
 from bot.domain.instruments import Instrument
-from bot.domain.market import CurrencyRate, FundingRate, PriceHistory, Quote
+from bot.domain.market import CurrencyRate, FundingRate, PriceHistory, Quote, SpreadQuote
 from bot.domain.orders import Fill, OrderDraft, OrderIntent, VenueOrder
 from bot.domain.portfolio import AccountState, ExternalHolding
 from bot.domain.transfers import TransferDraft, TransferIntent, VenueTransfer
@@ -84,6 +84,19 @@ class Venue(Protocol):
 
     async def submit(self, intent: OrderIntent) -> VenueOrder:
         """Send one order with the intent's client order id."""
+        ...
+
+    async def fetch_spread(self, near: Symbol, far: Symbol) -> SpreadQuote | None:
+        """Return the price of a calendar spread; None when the venue has no book for it."""
+        ...
+
+    async def submit_spread(
+        self, near: OrderIntent, far: OrderIntent, *, limit_spread_price: Decimal
+    ) -> tuple[VenueOrder, VenueOrder]:
+        """Send both legs of a calendar spread as one order, immediate or cancelled; both trade the same amount.
+
+        ``limit_spread_price`` is far − near: bought (far bought) for no more, sold for no less.
+        """
         ...
 
     async def cancel(self, symbol: Symbol, client_order_id: ClientOrderId) -> VenueOrder:

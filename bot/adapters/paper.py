@@ -15,8 +15,8 @@ from bot.domain.errors import VenueOutcomeUnknown, VenueRefused, VenueUnavailabl
 from bot.domain.events import FundingSettled
 from bot.domain.ids import Asset, ClientOrderId, Currency, Symbol, TradeId, VenueId, VenueOrderId
 from bot.domain.instruments import Instrument, MarginTier
-from bot.domain.market import CurrencyRate, FundingRate, PriceHistory, Quote
-from bot.domain.orders import Fill, OrderIntent, VenueOrder
+from bot.domain.market import CurrencyRate, FundingRate, PriceHistory, Quote, SpreadQuote
+from bot.domain.orders import Fill, OrderIntent, Side, VenueOrder
 from bot.domain.portfolio import AccountState, FuturesPosition, MarginAccount, WalletBalance
 from bot.domain.transfers import TransferIntent, VenueTransfer
 from bot.exchange.contracts import Contract
@@ -36,6 +36,7 @@ from bot.exchange.faults import (
 from bot.exchange.moments import from_us
 from bot.exchange.orders import ExchangeOrder, OrderRequest, Refused
 from bot.exchange.records import BookTop, FundingPayment, Trade
+from bot.exchange.spread import SpreadRequest
 from bot.exchange.transfers import ExchangeTransfer
 from bot.ports import Clock
 
@@ -243,6 +244,39 @@ class PaperVenue:
             raise VenueRefused(str(err), code=err.code) from err
         except (RequestLost, ReplyLost) as err:
             raise VenueOutcomeUnknown("the reply never came") from err
+
+    async def fetch_spread(self, near: Symbol, far: Symbol) -> SpreadQuote | None:
+        """Return the price of a calendar spread of two contracts that expire, None of any other two."""
+        self._reach("fetch_spread")
+        try:
+            ask, bid = (self._exchange.spread_price(near, far, side) for side in (Side.BUY, Side.SELL))
+        except Refused:
+            return None
+        return SpreadQuote(venue=PAPER, near=near, far=far, ask_price=ask, bid_price=bid, as_of=self._exchange.now)
+
+    async def submit_spread(
+        self, near: OrderIntent, far: OrderIntent, *, limit_spread_price: Decimal
+    ) -> tuple[VenueOrder, VenueOrder]:
+        """Send both legs of a calendar spread."""
+        self._exchange.advance(self._clock.now())
+        request = SpreadRequest(
+            near=near.symbol,
+            far=far.symbol,
+            side=far.side,
+            contracts=far.contracts,
+            limit_spread_price=limit_spread_price,
+            near_client_order_id=near.client_order_id,
+            far_client_order_id=far.client_order_id,
+            reduce_only_near=near.reduce_only,
+            valid_until=self._clock.now() + _VALIDITY,
+        )
+        try:
+            first, second = self._exchange.submit_spread(request)
+        except Refused as err:
+            raise VenueRefused(str(err), code=err.code) from err
+        except (RequestLost, ReplyLost) as err:
+            raise VenueOutcomeUnknown("the reply never came") from err
+        return _venue_order(first), _venue_order(second)
 
     async def cancel(self, symbol: Symbol, client_order_id: ClientOrderId) -> VenueOrder:
         """Cancel one order and return its last state."""

@@ -271,6 +271,8 @@ def interruption(leg: HedgeLeg, books: Books, started_at: datetime) -> str:
         return "trading is halted"
     if _has_unknown_order(one, books):
         return "the outcome of an order is not known"
+    if is_rolling(one.asset, books):
+        return "its contract is being passed on"
     return "" if leg.reduce_only else _holds_back(one, books, started_at)
 
 
@@ -293,6 +295,11 @@ def is_held_back(one: Instrument, books: Books) -> bool:
     """Return True when the margin of a contract's wallet is so short that nothing in it may grow."""
     rung, _ = books.margin_rungs.get((one.venue, one.settle), (MarginRung.CALM, None))
     return rung in (MarginRung.CANCEL, MarginRung.REDUCE, MarginRung.FLATTEN)
+
+
+def is_rolling(asset: Asset, books: Books) -> bool:
+    """Return True while a position of an asset is passed on from one contract into another."""
+    return any(roll.asset == asset and roll.stage.is_moving for roll in books.rolls.values())
 
 
 def _has_unknown_order(one: Instrument, books: Books) -> bool:

@@ -44,6 +44,15 @@ CATALOGUE: Mapping[str, AlertKind] = _catalogue(
         closes="With the first look at which the whole plan can be carried.",
     ),
     AlertKind(
+        code="expiry_missed",
+        severity="critical",
+        meaning="A contract expired with a position in it, and the venue settled it: the hedge was gone until the next"
+        " look.",
+        likely_cause="The bot did not run, or was halted, in the hours before the expiry, or the venue took no orders.",
+        what_to_do="Nothing, if the next look has hedged again; `trimtab explain` tells what was tried.",
+        closes="It is not closed by itself; it ends with the process.",
+    ),
+    AlertKind(
         code="flatten_incomplete",
         severity="critical",
         meaning="`flatten` was asked for, and positions are still open after two minutes.",
@@ -154,6 +163,31 @@ CATALOGUE: Mapping[str, AlertKind] = _catalogue(
         likely_cause="The venue does not answer.",
         what_to_do="Nothing at first; it is tried again every minute. `/readyz` turns to `unreconciled` when it lasts.",
         closes="With the next comparison that succeeds.",
+    ),
+    AlertKind(
+        code="roll_blocked",
+        severity="critical",
+        meaning="Positions that are about to expire cannot be looked after.",
+        likely_cause="The venue does not answer, or tells nothing of a contract that is held.",
+        what_to_do="Look at the venue's page. It goes on by itself as soon as the venue can be read.",
+        closes="With the first check at which they can be looked after.",
+    ),
+    AlertKind(
+        code="roll_gap",
+        severity="critical",
+        meaning="A position is half-way between two contracts for longer than TRIMTAB_ROLL__LEG_GAP_DEADLINE: one leg"
+        " traded and the other did not.",
+        likely_cause="A thin book, too little margin, or the outcome of an order that is not known yet.",
+        what_to_do="Look at `trimtab status`. It is tried again at each check; the next look hedges what is left.",
+        closes="When both legs are even again.",
+    ),
+    AlertKind(
+        code="roll_halted",
+        severity="critical",
+        meaning="A contract that is held expires within three days, and trading is halted: nobody passes it on.",
+        likely_cause="You have halted the bot, or it has halted itself.",
+        what_to_do="`trimtab resume`, or close the position by hand before it expires.",
+        closes="When trading is no longer halted, or the position is closed.",
     ),
     AlertKind(
         code="second_writer",

@@ -16,9 +16,10 @@ from bot.domain import events
 from bot.domain.errors import InvariantViolated
 from bot.domain.funding import LegFunding, fold_change, fold_due, fold_judgement, fold_payment
 from bot.domain.ids import Asset, ClientOrderId, Currency, Symbol, TransferId, VenueId
-from bot.domain.orders import Fill, Order, OrderEvent, Purpose, next_state
+from bot.domain.orders import Fill, Order, OrderEvent, OrderIntent, Purpose, next_state
 from bot.domain.policy import MarginRung, TradingState
 from bot.domain.portfolio import WalletKind
+from bot.domain.rolls import Roll
 from bot.domain.transfers import Transfer, TransferState
 from bot.domain.units import ZERO
 
@@ -27,6 +28,8 @@ Leg = tuple[VenueId, Symbol]
 #: How long increasing fills are remembered for the turnover limit.
 _TURNOVER_WINDOW = timedelta(hours=24)
 _ABNORMAL_ENDS_KEPT = 10
+#: A smoothed cost that is older than this is of another time.
+_CARRY_KEPT = timedelta(days=30)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -98,6 +101,8 @@ class Books:
     ledgers: dict[Leg, LegLedger] = field(default_factory=dict)
     #: What is known of each contract's funding.
     funding: dict[Leg, LegFunding] = field(default_factory=dict)
+    #: Terms of every contract that was traded, as they were then: venues forget contracts that have expired.
+    terms: dict[Leg, events.ContractTermsNoted] = field(default_factory=dict)
     settled_profit_quote: Decimal = ZERO
     ceilings: dict[tuple[Asset, str], Ceiling] = field(default_factory=dict)
     #: What the owner or the bot has set; combined with other causes where it is used.
@@ -122,6 +127,10 @@ class Books:
     locks: dict[Leg, tuple[datetime, str]] = field(default_factory=dict)
     last_look_at: datetime | None = None
     last_look_index_prices: dict[Asset, Decimal] = field(default_factory=dict)
+    #: What a long pays a year for holding each contract that was compared, smoothed, and as of when.
+    carries: dict[Leg, tuple[datetime, Decimal]] = field(default_factory=dict)
+    #: Positions that are passed on into another contract, by the one they leave.
+    rolls: dict[Leg, Roll] = field(default_factory=dict)
     #: Wallets whose margin is not calm: the rung, and since when.
     margin_rungs: dict[tuple[VenueId, Currency], tuple[MarginRung, datetime]] = field(default_factory=dict)
     #: Since when every wallet is calm again; None before the first that was not.
@@ -197,10 +206,16 @@ def _filled(books: Books, fact: events.TradeFilled) -> None:
         order.filled_value += fill.contracts * fill.price
         order.venue_order_id = fill.venue_order_id or order.venue_order_id
     _book_trade(books, fill)
+    if order is not None:
+        _follow_roll(books, order.intent, fill)
     if order is not None and not order.intent.reduce_only and order.intent.purpose is Purpose.HEDGE:
         _remember_increase(books, fill)
     before = books.fills_until.get(fill.venue)
     books.fills_until[fill.venue] = max(before, fill.filled_at) if before else fill.filled_at
+
+
+def _terms_noted(books: Books, fact: events.ContractTermsNoted) -> None:
+    books.terms[fact.venue, fact.symbol] = fact
 
 
 def _book_trade(books: Books, fill: Fill) -> None:
@@ -215,6 +230,56 @@ def _book_trade(books: Books, fill: Fill) -> None:
 
 def _funding_of(books: Books, venue: VenueId, symbol: Symbol) -> LegFunding:
     return books.funding.setdefault((venue, symbol), LegFunding())
+
+
+def _follow_roll(books: Books, intent: OrderIntent, fill: Fill) -> None:
+    if intent.purpose is Purpose.ROLL_CLOSE:
+        leg = (fill.venue, fill.symbol)
+        if leg in books.rolls:
+            books.rolls[leg] = books.rolls[leg].with_closed(fill)
+    elif intent.purpose is Purpose.ROLL_OPEN:
+        for leg, roll in books.rolls.items():
+            if (roll.venue, roll.far) == (fill.venue, fill.symbol):
+                books.rolls[leg] = roll.with_opened(fill)
+
+
+def _carry_noted(books: Books, fact: events.CarryNoted) -> None:
+    horizon = fact.at - _CARRY_KEPT
+    books.carries = {leg: one for leg, one in books.carries.items() if one[0] > horizon}
+    books.carries[fact.venue, fact.symbol] = (fact.at, fact.annual)
+
+
+def _roll_moved(books: Books, fact: events.RollMoved) -> None:
+    leg = (fact.venue, fact.near)
+    before = books.rolls.get(leg)
+    if before is not None:
+        books.rolls[leg] = replace(before, stage=fact.stage, stage_since=fact.at)
+        return
+    books.rolls[leg] = Roll(
+        venue=fact.venue,
+        asset=fact.asset,
+        near=fact.near,
+        far=fact.far,
+        near_size=fact.near_size,
+        far_size=fact.far_size,
+        cause=fact.cause,
+        stage=fact.stage,
+        begun_at=fact.at,
+        stage_since=fact.at,
+        carried=fact.carried,
+        uneven_since=fact.at if fact.carried else None,
+    )
+
+
+def _roll_folded(books: Books, fact: events.RollFolded) -> None:
+    leg = (fact.venue, fact.near)
+    if leg not in books.rolls:
+        raise InvariantViolated(f"a need was folded into a roll of {fact.near} that is not under way")
+    books.rolls[leg] = books.rolls[leg].with_folded(fact.folded, fact.at)
+
+
+def _roll_ended(books: Books, fact: events.RollEnded) -> None:
+    books.rolls.pop((fact.venue, fact.near), None)
 
 
 def _remember_increase(books: Books, fill: Fill) -> None:
@@ -396,6 +461,7 @@ _HANDLERS: dict[type[events.Fact], Callable[..., None]] = {
     events.FlattenEnded: _flatten_ended,
     events.OrderIntended: _intended,
     events.OrderChanged: _changed,
+    events.ContractTermsNoted: _terms_noted,
     events.TradeFilled: _filled,
     events.FundingSettled: _funded,
     events.FundingDue: _funding_due,
@@ -416,6 +482,10 @@ _HANDLERS: dict[type[events.Fact], Callable[..., None]] = {
     events.MarginRungChanged: _margin_changed,
     events.TransferIntended: _transfer_intended,
     events.TransferChanged: _transfer_changed,
+    events.CarryNoted: _carry_noted,
+    events.RollMoved: _roll_moved,
+    events.RollFolded: _roll_folded,
+    events.RollEnded: _roll_ended,
     events.SymbolLocked: _locked,
     events.SymbolUnlocked: _unlocked,
     events.LookTaken: _looked,

@@ -28,6 +28,7 @@ from bot.engine.watchers.funding import FundingWatcher
 from bot.engine.watchers.heartbeat import Heartbeat
 from bot.engine.watchers.margin import MarginWatcher
 from bot.engine.watchers.prices import PriceWatcher
+from bot.engine.watchers.roll import RollWatcher
 
 log = structlog.get_logger()
 
@@ -63,6 +64,7 @@ class Supervisor:
         reconcile: Reconcile,
         prices: PriceWatcher,
         margin: MarginWatcher,
+        roll: RollWatcher,
         funding: FundingWatcher,
         heartbeat: Heartbeat,
         companions: Sequence[Companion],
@@ -80,6 +82,7 @@ class Supervisor:
         self._reconcile = reconcile
         self._prices = prices
         self._margin = margin
+        self._roll = roll
         self._funding = funding
         self._heartbeat = heartbeat
         self._companions = companions
@@ -140,6 +143,7 @@ class Supervisor:
                     self._loop("protection", self._protect, watch.protection),
                     self._loop("reconcile", self._reconcile.check, watch.reconcile),
                     self._loop("margin", self._margin.check, watch.margin),
+                    self._loop("roll", self._roll.check, watch.roll),
                     self._loop("prices", self._watch_prices, watch.prices),
                     self._loop("funding", self._funding.check, watch.funding),
                     self._loop("heartbeat", self._heartbeat.check, _HEARTBEAT),

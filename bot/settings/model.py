@@ -17,7 +17,7 @@ from pydantic_settings import NoDecode
 from bot.decisions.cadence import crontab_for
 from bot.domain.errors import BadPayload
 from bot.domain.ids import Asset, Currency, Symbol
-from bot.domain.instruments import ContractKind
+from bot.domain.instruments import ContractKind, Tenor
 from bot.domain.policy import Destination, ExecutionStyle, MarginBound, MarginPolicy, Scope, StopAnchor
 from bot.domain.portfolio import Alias
 from bot.settings import human
@@ -127,6 +127,14 @@ def _foreign(text: str) -> frozenset[Symbol]:
             raise ValueError("write it like BTC/USDT:USDT:ignore")
         symbols.add(Symbol(symbol))
     return frozenset(symbols)
+
+
+def _tenors(text: str) -> tuple[Tenor, ...]:
+    """Read ``perpetual,dated``."""
+    parts = [one.strip().lower() for one in text.split(",") if one.strip()]
+    if not parts or set(parts) - set(Tenor) or len(set(parts)) < len(parts):
+        raise ValueError("write perpetual, dated, or perpetual,dated")
+    return tuple(Tenor(one) for one in parts)
 
 
 class Contracts(BaseModel):
@@ -401,6 +409,23 @@ class ExecutionSettings(Block):
     twap_drift: Share = Field(Decimal("0.01"), description="twap: no slice trades further from the first price")
 
 
+class RollSettings(Block):
+    """Leaving a contract before it expires."""
+
+    passive_before: Duration = Field(
+        timedelta(hours=24), description="before expiry: from here on what opens goes into the next contract"
+    )
+    spread_before: Duration = Field(
+        timedelta(hours=8), description="from here on the position is passed on, at bounded prices"
+    )
+    outright_before: Duration = Field(
+        timedelta(hours=2), description="from here on at what the books give; at half of it the perpetual will do"
+    )
+    max_cost: Share = Field(Decimal("0.001"), description="bounded: at most this much worse than the marks say")
+    max_leg_gap: Share = Field(Decimal("0.25"), description="most of a position that is open twice, or not at all")
+    leg_gap_deadline: Duration = Field(timedelta(seconds=60), description="the same for longer than this alerts")
+
+
 class WatchSettings(Block):
     """How often the supervised loops wake."""
 
@@ -408,6 +433,7 @@ class WatchSettings(Block):
     reconcile: Duration = Field(timedelta(seconds=60), description="journal against venue")
     prices: Duration = Field(timedelta(seconds=60), description="large moves")
     margin: Duration = Field(timedelta(seconds=30), description="margin of the futures wallets")
+    roll: Duration = Field(timedelta(seconds=60), description="positions that expire")
     funding: Duration = Field(timedelta(minutes=15), description="funding: payments, gaps, the cap")
 
 
@@ -536,6 +562,9 @@ class Settings(Block):
     contracts: Annotated[Contracts, NoDecode, _read(_contracts)] = Field(
         Contracts(), description="contracts that may hold hedges: linear, inverse, for one asset BTC:inverse"
     )
+    tenors: Annotated[tuple[Tenor, ...], NoDecode, _read(_tenors)] = Field(
+        (Tenor.PERPETUAL,), description="perpetual, dated, or both: then whichever costs less to hold"
+    )
     external_holdings: Amounts = Field({}, description="coins kept elsewhere, for example BTC=1.25,ETH=10")
     external_holdings_file: Path | None = Field(None, description="CSV file asset,amount,as_of, read at each look")
     aliases: Annotated[tuple[Alias, ...], NoDecode, _read(_aliases)] = Field(
@@ -563,6 +592,7 @@ class Settings(Block):
     risk: RiskSettings = RiskSettings()
     margin: MarginSettings = MarginSettings()
     funding: FundingSettings = FundingSettings()
+    roll: RollSettings = RollSettings()
     execution: ExecutionSettings = ExecutionSettings()
     watch: WatchSettings = WatchSettings()
     alerts: AlertSettings = AlertSettings()

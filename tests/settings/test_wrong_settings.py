@@ -133,7 +133,6 @@ WRONG = [
     ({"TRIMTAB_PAPER__SEED": "x"}, "TRIMTAB_PAPER__SEED=x: write a whole number"),
     ({"TRIMTAB_VENUES__BYBIT__TESTNET": "maybe"}, "TRIMTAB_VENUES__BYBIT__TESTNET=maybe: write true or false"),
     ({"TRIMTAB_BNAD": "5%"}, "TRIMTAB_BNAD: there is no such variable; did you mean TRIMTAB_BAND?"),
-    ({"TRIMTAB_ROLL__DAYS": "5"}, "TRIMTAB_ROLL__DAYS: this version has no such policy yet; remove the variable"),
     ({"TRIMTAB_DCA__TRANCHES": "1"}, "TRIMTAB_DCA__TRANCHES=1: write a number from 2 to 100, or off"),
     (
         {"TRIMTAB_CADENCE": "off"},
