@@ -226,15 +226,16 @@ def end_of(
     The cost is counted over the amount that both legs have in common: what it takes to hold the same as before.
     """
     common = min(abs(roll.closed), abs(roll.opened))
-    difference, paid_bps, yearly = ZERO, None, None
+    difference, fees, paid_bps, yearly = ZERO, roll.fees if near.is_linear else ZERO, None, None
     if common:
         near_price, far_price = roll.closed_value / abs(roll.closed), roll.opened_value / abs(roll.opened)
         direction = sign(roll.closed)
         if near.is_linear:
-            difference, notional = (far_price - near_price) * common * direction, near_price * common
+            notional, fees = near_price * common, roll.fees
         else:
-            difference, notional = (ONE / near_price - ONE / far_price) * common * direction, common / near_price
-        paid_bps = (difference + roll.fees) / notional * BPS_PER_ONE
+            notional, fees = common, roll.fees * far_price
+        difference = (far_price / near_price - ONE) * notional * direction
+        paid_bps = (difference + fees) / notional * BPS_PER_ONE
         if far is not None and near.expires_at is not None and far.expires_at is not None:
             days = Decimal((far.expires_at - near.expires_at) / _DAY)
             yearly = -direction * (far_price / near_price - ONE) * DAYS_PER_YEAR / days
@@ -249,8 +250,8 @@ def end_of(
         is_missed=is_missed,
         closed=abs(roll.closed),
         opened=abs(roll.opened),
-        difference=difference,
-        fees=roll.fees,
+        difference_quote=difference,
+        fees_quote=fees,
         cost_bps=paid_bps,
         yield_annual=yearly,
     )

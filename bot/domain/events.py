@@ -439,9 +439,9 @@ class RollEnded(Fact):
     closed: Decimal
     opened: Decimal
     #: Paid − received for passing on what both legs have in common, without fees, and the fees; + is a cost. In quote
-    #: currency (linear) or in the coin (inverse).
-    difference: Decimal
-    fees: Decimal
+    #: currency; those of coin-settled contracts at the far contract's price.
+    difference_quote: Decimal
+    fees_quote: Decimal
     #: Both as a share of what was passed on.
     cost_bps: Decimal | None
     #: What the far contract's premium over the near one brings the hedge in a year; − is a cost. None without a

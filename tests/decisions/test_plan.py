@@ -260,11 +260,10 @@ def test_the_venue_that_is_configured_first_opens_the_hedge(names):
     """Its name plays no part, nor does the order in which the contracts are listed."""
     by_venue = {name: make_instrument("BTC", venue=VenueId(name)) for name in "xy"}
     snapshot = make_snapshot(
-        make_account([make_balance("BTC", 1)], venue=VenueId("x")),
-        [(one, make_quote(one, 50_000)) for one in by_venue.values()],
+        make_account(venue=VenueId("x")), [(one, make_quote(one, 50_000)) for one in by_venue.values()]
     )
-    both = replace(snapshot, accounts={VenueId(name): make_account(venue=VenueId(name)) for name in names})
-
+    coins = [make_balance("BTC", 1)]
+    both = replace(snapshot, accounts={VenueId(name): make_account(coins, venue=VenueId(name)) for name in names})
     policy = make_policy({"BTC": "1"})
 
     choice = choose_instruments(both, policy, measure_exposure(both, policy), both.at)
