@@ -212,7 +212,11 @@ def _pick(compared: list[_Compared], choice: ChoicePolicy) -> _Compared:
     held = next((one for one in compared if one.is_held), None)
     if held is not None:
         return next((one for one in sorted(compared, key=_cost) if _is_worth_leaving(held, one, choice)), held)
-    return min(compared, key=_cost)
+    _, least = _cost(min(compared, key=_cost))
+    return next(
+        (one for one in compared if one.total_annual is not None and one.total_annual - least <= choice.indifference),
+        compared[0],
+    )
 
 
 def _cost(one: _Compared) -> tuple[bool, Decimal]:

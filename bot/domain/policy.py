@@ -261,6 +261,8 @@ class ChoicePolicy:
     horizon: timedelta = timedelta(days=30)
     #: this many times over.
     margin: Decimal = Decimal(2)
+    #: Costs a year that are less than this apart are alike: the owner's order decides.
+    indifference: Decimal = Decimal("0.005")
     #: Half-life of the smoothed funding and basis.
     half_life: timedelta = timedelta(days=3)
     #: A book with less than this share of the deepest one's depth is too thin.

@@ -99,7 +99,8 @@ class ExchangeConfig:
     #: Of the notional at settlement.
     delivery_fee_frac: Decimal = Decimal("0.00015")
     #: The whole spread of the calendar spread book, of the index.
-    spread_book_bps: Decimal = Decimal(1)
+    #: None: there are no such books.
+    spread_book_bps: Decimal | None = Decimal(1)
 
     #: What goes wrong by chance.
     rehearsed: tuple[Rehearsed, ...] = ()

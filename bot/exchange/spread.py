@@ -60,6 +60,8 @@ class SpreadBook:
             Refused: one is not listed, or they are no calendar spread.
         """
         known = self._floor.contracts
+        if self._floor.config.spread_book_bps is None:
+            raise Refused(RefusalCode.BAD_REQUEST, "there are no books for spreads")
         for symbol in (near, far):
             if symbol not in known:
                 raise Refused(RefusalCode.UNKNOWN_SYMBOL, f"{symbol} is not listed")
@@ -74,7 +76,8 @@ class SpreadBook:
         """Return far − near, on the tick, at which the spread is bought or sold now."""
         floor = self._floor
         middle = floor.last_of(far) - floor.last_of(near)
-        half = floor.index_of(far.asset) * floor.config.spread_book_bps / _BPS / 2 * floor.book.width_factor
+        width_bps = floor.config.spread_book_bps or _ZERO
+        half = floor.index_of(far.asset) * width_bps / _BPS / 2 * floor.book.width_factor
         return far.tick_up(middle + half) if side is Side.BUY else far.tick_down(middle - half)
 
     def place(self, request: SpreadRequest) -> tuple[ExchangeOrder, ExchangeOrder]:
