@@ -149,7 +149,7 @@ class _OneLeg:
 
     @property
     def look_price(self) -> Decimal:
-        """What the contract was worth at the last look: the asset then, with the basis of now. Mark before the first."""
+        """What the contract was worth at the last look: the asset then, with the basis of now; mark before any."""
         mark = self.quote.mark_price
         return mark if self.anchor is None else self.anchor * mark / self.quote.index_price
 
