@@ -27,6 +27,8 @@ from bot.domain.units import BPS_PER_ONE, ONE, ZERO, ceil_to_step, floor_to_step
 
 #: Of the free margin, this much is used for a chunk.
 _USED_MARGIN_FRAC = Decimal("0.8")
+#: Less than this share of a chunk is no step forward: there would be too many of them.
+_LEAST_CHUNK_FRAC = Decimal("0.2")
 #: What has not come through the books by then is called off where nothing expires.
 _PATIENCE = timedelta(hours=6)
 
@@ -170,13 +172,15 @@ def _next_chunk(view: RollView, held: Decimal) -> RollStep:
         return _spread(view, held, view.spread, near_quote, far_quote)
     if not _is_cheap(view, near_quote, far_quote, side_of(held)):
         return _wait("the books ask for more than the marks say")
-    chunk = _chunk(view, held)
+    chunk = _chunk(view, held, near_quote)
     smallest = _smallest(far, far_quote)
     carried = far.floor_contracts(_carried_contracts(view, far, far_quote))
     wanted = _contracts(chunk * near.contract_size, far)
-    if wanted - carried > far.lot_size and carried < smallest:
+    if wanted < smallest:
+        return _close_near(view, chunk, "it is too small for the far contract")
+    if carried < max(smallest, wanted * _LEAST_CHUNK_FRAC):
         return _close_near(view, chunk, "the free margin does not carry both")
-    return _trade_far(view, min(wanted, max(carried, smallest)) * far.contract_size * sign(held), "far first")
+    return _trade_far(view, min(wanted, carried) * far.contract_size * sign(held), "far first")
 
 
 def _spread(view: RollView, held: Decimal, spread: SpreadQuote, near_quote: Quote, far_quote: Quote) -> RollStep:
@@ -210,17 +214,13 @@ def _is_cheap(view: RollView, near_quote: Quote, far_quote: Quote, side: Side) -
     return paid <= view.policy.roll.max_cost_frac
 
 
-def _chunk(view: RollView, held: Decimal) -> Decimal:
+def _chunk(view: RollView, held: Decimal, quote: Quote) -> Decimal:
     """Return the near contracts of the next chunk, unsigned: a bounded part of the whole, and no useless rest."""
     roll, near = view.roll, view.near
     whole = abs(held) + abs(_contracts(roll.closed, near))
-    part = max(near.floor_contracts(whole * view.policy.roll.max_leg_gap_frac), near.lot_size, near.min_contracts)
-    quote = view.quote(near)
-    if quote is not None:
-        part = max(part, _smallest(near, quote))
-    rest = abs(held) - part
-    is_useless = quote is not None and rest < _smallest(near, quote)
-    return abs(held) if rest <= 0 or is_useless else part
+    least = _smallest(near, quote)
+    part = max(near.floor_contracts(whole * view.policy.roll.max_leg_gap_frac), least)
+    return abs(held) if abs(held) - part < least else part
 
 
 def _smallest(one: Instrument, quote: Quote) -> Decimal:

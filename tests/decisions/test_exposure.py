@@ -7,6 +7,7 @@ import pytest
 from bot.decisions.exposure import measure_exposure, terms_of
 from bot.domain.books import Books, LegLedger
 from bot.domain.errors import IncompleteData
+from bot.domain.events import ContractTermsNoted
 from bot.domain.ids import Asset, Currency, Symbol, VenueId
 from bot.domain.policy import Scope
 from bot.domain.portfolio import Alias, WalletKind
@@ -223,3 +224,26 @@ def test_terms_of_a_known_leg_are_its_contract_and_quote():
     snapshot = snapshot_worth({"BTC": 5000}, at=NOW + timedelta(0))
 
     assert terms_of((VENUE, BTC.symbol), snapshot)[0] is BTC
+
+
+def test_what_has_expired_counts_by_the_terms_it_was_traded_with():
+    """The venue has forgotten the contract; what it brought stays: 300 of contract value, at ten coins a contract."""
+    gone = (VENUE, Symbol("BTC/USDT:USDT-240329"))
+    terms = ContractTermsNoted(
+        at=NOW,
+        venue=VENUE,
+        symbol=gone[1],
+        asset=Asset("BTC"),
+        is_linear=True,
+        contract_size=dec(10),
+        quote=Currency("USDT"),
+        settle=Currency("USDT"),
+    )
+    flat = Books(ledgers={gone: LegLedger(cash_contract_value=dec(300))}, terms={gone: terms})
+    snapshot = snapshot_worth({"BTC": 5000}, market=linear_market("BTC"), books=flat)
+
+    assert measure_exposure(snapshot, POLICY).valuation.hedge_profit_quote == 3_000
+
+    still_open = Books(ledgers={gone: LegLedger(contracts=dec(1))}, terms={gone: terms})
+    with pytest.raises(IncompleteData, match="held or was traded"):
+        measure_exposure(snapshot_worth({"BTC": 5000}, market=linear_market("BTC"), books=still_open), POLICY)

@@ -12,7 +12,7 @@ from bot.decisions.margin import load_wallets
 from bot.decisions.risk import GateInputs, judge_legs
 from bot.domain.books import Books, SuspectedFlow
 from bot.domain.ids import Asset, ClientOrderId, Currency, Symbol, VenueId
-from bot.domain.instruments import ContractKind, MarginTier
+from bot.domain.instruments import ContractKind, MarginTier, Tenor
 from bot.domain.market import CurrencyRate
 from bot.domain.orders import OrderState, Purpose, Side
 from bot.domain.plan import Rule
@@ -72,6 +72,31 @@ def test_a_plan_that_nothing_is_held_against_passes_whole():
 
     assert orders_of(decision) == WHOLE
     assert decision.refusals == ()
+
+
+# --- contracts that expire, and thin books ----------------------------------------------------
+
+
+@pytest.mark.parametrize(("premium", "passes"), [("0.05", True), ("0.11", False)])
+def test_a_contract_that_expires_may_be_off_the_index_by_its_basis(premium, passes):
+    """Three per cent, and thirty a year: 10.5 % for a quarter of one."""
+    dated = make_instrument("BTC", symbol=Symbol("BTC/USDT:USDT-X"), expires_at=NOW + timedelta(days=91, hours=6))
+    quote = make_quote(dated, PRICES["BTC"], mark_price=PRICES["BTC"] * (1 + dec(premium)))
+    policy = three_assets(tenors=(Tenor.DATED, Tenor.PERPETUAL))
+
+    market = [(dated, quote), *linear_market("ETH", "SOL")]
+    decision = decide_now(snapshot_worth(WORTH, market=market), policy)
+
+    assert ("BTC" in orders_of(decision)) is passes
+    assert (Rule.PRICE_SANITY in _refused(decision)) is not passes
+
+
+def test_an_order_is_no_larger_than_the_book_can_bear():
+    thin = make_quote(BTC, PRICES["BTC"], bid_contracts=dec("0.0001"))
+    decision = decide_now(snapshot_worth(WORTH, market=[(BTC, thin), *linear_market("ETH", "SOL")]))
+
+    assert orders_of(decision)["BTC"] == ("sell", 500)
+    assert Rule.DEPTH in _refused(decision)
 
 
 # --- trading state -----------------------------------------------------------------------------

@@ -22,11 +22,13 @@ from bot.decisions.working import (
     tradable_contracts,
 )
 from bot.domain.books import Books, Ceiling, SuspectedFlow
-from bot.domain.ids import Asset
+from bot.domain.ids import Asset, Symbol
 from bot.domain.orders import OrderState, Side
 from bot.domain.plan import HedgeLeg
-from bot.domain.policy import ExecutionPolicy, ExecutionStyle, TradingState
+from bot.domain.policy import ExecutionPolicy, ExecutionStyle, MarginRung, TradingState
+from bot.domain.rolls import RollStage
 from tests.builders import NOW, VENUE, dec, make_instrument, make_order, make_quote
+from tests.decisions.rolling import make_roll
 
 ONE = make_instrument(
     tick_size=dec("0.1"), lot_size=dec("0.001"), min_contracts=dec("0.001"), min_notional_quote=dec(100)
@@ -296,6 +298,17 @@ def _ceiling(set_at):
 def test_what_happens_meanwhile_ends_what_opens_and_seldom_what_reduces(books, opening, reducing):
     assert interruption(_leg(), books, NOW) == opening
     assert interruption(_leg(reduces=True), books, NOW) == reducing
+
+
+def test_a_roll_of_the_asset_and_a_wallet_that_is_held_back_end_it():
+    rolling = Books(rolls={(VENUE, Symbol("BTC/USDT:USDT-A")): make_roll()})
+    assert interruption(_leg(reduces=True), rolling, NOW) == "its contract is being passed on"
+    passive = Books(rolls={(VENUE, Symbol("BTC/USDT:USDT-A")): make_roll(RollStage.PASSIVE)})
+    assert interruption(_leg(), passive, NOW) == ""
+
+    short = Books(margin_rungs={(VENUE, ONE.settle): (MarginRung.CANCEL, NOW)})
+    assert interruption(_leg(), short, NOW) == "the margin of its wallet is short"
+    assert interruption(_leg(reduces=True), short, NOW) == ""
 
 
 def test_an_unknown_order_on_the_symbol_ends_everything():
