@@ -80,8 +80,14 @@ class InvariantChecker:
         if is_new:
             self._see_new_order(at, order, self._journal.books)
         if order.type is OrderType.STOP_MARKET and order.state is OrderState.CANCELLED:
-            is_covered = order.symbol not in self._exchange.floor.accounts.positions or self._is_protected(order.symbol)
-            self._expect(is_covered, f"{mark} was cancelled and no other stop holds {order.symbol}", at)
+            floor = self._exchange.floor
+            # At its expiry the venue closes position and orders of a contract in one go.
+            is_over = order.symbol not in floor.accounts.positions or floor.has_expired(floor.contracts[order.symbol])
+            self._expect(
+                is_over or self._is_protected(order.symbol),
+                f"{mark} was cancelled and no other stop holds {order.symbol}",
+                at,
+            )
 
     def _see_new_order(self, at: datetime, order: ExchangeOrder, books: Books) -> None:
         mark = ClientOrderId(order.client_order_id or "")
@@ -97,8 +103,10 @@ class InvariantChecker:
             at,
         )
         if not order.reduce_only:
+            # Passing a position on adds to the one contract what is taken out of the other.
+            strictest = TradingState.REDUCE_ONLY if intent.purpose is Purpose.ROLL_OPEN else TradingState.NORMAL
             self._expect(
-                books.trading_state is TradingState.NORMAL,
+                books.trading_state.strictness <= strictest.strictness,
                 f"exposure was increased while {books.trading_state}: {mark}",
                 at,
             )
@@ -126,6 +134,10 @@ class InvariantChecker:
         before = self._contracts.get(trade.symbol, _ZERO)
         after = before + trade.contracts * trade.side.sign
         self._contracts[trade.symbol] = after
+        if trade.forced is Purpose.SETTLEMENT:
+            books = self._journal.books
+            is_excused = not books.is_running or books.trading_state is TradingState.HALTED
+            self._expect(is_excused, f"{trade.symbol} was held into its expiry", at)
         held = self._exchange.floor.accounts.contracts_of(trade.symbol)
         self._expect(held == after, f"{trade.symbol}: position {held} is not the sum of its trades {after}", at)
         order = None if trade.order_id is None else self._exchange.floor.orders[trade.order_id]

@@ -176,7 +176,7 @@ def open_day(day: "Day") -> Exchange:
     exchange.faults.on("cancel", LoseReply(), after=1)
     exchange.faults.on("cancel", LoseRequest(), after=6)
     exchange.faults.on("submit_spread", LoseReply())
-    exchange.faults.on("submit_spread", LoseRequest(), after=1)
+    exchange.faults.on("submit_spread", LoseRequest())
     exchange.faults.on("transfer", LoseReply())
     return exchange
 

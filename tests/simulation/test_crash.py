@@ -93,3 +93,32 @@ def test_the_bot_recovers_wherever_it_dies_while_legs_are_worked() -> None:
     assert tally.failures == []
     assert tally.well == tally.crashes > 150
     assert tally.second > 100
+
+
+# --- through rolls, transfers and a deleveraging of the venue's --------------------------------
+
+
+@pytest.mark.parametrize("name", ["watched", "legs"])
+def test_the_watched_day_holds_what_it_is_there_for(name: str) -> None:
+    crash.silence()
+    _, world = crash.undisturbed_states(day=crash.DAYS[name])
+    crash.speak()
+    assert world.checker.violated == []
+    facts = Counter(type(fact).__name__ for _, fact in world.journal.facts())
+    assert facts["RollEnded"] == 3
+    assert facts["TransferIntended"] >= 2
+    assert facts["MarginRungChanged"] >= 2
+    forced = [trade.forced for trade in world.exchange.floor.trades if trade.forced]
+    assert forced == [Purpose.DELEVERAGE]
+    rolled = [o for o in world.journal.books.orders.values() if o.intent.purpose is Purpose.ROLL_OPEN]
+    assert len(rolled) >= (8 if name == "legs" else 2)
+    assert OrderState.ABSENT in {order.state for order in rolled}
+
+
+@pytest.mark.parametrize("name", ["watched", "legs"])
+def test_the_bot_recovers_wherever_it_dies_with_its_watchers_at_work(name: str) -> None:
+    tally = crash.run_day(crash.Plan(every=67, deep_every=60), day=crash.DAYS[name])
+    assert tally.failures == []
+    assert tally.crashes > 150
+    assert tally.well == tally.crashes
+    assert tally.second > 50

@@ -1,7 +1,7 @@
 """What does the whole bot do when …? Read as: given a market and an account, when this happens, then that is so."""
 
-from collections.abc import Callable
-from datetime import timedelta
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -51,6 +51,8 @@ class Owner:
         collateral: str = "6000",
         spare: str = "4000",
         transfer_delay: timedelta = timedelta(0),
+        start: datetime = DEFAULT_START,
+        exchange: Mapping[str, Any] | None = None,
         **policy: Any,
     ) -> None:
         self.exchange: Exchange = open_exchange(
@@ -61,15 +63,16 @@ class Owner:
                 collateral={USDT: Decimal(collateral)},
                 spare={USDT: Decimal(spare)},
                 transfer_delay=transfer_delay,
-                script={BTC: tuple((DEFAULT_START + after, Decimal(price)) for after, price in script)},
+                start=start,
+                script={BTC: tuple((start + after, Decimal(price)) for after, price in script)},
+                **(exchange or {}),
             ),
             None,
         )
         self.policy = Policy(
             targets={BTC: Decimal(target), Asset("ETH"): 1 - Decimal(target)},
             bands=BandPolicy(destination=Destination.TARGET, total_frac=None),
-            cadence=CadencePolicy(cron="0 * * * *", move_sigmas=None),
-            **policy,
+            **{"cadence": CadencePolicy(cron="0 * * * *", move_sigmas=None)} | policy,
         )
         self.journal: SqlJournal = open_journal(None, now=self.exchange.now, epoch_tail=lambda: "SCE")
         self.checker = InvariantChecker(self.exchange, self.journal, self.policy)

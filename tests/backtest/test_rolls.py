@@ -1,0 +1,206 @@
+"""Four years in contracts that expire: is every position passed on, at the price that the curve asks for?
+
+Recomputed from the tables that a backtest leaves, by code of its own.
+"""
+
+import contextlib
+import csv
+import io
+import json
+from collections import defaultdict
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+
+from bot.adapters.journal.journal import open_journal
+from bot.backtest.invariants import InvariantChecker
+from bot.backtest.simulation import simulate
+from bot.cli.app import run_command_line
+from bot.domain.ids import Asset, Currency
+from bot.domain.instruments import Tenor
+from bot.domain.orders import Purpose
+from bot.domain.policy import CadencePolicy, Policy, WatchIntervals
+from bot.exchange.config import ExchangeConfig, MarketKind
+from bot.exchange.exchange import open_exchange
+from tests.data_folder import data_folder
+
+_BASIS = Fraction(8, 100)
+_ASSETS = ("BTC", "ETH")
+_DAY = timedelta(days=1)
+
+
+def last_fridays(first_year: int, last_year: int) -> list[datetime]:
+    """Return 08:00 UTC of the last Friday of each quarter."""
+    found = []
+    for year in range(first_year, last_year + 1):
+        for month in (3, 6, 9, 12):
+            day = datetime(year + month // 12, month % 12 + 1, 1, 8, tzinfo=UTC) - _DAY
+            while day.weekday() != 4:
+                day -= _DAY
+            found.append(day)
+    return found
+
+
+@pytest.fixture(scope="module")
+def years(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], list[Any], list[Any]]:
+    """The document of 2021 to 2024, its trades and its rows."""
+    data = data_folder()
+    out = tmp_path_factory.mktemp("rolls")
+    environ = {
+        "TRIMTAB_TARGETS": "BTC=60%,ETH=40%",
+        "TRIMTAB_TENORS": "dated",
+        "TRIMTAB_PAPER__DATED_BASIS": "8%",
+        "TRIMTAB_PAPER__COLLATERAL": "USDT=60000",
+        "TRIMTAB_WATCH__PROTECTION": "6h",
+        "TRIMTAB_WATCH__RECONCILE": "12h",
+        "TRIMTAB_WATCH__PRICES": "12h",
+        "TRIMTAB_WATCH__MARGIN": "6h",
+        "TRIMTAB_WATCH__FUNDING": "1d",
+        "TRIMTAB_WATCH__ROLL": "30m",
+        "TRIMTAB_DATA_DIR": str(out / "data"),
+    }
+    arguments = ["backtest", "--data", str(data), "--from", "2021-01-01", "--to", "2025-01-01", "--out", str(out)]
+    printed = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(printed):
+        patch.delenv("TRIMTAB_TEST_DATA", raising=False)
+        for name, value in environ.items():
+            patch.setenv(name, value)
+        assert run_command_line([*arguments, "--json"]) == 0
+    return json.loads(printed.getvalue()), _rows(out / "trades.csv"), _rows(out / "equity.csv")
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    with path.open() as file:
+        return list(csv.DictReader(file))
+
+
+def _legs(trades: list[Any]) -> dict[tuple[str, str], list[Any]]:
+    """Return the trades of each roll by asset and the day that its near contract ends."""
+    rolls: dict[tuple[str, str], list[Any]] = defaultdict(list)
+    near = ""
+    for row in trades:
+        if row["purpose"] == "roll_close":
+            near = row["symbol"].rpartition("-")[2]
+        if row["purpose"] in ("roll_open", "roll_close"):
+            rolls[row["symbol"].partition("/")[0], near].append(row)
+    return rolls
+
+
+def test_every_open_position_is_passed_on_at_each_of_sixteen_expiries(
+    years: tuple[dict[str, Any], list[Any], list[Any]],
+) -> None:
+    document, trades, rows = years
+    expiries = last_fridays(2021, 2024)
+    assert len(expiries) == 16
+    expected = set()
+    for expiry in expiries:
+        before = [row for row in rows if datetime.fromisoformat(row["time"]) < expiry - timedelta(hours=9)][-1]
+        expected |= {(asset, f"{expiry:%y%m%d}") for asset in _ASSETS if Fraction(before[f"delta_{asset}"]) != 0}
+
+    assert set(_legs(trades)) == expected
+    assert document["rolls"] == len(expected) >= 24
+    assert document["missed_expiries"] == 0
+    assert not [row for row in trades if row["purpose"] == "settlement"]
+    assert document["liquidations"] == 0
+    assert document["invariants"]["violated"] == []
+
+
+def test_both_legs_are_of_the_same_size_and_never_apart(years: tuple[dict[str, Any], list[Any], list[Any]]) -> None:
+    _, trades, _ = years
+    for (asset, _), legs in _legs(trades).items():
+        near = sum(Fraction(row["amount_base"]) for row in legs if row["purpose"] == "roll_close")
+        apart = Fraction(0)
+        for row in legs:
+            apart += Fraction(row["amount_base"]) * (1 if row["side"] == "buy" else -1)
+            assert abs(apart) <= near, f"{asset}: a pair is at most one position apart"
+        assert apart == 0
+        assert len({row["time"] for row in legs}) == 1, "as one order of the venue"
+
+
+def test_a_roll_costs_what_the_curve_implies(years: tuple[dict[str, Any], list[Any], list[Any]]) -> None:
+    document, trades, rows = years
+    index = {(row["time"], asset): Fraction(row[f"index_{asset}"]) for row in rows for asset in _ASSETS}
+    paid = fees = Fraction(0)
+    for (asset, _), legs in _legs(trades).items():
+        difference = sum(
+            Fraction(row["price"]) * Fraction(row["amount_base"]) * (1 if row["side"] == "buy" else -1) for row in legs
+        )
+        opened = next(row for row in legs if row["purpose"] == "roll_open")
+        direction = 1 if opened["side"] == "buy" else -1
+        near, far = (
+            datetime.strptime(row["symbol"].rpartition("-")[2], "%y%m%d").replace(hour=8, tzinfo=UTC)
+            for row in sorted(legs, key=lambda row: str(row["symbol"]))
+        )
+        price = index[opened["time"], asset]
+        implied = price * _BASIS * Fraction((far - near) // _DAY, 365) * Fraction(opened["amount_base"]) * direction
+        # The spread's own book is one basis point wide, and prices stand on their ticks.
+        crossing = price * Fraction(opened["amount_base"]) / 10_000
+        assert abs(difference - implied) < crossing, (asset, float(difference), float(implied))
+        paid += difference
+        fees += sum(Fraction(row["fee_quote"]) for row in legs)
+
+    assert abs(paid + fees - Fraction(document["roll_cost_quote"])) < Fraction(1, 100)
+    assert abs(fees - Fraction(document["roll_fees_quote"])) < Fraction(1, 100)
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> None:
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
+
+
+# --- an expiry that nobody was there for -------------------------------------------------------
+
+
+def test_after_a_day_without_the_bot_the_settlement_is_known_and_the_hedge_is_back() -> None:
+    """Down from twelve hours before an expiry to twelve hours after it."""
+    expiry = datetime(2021, 6, 25, 8, tzinfo=UTC)
+    policy = Policy(
+        targets={Asset("BTC"): Decimal("0.6"), Asset("ETH"): Decimal("0.4")},
+        tenors=(Tenor.DATED,),
+        cadence=CadencePolicy(cron="0 * * * *"),
+        watch=WatchIntervals(
+            protection=timedelta(hours=1),
+            reconcile=timedelta(hours=1),
+            prices=timedelta(hours=1),
+            margin=timedelta(hours=1),
+            roll=timedelta(minutes=15),
+        ),
+    )
+    exchange = open_exchange(
+        ExchangeConfig(
+            market=MarketKind.HISTORY,
+            data_dir=data_folder(),
+            assets=(Asset("BTC"), Asset("ETH")),
+            start=expiry - timedelta(days=40),
+            end=expiry + timedelta(days=10),
+            holdings={Asset("BTC"): Decimal("0.3"), Asset("ETH"): Decimal("1.5")},
+            collateral={Currency("USDT"): Decimal(20000)},
+            dated_basis_annual=Decimal("0.08"),
+        ),
+        None,
+    )
+    journal = open_journal(None, now=exchange.now, epoch_tail=lambda: "EXP")
+    checker = InvariantChecker(exchange, journal, policy)
+    simulate(policy, exchange, journal, until=expiry - timedelta(hours=12))
+    held = dict(exchange.floor.accounts.positions)
+    assert {symbol.rpartition("-")[2] for symbol in held} == {"210625"}
+
+    exchange.advance(expiry + timedelta(hours=12))
+
+    assert not exchange.floor.accounts.positions
+    settled = [trade for trade in exchange.floor.trades if trade.forced is Purpose.SETTLEMENT]
+    assert {trade.symbol for trade in settled} == set(held)
+    simulate(policy, exchange, journal, until=expiry + timedelta(hours=12, minutes=5))
+    back = exchange.floor.accounts.positions
+    assert {symbol.rpartition("-")[2] for symbol in back} == {"210924"}
+    assert not journal.books.locks
+    assert not journal.books.rolls
+    assert all(ledger.contracts == 0 for leg, ledger in journal.books.ledgers.items() if leg[1] in held)
+    simulate(policy, exchange, journal, until=expiry + timedelta(days=9))
+    checker.check_at_rest(exchange.now)
+    assert checker.violated == []

@@ -1,0 +1,254 @@
+"""Does the whole bot pass a position on in time, whatever the venue does meanwhile?"""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from bot.domain.events import RollEnded, RollFolded, RollMoved
+from bot.domain.ids import Symbol
+from bot.domain.instruments import Tenor
+from bot.domain.orders import Purpose
+from bot.domain.policy import CadencePolicy, RollPolicy, TradingState, WatchIntervals
+from bot.domain.rolls import RollCause, RollStage
+from bot.exchange.faults import Effect, FillOnly, LoseReply, LoseRequest, Refuse
+from tests.simulation.test_scenarios import BTC, BTC_PERP, HOUR, Owner
+
+MINUTE = timedelta(minutes=1)
+EXPIRY = datetime(2024, 3, 29, 8, tzinfo=UTC)
+NEAR, FAR = Symbol("BTC/USDT:USDT-240329"), Symbol("BTC/USDT:USDT-240628")
+LEGS: dict[str, Any] = {"spread_book_bps": None}
+
+
+def owner(*, hours: float = 30, exchange: dict[str, Any] | None = None, **changes: Any) -> Owner:
+    """A hedge in contracts that expire, opened so many hours before they do."""
+    own = {"dated_basis_annual": Decimal("0.08")} | (exchange or {})
+    start = EXPIRY - hours * HOUR
+    return Owner(**({"start": start, "exchange": own, "tenors": (Tenor.DATED,), "held": "0.1"} | changes))
+
+
+def held(one: Owner) -> dict[str, Decimal]:
+    """Positions in bitcoin."""
+    positions = one.exchange.floor.accounts.positions
+    return {symbol: position.contracts for symbol, position in positions.items() if symbol.startswith("BTC")}
+
+
+def trades(one: Owner, *purposes: Purpose) -> list[Any]:
+    orders = one.journal.books.orders
+    found = [trade for trade in one.exchange.floor.trades if trade.symbol.startswith("BTC") and trade.client_order_id]
+    return [trade for trade in found if orders[trade.client_order_id].intent.purpose in purposes]
+
+
+def through(one: Owner, *, after: timedelta = 2 * HOUR) -> Owner:
+    """Run it past the expiry."""
+    one.run(EXPIRY + after - one.exchange.now)
+    return one
+
+
+def is_passed_on(one: Owner) -> None:
+    """What was held near is held far, nothing was settled, and nothing is left over."""
+    begun = sum((t.contracts * t.side.sign for t in trades(one, Purpose.HEDGE)), Decimal(0))
+    assert begun != 0
+    assert held(one) == {FAR: begun}
+    assert not [trade for trade in one.exchange.floor.trades if trade.forced]
+    assert not one.journal.books.rolls
+    one.is_well()
+
+
+@pytest.mark.parametrize("exchange", [{}, LEGS], ids=["spread", "legs"])
+@pytest.mark.parametrize("coins", ["0.1", "0.3"], ids=["long", "short"])
+def test_a_position_is_in_the_next_contract_before_its_own_ends(exchange: dict[str, Any], coins: str) -> None:
+    one = through(owner(exchange=exchange, held=coins))
+
+    is_passed_on(one)
+    stages = [fact.stage for fact in one.facts(RollMoved) if fact.asset == BTC]
+    assert stages == [RollStage.PASSIVE, RollStage.SPREAD]
+    (ended,) = [fact for fact in one.facts(RollEnded) if fact.asset == BTC]
+    # 8 % a year, and what it takes to trade: the spread's book is one basis point wide, each leg's two.
+    direction = 1 if coins == "0.1" else -1
+    assert ended.yield_annual == pytest.approx(Decimal("-0.08") * direction, abs=Decimal("0.004"))
+    assert ended.closed == ended.opened
+    closed = sum((t.contracts for t in trades(one, Purpose.ROLL_CLOSE)), Decimal(0))
+    assert closed == ended.closed
+
+
+def test_leg_by_leg_near_and_far_are_never_further_apart_than_allowed() -> None:
+    one = through(owner(exchange=LEGS))
+
+    is_passed_on(one)
+    whole = sum((t.contracts for t in trades(one, Purpose.ROLL_CLOSE)), Decimal(0))
+    apart, widest = Decimal(0), Decimal(0)
+    for trade in trades(one, Purpose.ROLL_OPEN, Purpose.ROLL_CLOSE):
+        apart += trade.contracts * trade.side.sign
+        widest = max(widest, abs(apart))
+    assert Decimal(0) < widest <= whole * Decimal("0.25") + Decimal("0.001")
+    first = trades(one, Purpose.ROLL_OPEN, Purpose.ROLL_CLOSE)[0]
+    assert first.symbol == FAR, "far first"
+
+
+def test_near_is_closed_first_where_the_margin_does_not_carry_both() -> None:
+    """The venue asks for as much margin as the position is worth, and there is little more."""
+    one = owner(exchange=LEGS | {"leverage": Decimal(1)}, held="0.1", collateral="1240", spare="0")
+    one.run(2 * HOUR)
+    margin = next(line for line in one.exchange.margins() if line.initial)
+    assert margin.margin_balance - margin.initial < margin.initial / 4
+
+    through(one)
+
+    is_passed_on(one)
+    kinds = [
+        one.journal.books.orders[t.client_order_id].intent.purpose
+        for t in trades(one, Purpose.ROLL_OPEN, Purpose.ROLL_CLOSE)
+    ]
+    assert kinds[:2] == [Purpose.ROLL_CLOSE, Purpose.ROLL_OPEN]
+    assert len(kinds) >= 8
+
+
+@pytest.mark.parametrize("call", ["submit_spread", "submit"])
+@pytest.mark.parametrize(
+    "effect", [LoseReply(), LoseRequest(), Refuse(code="busy")], ids=["reply", "request", "refused"]
+)
+def test_what_is_lost_on_the_way_is_neither_doubled_nor_forgotten(call: str, effect: Effect) -> None:
+    one = owner(exchange=LEGS if call == "submit" else {})
+    one.run(2 * HOUR)
+    for after in (0, 3):
+        one.exchange.faults.on(call, effect, after=after)
+
+    is_passed_on(through(one))
+
+
+def test_legs_that_fill_in_part_come_out_even() -> None:
+    one = owner(exchange=LEGS)
+    one.run(2 * HOUR)
+    for _ in range(12):
+        one.exchange.faults.on("submit", FillOnly(Decimal("0.004")))
+
+    is_passed_on(through(one))
+
+
+def test_a_dear_spread_is_waited_for_until_time_presses() -> None:
+    one = through(owner(exchange={"spread_book_bps": Decimal(60)}))
+
+    is_passed_on(one)
+    stages = [fact.stage for fact in one.facts(RollMoved) if fact.asset == BTC]
+    assert stages[-1] is RollStage.OUTRIGHT
+    first = trades(one, Purpose.ROLL_OPEN)[0]
+    assert first.at >= EXPIRY - RollPolicy().outright_before
+
+
+def test_in_reduce_only_it_goes_on_and_halted_it_says_so() -> None:
+    one = owner()
+    one.run(2 * HOUR)
+    one.run(HOUR, lambda bot: _soon(bot.control.reduce_only("test", why="test")))
+    assert one.journal.books.trading_state is TradingState.REDUCE_ONLY
+    is_passed_on(through(one))
+
+    other = owner(hours=60)
+    other.run(2 * HOUR)
+    other.run(HOUR, lambda bot: _soon(bot.control.halt("test", why="test")))
+    assert "roll_halted" in other.alerts()
+    through(other)
+    assert held(other) == {}
+    assert [trade.forced for trade in other.exchange.floor.trades if trade.forced and trade.symbol == NEAR] == [
+        Purpose.SETTLEMENT
+    ]
+
+
+def _soon(coroutine: Any) -> None:
+    import asyncio
+
+    task = asyncio.get_running_loop().create_task(coroutine)
+    _KEPT.append(task)
+
+
+_KEPT: list[Any] = []
+
+
+def test_a_hedge_need_is_folded_into_the_far_leg_meanwhile() -> None:
+    """The spread stays too dear while the price falls by a fifth: looks want more, and nothing is opened near."""
+    one = owner(
+        exchange={"spread_book_bps": Decimal(60)},
+        script=[(24 * HOUR, "50000"), (25 * HOUR, "38000")],
+    )
+    one.run(EXPIRY - 3 * HOUR - one.exchange.now)
+    folds = [fact for fact in one.facts(RollFolded) if fact.near == NEAR]
+    assert folds
+    locked_at = next(f.at for f in one.facts(RollMoved) if f.asset == BTC and f.stage is RollStage.SPREAD)
+    hedges = [trade for trade in trades(one, Purpose.HEDGE) if trade.at > locked_at]
+    assert hedges == []
+    assert held(one)[FAR] > 0
+
+    through(one)
+
+    assert set(held(one)) == {FAR}
+    one.is_well()
+
+
+def test_in_the_passive_stage_what_opens_opens_far() -> None:
+    one = owner(script=[(8 * HOUR, "50000"), (9 * HOUR, "38000")])
+    one.run(12 * HOUR)
+
+    assert one.journal.books.rolls["paper", NEAR].stage is RollStage.PASSIVE
+    assert held(one)[NEAR] > 0
+    assert held(one)[FAR] > 0
+    one.is_well()
+
+
+def test_a_stop_that_closes_the_near_leg_in_the_middle_is_not_undone() -> None:
+    """The far order of a chunk has filled, and the price jumps through both stops before near can follow."""
+    one = owner(exchange=LEGS, script=[(23 * HOUR, "50000"), (23 * HOUR + MINUTE, "30000")])
+    through(one)
+
+    assert not [trade for trade in one.exchange.floor.trades if trade.forced]
+    assert not one.journal.books.rolls
+    assert one.exchange.floor.liquidations == []
+
+
+# --- which contract ----------------------------------------------------------------------------
+
+
+def turning(**changes: Any) -> Owner:
+    """A short hedge; funding turns from +30 % a year, which shorts receive, to −20 %, which they pay."""
+    start = datetime(2024, 1, 10, tzinfo=UTC)
+    interval = timedelta(hours=8)
+    schedule = (
+        (start, interval, Decimal("0.30") / 1095),
+        (start + timedelta(days=12), interval, Decimal("-0.20") / 1095),
+    )
+    exchange = {"dated_basis_annual": Decimal("0.05"), "funding_schedule": {BTC: schedule}}
+    slow = WatchIntervals(protection=HOUR, reconcile=HOUR, prices=HOUR, margin=HOUR, funding=HOUR, roll=10 * MINUTE)
+    values = {
+        "start": start,
+        "exchange": exchange,
+        "held": "0.3",
+        "cadence": CadencePolicy(cron="0 */6 * * *", move_sigmas=None),
+        "watch": slow,
+        "tenors": (Tenor.PERPETUAL, Tenor.DATED),
+    }
+    return Owner(**(values | changes))
+
+
+def cost_of(one: Owner) -> Decimal:
+    """Fees − funding − profit of all futures, in USDT, with what is open at mark."""
+    floor = one.exchange.floor
+    cost = sum((trade.fee_paid for trade in floor.trades), Decimal(0))
+    cost -= sum((payment.amount for payment in floor.funding), Decimal(0))
+    cost += sum((trade.contracts * trade.side.sign * trade.price for trade in floor.trades), Decimal(0))
+    for symbol, position in floor.accounts.positions.items():
+        cost -= position.contracts * floor.mark_of(floor.contracts[symbol])
+    return cost
+
+
+def test_when_funding_turns_the_hedge_moves_to_the_dated_contract_once() -> None:
+    free, perpetual, dated = turning(), turning(tenors=(Tenor.PERPETUAL,)), turning(tenors=(Tenor.DATED,))
+    for one in (free, perpetual, dated):
+        one.run(timedelta(days=45))
+        one.is_well()
+
+    moves = [fact for fact in free.facts(RollEnded) if fact.asset == BTC and fact.cause is RollCause.COST]
+    assert [(fact.near, fact.far) for fact in moves] == [(BTC_PERP, "BTC/USDT:USDT-240329")]
+    assert held(free).keys() == {"BTC/USDT:USDT-240329"}
+    assert cost_of(free) < min(cost_of(perpetual), cost_of(dated))
+    begun = datetime(2024, 1, 22, tzinfo=UTC)
+    assert begun < moves[0].at < begun + timedelta(days=6)
