@@ -201,7 +201,7 @@ def _show_orders(console: "Console", title: str, orders: Sequence[Row], empty: s
             figure(row["amount_contracts"]),
             money(row["notional_quote"]),
             figure(row["limit_price"]),
-            figure(row["expected_cost_bps"]),
+            f"{Decimal(row['expected_cost_bps']):.1f}",
             row.get("why") or row["reason"],
         )
     console.print(table)

@@ -3,18 +3,15 @@
 Shares nothing with the bot but the files that it wrote and the ones that were recorded: in fractions, by other code.
 """
 
-import contextlib
 import csv
 import gzip
-import io
-import json
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from bot.cli.app import run_command_line
+from tests.backtest.command import backtest
 from tests.data_folder import data_folder
 
 _CENT = Fraction(1, 100)
@@ -43,17 +40,8 @@ def year(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, str], Path
         "TRIMTAB_WATCH__PRICES": "4h",
         "TRIMTAB_WATCH__MARGIN": "4h",
         "TRIMTAB_WATCH__FUNDING": "1h",
-        "TRIMTAB_DATA_DIR": str(out / "data"),
     }
-    arguments = ["backtest", "--data", str(data), "--from", _BEGIN, "--to", _END, "--out", str(out), "--json"]
-    printed = io.StringIO()
-    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(printed):
-        # Ours, and no setting of the bot's.
-        patch.delenv("TRIMTAB_TEST_DATA", raising=False)
-        for name, value in environ.items():
-            patch.setenv(name, value)
-        assert run_command_line(arguments) == 0
-    return json.loads(printed.getvalue()), out
+    return backtest(data, out, environ, begin=_BEGIN, end=_END), out
 
 
 @pytest.mark.slow

@@ -3,10 +3,7 @@
 Recomputed from the tables that a backtest leaves, by code of its own.
 """
 
-import contextlib
 import csv
-import io
-import json
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -20,13 +17,13 @@ import structlog
 from bot.adapters.journal.journal import open_journal
 from bot.backtest.invariants import InvariantChecker
 from bot.backtest.simulation import simulate
-from bot.cli.app import run_command_line
 from bot.domain.ids import Asset, Currency
 from bot.domain.instruments import Tenor
 from bot.domain.orders import Purpose
 from bot.domain.policy import CadencePolicy, Policy, WatchIntervals
 from bot.exchange.config import ExchangeConfig, MarketKind
 from bot.exchange.exchange import open_exchange
+from tests.backtest.command import backtest
 from tests.data_folder import data_folder
 
 _BASIS = Fraction(8, 100)
@@ -62,16 +59,9 @@ def years(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], lis
         "TRIMTAB_WATCH__MARGIN": "6h",
         "TRIMTAB_WATCH__FUNDING": "1d",
         "TRIMTAB_WATCH__ROLL": "30m",
-        "TRIMTAB_DATA_DIR": str(out / "data"),
     }
-    arguments = ["backtest", "--data", str(data), "--from", "2021-01-01", "--to", "2025-01-01", "--out", str(out)]
-    printed = io.StringIO()
-    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(printed):
-        patch.delenv("TRIMTAB_TEST_DATA", raising=False)
-        for name, value in environ.items():
-            patch.setenv(name, value)
-        assert run_command_line([*arguments, "--json"]) == 0
-    return json.loads(printed.getvalue()), _rows(out / "trades.csv"), _rows(out / "equity.csv")
+    document = backtest(data, out, environ, begin="2021-01-01", end="2025-01-01")
+    return document, _rows(out / "trades.csv"), _rows(out / "equity.csv")
 
 
 def _rows(path: Path) -> list[dict[str, str]]:
