@@ -33,6 +33,7 @@ from bot.engine.reference import Reference
 from bot.engine.scheduler import LookSchedule, LookSignal
 from bot.engine.snapshot import SnapshotGatherer
 from bot.engine.supervisor import Companion, Supervisor
+from bot.engine.watchers.breaker import Breaker
 from bot.engine.watchers.funding import FundingWatcher
 from bot.engine.watchers.heartbeat import Heartbeat
 from bot.engine.watchers.prices import PriceWatcher
@@ -95,6 +96,7 @@ def build(
         flatten=flatten,
         reconcile=reconcile,
         prices=PriceWatcher(desk, reference, signal),
+        breaker=Breaker(desk, gatherer),
         funding=FundingWatcher(desk, gatherer, reference, bookkeeping, protection),
         execution=execution,
         schedule=schedule,

@@ -17,6 +17,7 @@ from bot.domain.errors import InvariantViolated
 from bot.domain.funding import LegFunding, fold_change, fold_due, fold_judgement, fold_payment
 from bot.domain.ids import Asset, ClientOrderId, Currency, Symbol, VenueId
 from bot.domain.orders import Fill, Order, OrderEvent, Purpose, next_state
+from bot.domain.overlay import OverlayRecord, fold_measurement, fold_resume, fold_trip
 from bot.domain.policy import TradingState
 from bot.domain.portfolio import WalletKind
 from bot.domain.units import ZERO
@@ -26,6 +27,8 @@ Leg = tuple[VenueId, Symbol]
 #: How long increasing fills are remembered for the turnover limit.
 _TURNOVER_WINDOW = timedelta(hours=24)
 _ABNORMAL_ENDS_KEPT = 10
+#: What trades at a price that was there when it was decided; a stop waits for another.
+_AT_ONCE = (Purpose.HEDGE, Purpose.DELEVERAGE, Purpose.FLATTEN)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -46,6 +49,11 @@ class LegLedger:
     funding: Decimal = ZERO
     #: Fees paid, per currency.
     fees_paid: dict[Currency, Decimal] = field(default_factory=dict)
+    #: Σ signed contracts × (price − decision price) of what was decided to be traded at once; + is cost. Multiplied by
+    #: the contract size it is quote currency of a linear contract.
+    slippage_contract_value: Decimal = ZERO
+    #: The same, each ÷ its decision price: multiplied by the contract size it is quote currency of an inverse one.
+    inverse_slippage_contracts: Decimal = ZERO
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +105,8 @@ class Books:
     ledgers: dict[Leg, LegLedger] = field(default_factory=dict)
     #: What is known of each contract's funding.
     funding: dict[Leg, LegFunding] = field(default_factory=dict)
+    #: What the overlay has been worth beside the coins alone.
+    overlay: OverlayRecord = field(default_factory=OverlayRecord)
     settled_profit_quote: Decimal = ZERO
     ceilings: dict[tuple[Asset, str], Ceiling] = field(default_factory=dict)
     #: What the owner or the bot has set; combined with other causes where it is used.
@@ -184,6 +194,8 @@ def _filled(books: Books, fact: events.TradeFilled) -> None:
         order.filled_value += fill.contracts * fill.price
         order.venue_order_id = fill.venue_order_id or order.venue_order_id
     _book_trade(books, fill)
+    if order is not None and order.intent.purpose in _AT_ONCE:
+        _book_slippage(books.ledgers[fill.venue, fill.symbol], fill, order.intent.decision_price)
     if order is not None and not order.intent.reduce_only and order.intent.purpose is Purpose.HEDGE:
         _remember_increase(books, fill)
     before = books.fills_until.get(fill.venue)
@@ -202,6 +214,12 @@ def _book_trade(books: Books, fill: Fill) -> None:
 
 def _funding_of(books: Books, venue: VenueId, symbol: Symbol) -> LegFunding:
     return books.funding.setdefault((venue, symbol), LegFunding())
+
+
+def _book_slippage(ledger: LegLedger, fill: Fill, decision_price: Decimal) -> None:
+    worse = fill.contracts * fill.side.sign * (fill.price - decision_price)
+    ledger.slippage_contract_value += worse
+    ledger.inverse_slippage_contracts += worse / decision_price
 
 
 def _remember_increase(books: Books, fill: Fill) -> None:
@@ -256,9 +274,18 @@ def _state_set(books: Books, fact: events.TradingStateSet) -> None:
     if fact.state is TradingState.NORMAL:
         # The owner has seen them: they do not count twice.
         books.abnormal_ends = []
+        fold_resume(books.overlay)
     books.trading_state = fact.state
     books.trading_state_why = fact.why
     books.is_hard_halt = fact.is_hard and fact.state is TradingState.HALTED
+
+
+def _measured(books: Books, fact: events.OverlayMeasured) -> None:
+    fold_measurement(books.overlay, fact)
+
+
+def _tripped(books: Books, fact: events.BreakerTripped) -> None:
+    fold_trip(books.overlay, fact)
 
 
 def _started(books: Books, fact: events.BotStarted) -> None:
@@ -356,6 +383,8 @@ _HANDLERS: dict[type[events.Fact], Callable[..., None]] = {
     events.PositionAdopted: _adopted,
     events.CeilingSet: _ceiling_set,
     events.CeilingReleased: _ceiling_released,
+    events.OverlayMeasured: _measured,
+    events.BreakerTripped: _tripped,
     events.TradingStateSet: _state_set,
     events.HedgeProfitSettled: _profit_settled,
     events.HoldingsAccepted: _holdings_accepted,

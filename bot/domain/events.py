@@ -229,6 +229,37 @@ class CeilingReleased(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OverlayMeasured(Fact):
+    """What coins with futures are worth beside the same coins without, free of what the owner moved in or out."""
+
+    #: Coins of the owner, without what futures have brought or cost.
+    holdings_base: Mapping[Asset, Decimal]
+    index_prices: Mapping[Asset, Decimal]
+    #: All that our futures have brought, less fees, with funding; what was settled is still in.
+    profit_quote: Decimal
+    settled_quote: Decimal
+    #: Fees + slippage − funding received since the journal began; + is cost.
+    cost_quote: Decimal
+    #: Coins + profit − what was settled.
+    value_quote: Decimal
+    #: Growth since the first measurement, 1 there: with futures, and without.
+    overlay_index: Decimal
+    never_index: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BreakerTripped(Fact):
+    """The overlay has lost more than the owner allows."""
+
+    #: ``day``, ``drawdown`` or ``cost``.
+    measure: str
+    #: Fractions of the portfolio's value; + is loss.
+    loss_frac: Decimal
+    limit_frac: Decimal
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TradingStateSet(Fact):
     """Somebody or something changed what the bot may do."""
 

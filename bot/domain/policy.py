@@ -246,6 +246,17 @@ class FundingPolicy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BreakerPolicy:
+    """What the overlay may lose before it only reduces, in shares of the portfolio's value."""
+
+    #: Within a day, and from where it stood best against the coins alone.
+    max_day_frac: Decimal = Decimal("0.05")
+    max_drawdown_frac: Decimal = Decimal("0.15")
+    #: Fees, slippage and net funding in 30 days.
+    max_cost_frac: Decimal = Decimal("0.03")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WatchIntervals:
     """How often the supervised loops wake."""
 
@@ -253,6 +264,7 @@ class WatchIntervals:
     reconcile: timedelta = timedelta(seconds=60)
     prices: timedelta = timedelta(seconds=60)
     funding: timedelta = timedelta(minutes=15)
+    breaker: timedelta = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -273,6 +285,7 @@ class Policy:
     cost_gate: CostGatePolicy | None = None
     flows: FlowPolicy = field(default_factory=FlowPolicy)
     funding: FundingPolicy = field(default_factory=FundingPolicy)
+    breaker: BreakerPolicy = field(default_factory=BreakerPolicy)
     watch: WatchIntervals = field(default_factory=WatchIntervals)
     #: Kinds of contract that may hold a hedge, best first; per-asset entries come before the general one.
     contract_kinds: tuple[ContractKind, ...] = (ContractKind.LINEAR,)

@@ -193,6 +193,7 @@ class BotControl:
             await self._set_state(TradingState.NORMAL, caller, "", "resume", besides=besides)
         await self._flatten.check(self._desk.clock.now())
         self._desk.alerts.close_alert("abnormal_ends", cause="bot")
+        self._desk.alerts.close_alert("breaker_tripped", cause="bot")
         self._signal.set("command")
         return _answer(self._desk.journal.books)
 

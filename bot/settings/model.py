@@ -331,6 +331,14 @@ class FundingSettings(Block):
     )
 
 
+class BreakerSettings(Block):
+    """What the overlay may lose, beside the coins alone, before it only reduces."""
+
+    max_day: Share = Field(Decimal("0.05"), description="loss within a day, share of the portfolio")
+    max_drawdown: Share = Field(Decimal("0.15"), description="loss from where it stood best against the coins alone")
+    max_cost: Share = Field(Decimal("0.03"), description="fees, slippage and net funding in 30 days")
+
+
 class ExecutionSettings(Block):
     """How orders are worked."""
 
@@ -361,6 +369,7 @@ class WatchSettings(Block):
     reconcile: Duration = Field(timedelta(seconds=60), description="journal against venue")
     prices: Duration = Field(timedelta(seconds=60), description="large moves")
     funding: Duration = Field(timedelta(minutes=15), description="funding: payments, gaps, the cap")
+    breaker: Duration = Field(timedelta(hours=1), description="what the overlay has lost")
 
 
 class AlertSettings(Block):
@@ -509,6 +518,7 @@ class Settings(Block):
     stop: StopSettings = StopSettings()
     risk: RiskSettings = RiskSettings()
     funding: FundingSettings = FundingSettings()
+    breaker: BreakerSettings = BreakerSettings()
     execution: ExecutionSettings = ExecutionSettings()
     watch: WatchSettings = WatchSettings()
     alerts: AlertSettings = AlertSettings()
