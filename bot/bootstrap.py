@@ -29,14 +29,18 @@ from bot.engine.ioc import ImmediateStyle
 from bot.engine.protection import Protection
 from bot.engine.rebalance import LookObserver, Rebalance
 from bot.engine.reconcile import Reconcile
+from bot.engine.reductions import Reductions
 from bot.engine.reference import Reference
 from bot.engine.scheduler import LookSchedule, LookSignal
 from bot.engine.snapshot import SnapshotGatherer
 from bot.engine.supervisor import Companion, Supervisor
+from bot.engine.transfers import Transfers
 from bot.engine.watchers.breaker import Breaker
 from bot.engine.watchers.funding import FundingWatcher
 from bot.engine.watchers.heartbeat import Heartbeat
+from bot.engine.watchers.margin import MarginWatcher
 from bot.engine.watchers.prices import PriceWatcher
+from bot.engine.watchers.roll import RollWatcher
 from bot.engine.working import Worker
 from bot.exchange.config import ExchangeConfig, MarketKind
 from bot.exchange.exchange import Exchange, open_exchange
@@ -80,13 +84,25 @@ def build(
     bookkeeping = Bookkeeping(desk, reference)
     gatherer = SnapshotGatherer(desk, reference, bookkeeping)
     execution = Execution(desk, bookkeeping)
-    protection = Protection(desk, gatherer, execution, reference)
+    reductions = Reductions(desk, execution)
+    protection = Protection(desk, gatherer, execution, reductions, reference)
     flatten = Flatten(desk, gatherer, execution, reference)
     reconcile = Reconcile(desk, gatherer, execution)
     signal = LookSignal()
     worker = Worker(desk, gatherer, execution, ImmediateStyle(desk, gatherer, execution), protection)
     rebalance = Rebalance(desk, gatherer, worker, protection, signal, observers)
     schedule = LookSchedule(ClockedScheduler(clock, timezone=policy.cadence.timezone), policy.cadence, clock, signal)
+    margin = MarginWatcher(
+        desk,
+        gatherer,
+        reference,
+        execution,
+        Transfers(desk),
+        reductions,
+        protection,
+        gaps=lambda: rebalance.newest_gaps_quote,
+    )
+    roll = RollWatcher(desk, gatherer, reference, execution, protection, signal)
     supervisor = Supervisor(
         desk,
         heartbeat=Heartbeat(desk, schedule),
@@ -97,6 +113,8 @@ def build(
         reconcile=reconcile,
         prices=PriceWatcher(desk, reference, signal),
         breaker=Breaker(desk, gatherer),
+        margin=margin,
+        roll=roll,
         funding=FundingWatcher(desk, gatherer, reference, bookkeeping, protection),
         execution=execution,
         schedule=schedule,
@@ -110,6 +128,7 @@ def build(
         reference=reference,
         rebalance=rebalance,
         flatten=flatten,
+        margin=margin,
         supervisor=supervisor,
         schedule=schedule,
         signal=signal,
@@ -185,6 +204,7 @@ def exchange_config(settings: Settings) -> ExchangeConfig:
         holdings_weights=weights,
         collateral={Currency(name): amount for name, amount in paper.collateral.items()},
         spare={Currency(name): amount for name, amount in paper.spare.items()},
+        dated_basis_annual=paper.dated_basis,
     )
 
 

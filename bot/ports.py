@@ -20,9 +20,10 @@ from bot.domain.books import Books
 from bot.domain.events import Fact, FundingSettled
 from bot.domain.ids import Asset, ClientOrderId, Currency, Symbol, VenueId
 from bot.domain.instruments import Instrument
-from bot.domain.market import CurrencyRate, FundingRate, PriceHistory, Quote
+from bot.domain.market import CurrencyRate, FundingRate, PriceHistory, Quote, SpreadQuote
 from bot.domain.orders import Fill, OrderDraft, OrderIntent, VenueOrder
 from bot.domain.portfolio import AccountState, ExternalHolding
+from bot.domain.transfers import TransferDraft, TransferIntent, VenueTransfer
 
 
 class Clock(Protocol):
@@ -85,6 +86,19 @@ class Venue(Protocol):
         """Send one order with the intent's client order id."""
         ...
 
+    async def fetch_spread(self, near: Symbol, far: Symbol) -> SpreadQuote | None:
+        """Return the price of a calendar spread; None when the venue has no book for it."""
+        ...
+
+    async def submit_spread(
+        self, near: OrderIntent, far: OrderIntent, *, limit_spread_price: Decimal
+    ) -> tuple[VenueOrder, VenueOrder]:
+        """Send both legs of a calendar spread as one order, immediate or cancelled; both trade the same amount.
+
+        ``limit_spread_price`` is far − near: bought (far bought) for no more, sold for no less.
+        """
+        ...
+
     async def cancel(self, symbol: Symbol, client_order_id: ClientOrderId) -> VenueOrder:
         """Cancel one order and return its last state, which may be FILLED.
 
@@ -99,6 +113,14 @@ class Venue(Protocol):
 
     async def fetch_fills(self, since: datetime) -> tuple[Fill, ...]:
         """Return every trade of the account at or after ``since``, oldest first."""
+        ...
+
+    async def transfer(self, intent: TransferIntent) -> VenueTransfer:
+        """Move collateral from wallet to wallet of this account, once."""
+        ...
+
+    async def fetch_transfers(self, since: datetime) -> tuple[VenueTransfer, ...]:
+        """Return every transfer between wallets of the account at or after ``since``, oldest first."""
         ...
 
     async def fetch_funding(self, since: datetime) -> tuple[FundingSettled, ...]:
@@ -123,6 +145,10 @@ class Journal(Protocol):
 
     async def record_intents(self, drafts: Sequence[OrderDraft], at: datetime) -> tuple[OrderIntent, ...]:
         """Give each draft its client order id and commit all of them in one transaction, before any is sent."""
+        ...
+
+    async def record_transfer(self, draft: TransferDraft, at: datetime) -> TransferIntent:
+        """Give a transfer its id and commit it, before it is sent."""
         ...
 
     async def close(self) -> None:

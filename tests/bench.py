@@ -36,7 +36,7 @@ def _policy(watch: timedelta) -> Policy:
     return Policy(
         targets=TARGETS,
         cadence=CadencePolicy(cron="0 * * * *"),
-        watch=WatchIntervals(protection=watch, reconcile=watch, prices=watch),
+        watch=WatchIntervals(protection=watch, reconcile=watch, prices=watch, margin=watch),
     )
 
 

@@ -37,7 +37,7 @@ def environment(band: str, destination: str, cadence: str, style: str) -> dict[s
         "TRIMTAB_REBALANCE_TO": destination,
         "TRIMTAB_EXECUTION__STYLE": style,
         "TRIMTAB_PAPER__COLLATERAL": "USDT=100000",
-        **dict.fromkeys(("TRIMTAB_WATCH__PROTECTION", "TRIMTAB_WATCH__RECONCILE", "TRIMTAB_WATCH__PRICES"), "1h"),
+        **{f"TRIMTAB_WATCH__{loop}": "1h" for loop in ("PROTECTION", "RECONCILE", "PRICES", "MARGIN")},
         **(paced if cadence == "volatility" else {}),
     }
 

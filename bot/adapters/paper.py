@@ -15,9 +15,10 @@ from bot.domain.errors import VenueOutcomeUnknown, VenueRefused, VenueUnavailabl
 from bot.domain.events import FundingSettled
 from bot.domain.ids import Asset, ClientOrderId, Currency, Symbol, TradeId, VenueId, VenueOrderId
 from bot.domain.instruments import Instrument, MarginTier
-from bot.domain.market import CurrencyRate, FundingRate, PriceHistory, Quote
-from bot.domain.orders import Fill, OrderIntent, VenueOrder
+from bot.domain.market import CurrencyRate, FundingRate, PriceHistory, Quote, SpreadQuote
+from bot.domain.orders import Fill, OrderIntent, Side, VenueOrder
 from bot.domain.portfolio import AccountState, FuturesPosition, MarginAccount, WalletBalance
+from bot.domain.transfers import TransferIntent, VenueTransfer
 from bot.exchange.contracts import Contract
 from bot.exchange.exchange import Exchange
 from bot.exchange.faults import (
@@ -32,8 +33,11 @@ from bot.exchange.faults import (
     RequestLost,
     ShiftTime,
 )
+from bot.exchange.moments import from_us
 from bot.exchange.orders import ExchangeOrder, OrderRequest, Refused
 from bot.exchange.records import BookTop, FundingPayment, Trade
+from bot.exchange.spread import SpreadRequest
+from bot.exchange.transfers import ExchangeTransfer
 from bot.ports import Clock
 
 log = structlog.get_logger()
@@ -80,9 +84,9 @@ class PaperVenue:
             raise VenueUnavailable(f"{call} was not answered") from err
 
     async def fetch_instruments(self) -> tuple[Instrument, ...]:
-        """Return every listed contract."""
+        """Return every contract that is listed, or was and has been traded."""
         self._reach("fetch_instruments")
-        return tuple(self._instrument(contract) for contract in self._exchange.floor.contracts.values())
+        return tuple(self._instrument(contract) for contract in self._exchange.listing())
 
     def _instrument(self, contract: Contract) -> Instrument:
         config = self._exchange.config
@@ -110,6 +114,7 @@ class PaperVenue:
                 )
                 for tier in contract.tiers
             ),
+            expires_at=None if contract.expires_us is None else from_us(contract.expires_us),
         )
 
     async def fetch_account(self) -> AccountState:
@@ -134,8 +139,11 @@ class PaperVenue:
                     currency=key[1],
                     balance=held,
                     unrealised=unrealised[key] if key in unrealised else Decimal(0),
+                    pending=floor.accounts.in_transit.get(key, Decimal(0)),
                 )
-                for key, held in floor.accounts.wallets.items()
+                for key, held in (
+                    {key: Decimal(0) for key in floor.accounts.in_transit} | floor.accounts.wallets
+                ).items()
             ),
             positions=tuple(self._position(symbol) for symbol in floor.accounts.positions),
             margins=tuple(
@@ -165,10 +173,11 @@ class PaperVenue:
         )
 
     async def fetch_quotes(self, symbols: Sequence[Symbol]) -> tuple[Quote, ...]:
-        """Return one quote per symbol."""
+        """Return one quote per symbol that can be traded."""
         slip = self._reach("fetch_quotes")
-        contracts = self._exchange.floor.contracts
-        quotes = [_quote(self._exchange.top(contracts[symbol])) for symbol in symbols if symbol in contracts]
+        floor = self._exchange.floor
+        listed = [floor.contracts[symbol] for symbol in symbols if symbol in floor.contracts]
+        quotes = [_quote(self._exchange.top(contract)) for contract in listed if not floor.has_expired(contract)]
         if isinstance(slip, FreezeQuotes):
             return tuple(self._frozen_quotes.setdefault(quote.symbol, quote) for quote in quotes)
         self._frozen_quotes.clear()
@@ -181,7 +190,10 @@ class PaperVenue:
         slip = self._reach("fetch_funding_rates")
         found = []
         for symbol in symbols:
-            next_at, interval_us, rate = self._exchange.next_funding(self._exchange.floor.contracts[symbol].asset)
+            contract = self._exchange.floor.contracts[symbol]
+            if contract.expires_us is not None:
+                continue
+            next_at, interval_us, rate = self._exchange.next_funding(contract.asset)
             found.append(
                 FundingRate(
                     venue=PAPER,
@@ -233,6 +245,39 @@ class PaperVenue:
         except (RequestLost, ReplyLost) as err:
             raise VenueOutcomeUnknown("the reply never came") from err
 
+    async def fetch_spread(self, near: Symbol, far: Symbol) -> SpreadQuote | None:
+        """Return the price of a calendar spread of two contracts that expire, None of any other two."""
+        self._reach("fetch_spread")
+        try:
+            ask, bid = (self._exchange.spread_price(near, far, side) for side in (Side.BUY, Side.SELL))
+        except Refused:
+            return None
+        return SpreadQuote(venue=PAPER, near=near, far=far, ask_price=ask, bid_price=bid, as_of=self._exchange.now)
+
+    async def submit_spread(
+        self, near: OrderIntent, far: OrderIntent, *, limit_spread_price: Decimal
+    ) -> tuple[VenueOrder, VenueOrder]:
+        """Send both legs of a calendar spread."""
+        self._exchange.advance(self._clock.now())
+        request = SpreadRequest(
+            near=near.symbol,
+            far=far.symbol,
+            side=far.side,
+            contracts=far.contracts,
+            limit_spread_price=limit_spread_price,
+            near_client_order_id=near.client_order_id,
+            far_client_order_id=far.client_order_id,
+            reduce_only_near=near.reduce_only,
+            valid_until=self._clock.now() + _VALIDITY,
+        )
+        try:
+            first, second = self._exchange.submit_spread(request)
+        except Refused as err:
+            raise VenueRefused(str(err), code=err.code) from err
+        except (RequestLost, ReplyLost) as err:
+            raise VenueOutcomeUnknown("the reply never came") from err
+        return _venue_order(first), _venue_order(second)
+
     async def cancel(self, symbol: Symbol, client_order_id: ClientOrderId) -> VenueOrder:
         """Cancel one order and return its last state."""
         self._exchange.advance(self._clock.now())
@@ -242,6 +287,22 @@ class PaperVenue:
             raise VenueRefused(str(err), code=err.code) from err
         except (RequestLost, ReplyLost) as err:
             raise VenueOutcomeUnknown("the reply never came") from err
+
+    async def transfer(self, intent: TransferIntent) -> VenueTransfer:
+        """Move collateral between wallets."""
+        self._exchange.advance(self._clock.now())
+        source, target = (intent.source, intent.currency), (intent.target, intent.currency)
+        try:
+            return _venue_transfer(self._exchange.transfer(source, target, intent.amount, intent.transfer_id))
+        except Refused as err:
+            raise VenueRefused(str(err), code=err.code) from err
+        except (RequestLost, ReplyLost) as err:
+            raise VenueOutcomeUnknown("the reply never came") from err
+
+    async def fetch_transfers(self, since: datetime) -> tuple[VenueTransfer, ...]:
+        """Return the account's transfers at or after ``since``."""
+        self._reach("fetch_transfers")
+        return tuple(_venue_transfer(one) for one in self._exchange.transfers.since(since))
 
     async def fetch_order(self, symbol: Symbol, client_order_id: ClientOrderId) -> VenueOrder | None:
         """Return one order of any age, None when there is none."""
@@ -290,6 +351,20 @@ def _slipped(account: AccountState, slip: Effect | None) -> AccountState:
             return replace(account, as_of=account.as_of + by)
         case _:
             return account
+
+
+def _venue_transfer(transfer: ExchangeTransfer) -> VenueTransfer:
+    return VenueTransfer(
+        venue=PAPER,
+        transfer_id=transfer.transfer_id,
+        venue_transfer_id=str(transfer.id),
+        currency=transfer.currency,
+        source=transfer.source,
+        target=transfer.target,
+        amount=transfer.amount,
+        state=transfer.state,
+        at=transfer.at,
+    )
 
 
 def _venue_order(order: ExchangeOrder) -> VenueOrder:

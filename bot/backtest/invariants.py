@@ -36,6 +36,8 @@ class InvariantChecker:
         self.unprotected_seconds_max = 0.0
         self._unprotected_since: dict[Symbol, datetime] = {}
         self._seen_ids: dict[ClientOrderId, int] = {}
+        #: Of hedges that rest: whether all of them would have brought their asset nearer when they were sent.
+        self._was_right: dict[int | None, bool] = {}
         self._contracts: dict[Symbol, Decimal] = {}
         self._opening = _wallet_total(exchange)
         #: A stop must be back by then, or an alert must be out: the deadline, and one round of the loop that acts. A
@@ -111,6 +113,8 @@ class InvariantChecker:
             ]
             self._expect(not twins, f"{mark} increases while the outcome of another order is unknown", at)
         if intent.purpose is Purpose.HEDGE:
+            gaps = self._gaps(order.symbol, order.remaining * order.side.sign)
+            self._was_right[order.id] = order.remaining > 0 and gaps is not None and gaps[1] < gaps[0]
             live = [
                 one.client_order_id
                 for one in self._exchange.floor.open_orders.values()
@@ -133,27 +137,36 @@ class InvariantChecker:
             self._see_gap(at, trade)
 
     def _see_gap(self, at: datetime, trade: Trade) -> None:
-        """Expect that a hedge has brought its asset nearer to its target."""
-        floor, policy = self._exchange.floor, self._policy
-        asset = floor.contracts[trade.symbol].asset
-        if policy.scope is not Scope.ASSETS or policy.aliases or asset not in policy.targets:
+        """Expect that a hedge has brought its asset nearer to its target.
+
+        One that has rested was right when it was sent; what prices do while it waits to be looked at is not its doing.
+        """
+        gaps = self._gaps(trade.symbol, -trade.contracts * trade.side.sign)
+        if gaps is None or self._was_right.get(trade.order_id, False):
             return
+        after, before = gaps
+        asset = self._exchange.floor.contracts[trade.symbol].asset
+        self._expect(after < before, f"a hedge took {asset} from {before} to {after} coins off its target", at)
+
+    def _gaps(self, symbol: Symbol, contracts: Decimal) -> tuple[Decimal, Decimal] | None:
+        """Return how many coins an asset is off its target now, and with ``contracts`` (signed) more of a contract.
+
+        None where that is not to be judged.
+        """
+        floor, policy = self._exchange.floor, self._policy
+        contract = floor.contracts[symbol]
+        asset = contract.asset
+        if policy.scope is not Scope.ASSETS or policy.aliases or asset not in policy.targets:
+            return None
         if any(capped == asset for capped, _ in self._journal.books.ceilings):
             # A ceiling asks for more distance than the target does.
-            return
+            return None
         value, coins = self.portfolio()
-        contract = floor.contracts[trade.symbol]
-        price = floor.index_of(asset)
-        traded = trade.contracts * trade.side.sign * contract.size
+        change = contracts * contract.size
         if not contract.is_linear:
-            traded /= floor.mark_of(asset)
-        wanted = policy.targets[asset] * value / price
-        gap_before, gap_after = abs(coins[asset] - traded - wanted), abs(coins[asset] - wanted)
-        self._expect(
-            gap_after < gap_before,
-            f"a hedge took {asset} from {gap_before} to {gap_after} coins off its target",
-            at,
-        )
+            change /= floor.mark_of(contract)
+        wanted = policy.targets[asset] * value / floor.index_of(asset)
+        return abs(coins[asset] - wanted), abs(coins[asset] + change - wanted)
 
     def portfolio(self) -> tuple[Decimal, dict[Asset, Decimal]]:
         """Return what the portfolio is worth and the exposure in coins, by the exchange's own numbers."""
@@ -167,7 +180,7 @@ class InvariantChecker:
             contract = floor.contracts[symbol]
             if contract.asset not in coins:
                 continue
-            mark = floor.mark_of(contract.asset)
+            mark = floor.mark_of(contract)
             unrealised = floor.accounts.unrealised(contract, mark)
             if contract.is_linear:
                 coins[contract.asset] += position.contracts * contract.size
@@ -285,7 +298,9 @@ _NOT_OURS = (MovementKind.LIQUIDATION_FEE, MovementKind.INSURANCE)
 
 
 def _wallet_total(exchange: Exchange) -> Decimal:
-    return sum((held for (_, currency), held in exchange.floor.accounts.wallets.items() if currency == "USDT"), _ZERO)
+    accounts = exchange.floor.accounts
+    lines = (*accounts.wallets.items(), *accounts.in_transit.items())
+    return sum((held for (_, currency), held in lines if currency == "USDT"), _ZERO)
 
 
 def _owner_moves(exchange: Exchange) -> Decimal:

@@ -113,7 +113,7 @@ class Recorder:
         for symbol in floor.accounts.positions:
             contract = floor.contracts[symbol]
             if contract.settle == Currency(asset):
-                held += floor.accounts.unrealised(contract, floor.mark_of(contract.asset))
+                held += floor.accounts.unrealised(contract, floor.mark_of(contract))
         return held
 
     def _delta(self, asset: Asset) -> Decimal:
@@ -123,7 +123,7 @@ class Recorder:
             contract = floor.contracts[symbol]
             if contract.asset == asset:
                 amount = position.contracts * contract.size
-                delta += amount if contract.is_linear else amount / floor.mark_of(asset)
+                delta += amount if contract.is_linear else amount / floor.mark_of(contract)
         return delta
 
     def see(self, decision: Decision, now: datetime) -> None:
@@ -164,7 +164,7 @@ class Recorder:
         delta = self._delta(asset)
         return AssetRow(
             index_price=price,
-            mark_price=self._exchange.floor.mark_of(asset),
+            mark_price=self._exchange.floor.perpetual_mark_of(asset),
             holding_base=held,
             delta_base=delta,
             weight=(held + delta) * price / value,

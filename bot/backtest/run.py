@@ -18,9 +18,10 @@ from bot.backtest.recorder import Recorder, RiskRecord
 from bot.backtest.simulation import simulate
 from bot.bootstrap import exchange_config
 from bot.domain.errors import ConfigError
-from bot.domain.events import OrderChanged, OrderIntended
+from bot.domain.events import OrderChanged, OrderIntended, RollEnded
 from bot.domain.ids import ClientOrderId
 from bot.domain.orders import OrderEvent, OrderIntent, Purpose
+from bot.domain.rolls import RollCause
 from bot.domain.units import ZERO, edge_text
 from bot.engine.risk_document import risk_entry
 from bot.exchange.config import MarketKind
@@ -127,6 +128,7 @@ def _activity(exchange: Exchange, journal: SqlJournal, recorder: Recorder) -> di
     floor = exchange.floor
     intents = intents_of(journal)
     learned = [fact.event for _, fact in journal.facts(kind=OrderChanged.__name__) if isinstance(fact, OrderChanged)]
+    rolls = [fact for _, fact in journal.facts(kind=RollEnded.__name__) if isinstance(fact, RollEnded)]
     traded = {trade.client_order_id for trade in floor.trades}
     notional = sum(
         (floor.contracts[trade.symbol].notional_quote(trade.contracts, trade.price) for trade in floor.trades),
@@ -146,7 +148,8 @@ def _activity(exchange: Exchange, journal: SqlJournal, recorder: Recorder) -> di
         "funding_quote": edge_text(
             sum((_in_quote(exchange, p.symbol, p.amount, p.mark_price) for p in floor.funding), ZERO)
         ),
-        "roll_cost_quote": "0",
+        "roll_cost_quote": edge_text(sum((one.difference_quote + one.fees_quote for one in rolls), ZERO)),
+        "roll_fees_quote": edge_text(sum((one.fees_quote for one in rolls), ZERO)),
         "stop_outs": len(
             {
                 trade.client_order_id
@@ -154,7 +157,9 @@ def _activity(exchange: Exchange, journal: SqlJournal, recorder: Recorder) -> di
                 if trade.client_order_id in intents and intents[trade.client_order_id].purpose is Purpose.STOP
             }
         ),
-        "rolls": 0,
+        "rolls": sum(one.cause is RollCause.EXPIRY and one.closed > 0 for one in rolls),
+        "moves": sum(one.cause is RollCause.COST and one.closed > 0 for one in rolls),
+        "missed_expiries": sum(trade.forced is Purpose.SETTLEMENT for trade in floor.trades),
         "liquidations": len(floor.liquidations),
     }
 

@@ -20,6 +20,7 @@ from bot.cli.tables import (
     show_notes,
     show_positions,
     show_refusals,
+    show_rolls,
     state_text,
 )
 
@@ -37,7 +38,10 @@ def show_status(console: "Console", status: Row) -> None:
     show_positions(console, status["positions"])
     _show_working(console, status["working_orders"])
     show_margin(console, status["margin"])
+    _show_rungs(console, status["margin_rungs"])
     show_funding(console, status.get("funding", ()))
+    show_rolls(console, status.get("rolls", ()))
+    _show_rolling(console, status.get("rolling", ()))
     _show_risk(console, status["risk"])
     _show_corrections(console, status["corrections"])
     _show_waiting(console, status)
@@ -51,6 +55,28 @@ def _show_looks(console: "Console", status: Row) -> None:
         for trigger, moment in sorted(status["next_looks"].items(), key=lambda entry: entry[1])
     )
     console.print(f"Last look {clock_time(status['last_look_at'])} · next {due or NOTHING} · {status['readiness']}")
+
+
+def _show_rolling(console: "Console", rolling: Sequence[Row]) -> None:
+    """Say how far each roll that is under way has come."""
+    for row in rolling:
+        lacks = "" if Decimal(row["missing"]) == 0 else f", {figure(row['missing'])} apart"
+        console.print(
+            f"{row['symbol']} goes to {row['to_symbol'] or 'nowhere yet'}: {row['stage']} since"
+            f" {clock_time(row['stage_since'])}, {figure(row['opened'])} passed on{lacks}",
+            highlight=False,
+        )
+
+
+def _show_rungs(console: "Console", rungs: Sequence[Row]) -> None:
+    for row in rungs:
+        far = "no move" if row["liquidation_distance_frac"] is None else percent(row["liquidation_distance_frac"])
+        told = f"{row['venue']} {row['currency']} wallet: liquidation {far} against every leg away"
+        if row["rung"] == "calm":
+            console.print(told)
+        else:
+            style = "bold red" if row["rung"] in ("reduce", "flatten") else "yellow"
+            console.print(Text.assemble(f"{told} · ", (row["rung"], style), f" since {clock_time(row['since'])}"))
 
 
 def _show_risk(console: "Console", risk: Row | None) -> None:

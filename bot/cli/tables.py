@@ -79,6 +79,7 @@ def show_plan(console: "Console", plan: Row) -> None:
     _show_stops(console, plan["stops"])
     show_margin(console, plan["margin"])
     show_funding(console, plan.get("funding", ()))
+    show_rolls(console, plan["rolls"])
     show_refusals(console, plan["refusals"])
     show_notes(console, plan)
 
@@ -254,6 +255,37 @@ def show_margin(console: "Console", margins: Sequence[Row]) -> None:
             percent(row["usage_frac"]),
             NOTHING if leverage is None else f"{Decimal(leverage):.2f}",
             money(row["stress_surplus"]),
+        )
+    console.print(table)
+
+
+def show_rolls(console: "Console", rolls: Sequence[Row]) -> None:
+    """Show which positions will leave their contract, when, and what that is expected to cost."""
+    if not rolls:
+        return
+    table = new_table(
+        "Rolls (cost + is paid)",
+        ("Symbol", "word"),
+        ("Contracts", "number"),
+        ("Expires", "text"),
+        ("To", "word"),
+        ("Stage", "text"),
+        ("Cost USD", "number"),
+        ("bp", "number"),
+        ("Yield a year", "number"),
+    )
+    for row in rolls:
+        coming = "" if row["next_stage"] is None else f", {row['next_stage']} from {clock_time(row['next_stage_at'])}"
+        bps = row["expected_cost_bps"]
+        table.add_row(
+            row["symbol"],
+            figure(row["amount_contracts"]),
+            clock_time(row["expires_at"]),
+            row["to_symbol"] or Text("nowhere yet", style="yellow"),
+            row["stage"] + coming,
+            money(row["expected_cost_quote"], signed=True),
+            NOTHING if bps is None else f"{Decimal(bps):+.1f}",
+            percent(row["yield_annual"], signed=True),
         )
     console.print(table)
 

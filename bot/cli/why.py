@@ -19,6 +19,7 @@ _NOTHING = "–"
 def show_why(console: "Console", document: Row) -> None:
     """Print what ``plan --why`` adds."""
     _show_needs(console, document)
+    _show_contracts(console, document["contracts"])
     _show_risk(console, document["risk"])
     _show_entry_stops(console, document["stops"])
     for key, word in (
@@ -44,6 +45,29 @@ def _show_needs(console: "Console", document: Row) -> None:
             + f". {row['reason'][:1].upper()}{row['reason'][1:]}.",
             highlight=False,
         )
+
+
+def _show_contracts(console: "Console", contracts: list[Row]) -> None:
+    """Compare what could hold each hedge."""
+    if not contracts:
+        return
+    table = Table(title="Contracts (cost a year, + is paid)", title_justify="left", title_style="bold", box=None)
+    for name in ("Asset", "Symbol", "Funding or basis", "Rolls", "Together", "In or out", "Book, USD", ""):
+        table.add_column(name, justify="left" if name in ("Asset", "Symbol", "") else "right")
+    for row in contracts:
+        said = ["held"] if row["is_held"] else []
+        said += ["chosen"] if row["is_chosen"] else []
+        table.add_row(
+            row["asset"],
+            row["symbol"],
+            percent(row["carry_annual"], signed=True),
+            percent(row["upkeep_annual"]),
+            percent(row["total_annual"], signed=True),
+            f"{Decimal(row['entry_frac']) * 10_000:.1f} bp",
+            money(row["depth_quote"]),
+            ", ".join(said),
+        )
+    console.print(table)
 
 
 def _show_risk(console: "Console", risk: Row | None) -> None:

@@ -127,13 +127,13 @@ def drawdown_frac(record: OverlayRecord) -> Decimal:
 
 
 def loss_frac(since: OverlayPoint, now: OverlayPoint) -> Decimal:
-    """Return the loss between two points as a fraction: the lesser of that beside the coins alone, and of that at all."""
+    """Return the loss between two points as a fraction: the lesser of beside the coins alone and at all."""
     own = ONE - now.overlay / since.overlay
     return max(ZERO, min(own, ONE - now.relative / since.relative))
 
 
 def cost_frac(record: OverlayRecord) -> Decimal:
-    """Return what was spent in the last 30 days as a share of the portfolio's value; negative when carry paid for it."""
+    """Return what was spent in the last 30 days as a share of the portfolio's value; negative when carry paid it."""
     if record.last is None or not record.costs:
         return ZERO
     return (record.last.cost_quote - record.costs[0].cost_quote) / record.last.value_quote

@@ -16,9 +16,11 @@ from bot.decisions.margin import WalletLoad, load_wallets, margin_line
 from bot.decisions.pace import next_moments, pace_gaps, taken_tranches
 from bot.decisions.plan import lots_quote, needs_quote, plan_legs, smallest_orders_quote, wanted_gaps
 from bot.decisions.risk import GateInputs, judge_legs
+from bot.decisions.roll import coming_rolls, fold_needs
 from bot.decisions.stop_history import tell_entry_stops
 from bot.decisions.stops import StopPlan, protect_accounts
 from bot.decisions.working import styled_legs
+from bot.domain.events import Fact
 from bot.domain.ids import Asset
 from bot.domain.plan import Decision, HedgeLeg
 from bot.domain.policy import Policy
@@ -39,7 +41,8 @@ def decide(snapshot: Snapshot, policy: Policy, now: datetime) -> Decision:
     anchors, questions = judge_wallets(snapshot, policy)
     protection = protect_accounts(snapshot, policy, exposures.index_prices, now)
 
-    chosen = choose_instruments(snapshot, policy)
+    choice = choose_instruments(snapshot, policy, exposures, now)
+    chosen = choice.chosen
     lots = lots_quote(chosen, snapshot)
     drifts = measure_drift(exposures, policy, corrections=books.corrections, lots_quote=lots)
     smallest = smallest_orders_quote(chosen, snapshot)
@@ -64,11 +67,20 @@ def decide(snapshot: Snapshot, policy: Policy, now: datetime) -> Decision:
     )
     inputs = _gate_inputs(snapshot, policy, exposures, protection, flows, wished, now)
     judged = judge_legs(wished, inputs)
-    legs = styled_legs(approved_legs(judged), snapshot.quotes, policy.execution)
-    refusals = tuple(refusal for _, verdict in judged for refusal in verdict.refusals)
+    approved, folded, folding = fold_needs(approved_legs(judged), books, now)
+    legs = styled_legs(approved, snapshot.quotes, policy.execution)
+    refusals = tuple(refusal for _, verdict in judged for refusal in verdict.refusals) + folding
     refusals += unworthy
     refusals += untraded(drifts, needs, wished, protection.shrinking, {one.asset for one in unworthy})
-    facts = (*flows, *anchors, *released_ceilings(books, now), *corrections, *taken_tranches(paces, legs))
+    facts: tuple[Fact, ...] = (
+        *flows,
+        *anchors,
+        *choice.facts,
+        *folded,
+        *released_ceilings(books, now),
+        *corrections,
+        *taken_tranches(paces, legs),
+    )
     paced_at, tranche_at = next_moments(policy, risk.sigma_annual, books.corrections, facts, now)
     return Decision(
         at=now,
@@ -82,6 +94,8 @@ def decide(snapshot: Snapshot, policy: Policy, now: datetime) -> Decision:
         margins=tuple(margin_line(load) for load in inputs.loads.values()),
         capacity_short_quote=_capacity_short(inputs.loads.values(), exposures),
         facts=facts,
+        holding_costs=choice.costs,
+        rolls=coming_rolls(snapshot, policy, now),
         risk=risk,
         next_paced_at=paced_at,
         next_tranche_at=tranche_at,

@@ -16,6 +16,7 @@ from statistics import median
 
 from bot.domain.books import Leg, LegLedger
 from bot.domain.errors import IncompleteData
+from bot.domain.events import ContractTermsNoted
 from bot.domain.ids import Asset, Currency, VenueId
 from bot.domain.instruments import Instrument
 from bot.domain.market import Quote
@@ -108,6 +109,21 @@ def terms_of(leg: Leg, snapshot: Snapshot) -> tuple[Instrument, Quote]:
     return instrument, quote
 
 
+def traded_terms(leg: Leg, snapshot: Snapshot) -> tuple[Instrument | ContractTermsNoted, Decimal]:
+    """Return the terms of a contract that was traded, and its mark.
+
+    One that has expired has no mark any more; nothing of it is open, so what it is multiplied by is zero.
+
+    Raises:
+        IncompleteData: the venue no longer lists it or gives no price, and it is still open.
+    """
+    noted = snapshot.books.terms.get(leg)
+    if leg not in snapshot.quotes and noted is not None and snapshot.books.ledgers[leg].contracts == 0:
+        return noted, ONE
+    instrument, quote = terms_of(leg, snapshot)
+    return instrument, quote.mark_price
+
+
 def _refuse_unreadable(snapshot: Snapshot) -> None:
     for account in snapshot.accounts.values():
         if account.unreadable_wallets:
@@ -185,9 +201,9 @@ def _hedge_profit(snapshot: Snapshot, policy: Policy, rates: Mapping[Currency, D
     for leg, ledger in snapshot.books.ledgers.items():
         if leg[1] in policy.foreign_symbols:
             continue
-        instrument, quote = terms_of(leg, snapshot)
+        instrument, mark_price = traded_terms(leg, snapshot)
         if instrument.is_linear:
-            traded = ledger.cash_contract_value + ledger.contracts * quote.mark_price
+            traded = ledger.cash_contract_value + ledger.contracts * mark_price
             settled = traded * instrument.contract_size + ledger.funding
             profit += settled * _rate(instrument.settle, rates) - _cash_fees(ledger, rates)
     return profit

@@ -8,11 +8,10 @@ ledger explains is a question; it is never booked by guess.
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 
-from bot.decisions.exposure import folded, measure_holdings, terms_of
+from bot.decisions.exposure import folded, measure_holdings, traded_terms
 from bot.domain.books import LegLedger
 from bot.domain.events import FlowSuspected, HoldingsAccepted, WalletAnchored
 from bot.domain.ids import Asset, Currency, VenueId
-from bot.domain.instruments import Instrument
 from bot.domain.plan import WalletQuestion
 from bot.domain.policy import Policy
 from bot.domain.portfolio import AccountState, WalletKind
@@ -41,9 +40,9 @@ def owned_holdings(snapshot: Snapshot, policy: Policy) -> dict[Asset, Decimal]:
     holdings = measure_holdings(snapshot, policy)
     owned = {asset: holdings.get(asset, ZERO) for asset in policy.assets}
     for leg, ledger in snapshot.books.ledgers.items():
-        instrument, quote = terms_of(leg, snapshot)
+        instrument, mark_price = traded_terms(leg, snapshot)
         if not instrument.is_linear and instrument.asset in owned:
-            owned[instrument.asset] -= _coin_profit(instrument, ledger, quote.mark_price)
+            owned[instrument.asset] -= _coin_profit(instrument.contract_size, ledger, mark_price)
         for currency, paid in ledger.fees_paid.items():
             asset, ratio = folded(currency, policy)
             if asset in owned:
@@ -51,9 +50,9 @@ def owned_holdings(snapshot: Snapshot, policy: Policy) -> dict[Asset, Decimal]:
     return owned
 
 
-def _coin_profit(instrument: Instrument, ledger: LegLedger, price: Decimal) -> Decimal:
+def _coin_profit(contract_size: Decimal, ledger: LegLedger, price: Decimal) -> Decimal:
     """Return what an inverse contract has brought in its coin, before fees."""
-    traded = (ledger.inverse_contract_value - ledger.contracts / price) * instrument.contract_size
+    traded = (ledger.inverse_contract_value - ledger.contracts / price) * contract_size
     return traded + ledger.funding
 
 
@@ -150,10 +149,16 @@ def _anchor(line: WalletLine, baseline: Decimal, snapshot: Snapshot, why: str) -
 def _baselines(snapshot: Snapshot, policy: Policy) -> Iterator[tuple[WalletLine, Decimal, Decimal]]:
     """Yield each futures wallet with its balance and what our ledger does not explain of it: the owner's deposit.
 
-    A line that was anchored and that a completely read venue no longer lists is empty, and said so.
+    A line that was anchored and that a completely read venue no longer lists is empty, and said so. Of a line with an
+    open transfer of ours it is not known yet what it should hold.
     """
     if policy.foreign_symbols:
         return
+    in_doubt = {
+        (one.intent.venue, wallet, one.intent.currency)
+        for one in snapshot.books.open_transfers()
+        for wallet in (one.intent.source, one.intent.target)
+    }
     for account in snapshot.accounts.values():
         balances: dict[WalletLine, Decimal] = {
             (line.venue, line.wallet, line.currency): line.balance
@@ -162,8 +167,11 @@ def _baselines(snapshot: Snapshot, policy: Policy) -> Iterator[tuple[WalletLine,
         }
         gone = [line for line in snapshot.books.wallet_baselines if line[0] == account.venue]
         for line in (*balances, *(one for one in gone if one not in balances)):
+            if line in in_doubt:
+                continue
             balance = balances.get(line, ZERO)
-            yield line, balance, balance - _booked(line, account, snapshot)
+            brought = snapshot.books.transferred.get(line, ZERO)
+            yield line, balance, balance - brought - _booked(line, account, snapshot)
 
 
 def _booked(line: WalletLine, account: AccountState, snapshot: Snapshot) -> Decimal:
@@ -177,13 +185,13 @@ def _booked(line: WalletLine, account: AccountState, snapshot: Snapshot) -> Deci
         if leg[0] != account.venue:
             continue
         booked -= ledger.fees_paid.get(line[2], ZERO)
-        instrument, quote = terms_of(leg, snapshot)
+        instrument, mark_price = traded_terms(leg, snapshot)
         if instrument.settle != line[2]:
             continue
-        entry = entries.get(leg[1], quote.mark_price)
+        entry = entries.get(leg[1], mark_price)
         if instrument.is_linear:
             traded = ledger.cash_contract_value + ledger.contracts * entry
             booked += traded * instrument.contract_size + ledger.funding
         else:
-            booked += _coin_profit(instrument, ledger, entry)
+            booked += _coin_profit(instrument.contract_size, ledger, entry)
     return booked

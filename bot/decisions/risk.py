@@ -16,15 +16,16 @@ from bot.decisions.funding import paid_annual
 from bot.decisions.margin import WalletLoad
 from bot.decisions.sizing import meets_minimum
 from bot.decisions.wallets import WalletKey
+from bot.decisions.working import is_held_back
 from bot.domain.books import Books, Ceiling, Leg
 from bot.domain.ids import Asset, Currency
 from bot.domain.instruments import Instrument
 from bot.domain.market import Quote
-from bot.domain.orders import OrderState, Purpose
+from bot.domain.orders import OrderState, Purpose, Side
 from bot.domain.plan import HedgeLeg, Refusal, Rule, Verdict
 from bot.domain.policy import Policy, TradingState
 from bot.domain.snapshot import Snapshot
-from bot.domain.units import ONE, ZERO, decimal_text
+from bot.domain.units import DAYS_PER_YEAR, ONE, ZERO, decimal_text
 
 _MINUTE = timedelta(minutes=1)
 _DAY = timedelta(hours=24)
@@ -195,7 +196,7 @@ def _check_prices(case: _Case) -> Answer:
     rate = case.inputs.exposures.usd_rates.get(case.leg.instrument.quote, ONE)
     here = "this venue's index and the median"
     checks = (
-        ("mark and index", quote.mark_price, quote.index_price, limits.max_mark_index_frac),
+        ("mark and index", quote.mark_price, quote.index_price, _mark_index_bound(case)),
         ("last and mark", quote.last_price, quote.mark_price, limits.max_last_mark_frac),
         (here, quote.index_price * rate, case.leg.index_price, limits.max_index_spread_frac),
     )
@@ -206,11 +207,26 @@ def _check_prices(case: _Case) -> Answer:
     return None
 
 
+def _mark_index_bound(case: _Case) -> Decimal:
+    """Return how far mark may be from the index: a contract that expires has a basis, larger the longer it lives."""
+    limits, expires_at = case.inputs.policy.limits, case.leg.instrument.expires_at
+    if expires_at is None:
+        return limits.max_mark_index_frac
+    years = Decimal((expires_at - case.inputs.now) / _DAY) / DAYS_PER_YEAR
+    return limits.max_mark_index_frac + limits.max_basis_annual * years
+
+
 def _check_lock(case: _Case) -> Answer:
     lock = case.inputs.snapshot.books.locks.get(case.key)
     if lock is None:
         return None
     return Rule.LOCKED, ZERO, f"{case.leg.instrument.symbol} does not add up: {lock[1]}"
+
+
+def _check_ladder(case: _Case) -> Answer:
+    if not is_held_back(case.leg.instrument, case.inputs.snapshot.books):
+        return None
+    return Rule.MARGIN_LADDER, ZERO, f"the margin of the {case.leg.instrument.settle} wallet is short"
 
 
 def _check_protected(case: _Case) -> Answer:
@@ -298,6 +314,15 @@ def _check_order_size(case: _Case) -> Answer:
     return Rule.ORDER_SIZE, part, f"an order may be worth {bound:.0f} USD at most; the rest follows"
 
 
+def _check_depth(case: _Case) -> Answer:
+    quote, side = case.quote, case.leg.side
+    shown = quote.ask_contracts if side is Side.BUY else quote.bid_contracts
+    bound = shown * case.inputs.policy.limits.max_order_depths
+    if case.leg.contracts <= bound:
+        return None
+    return Rule.DEPTH, bound, f"the book shows {decimal_text(shown)} contracts only; the rest follows"
+
+
 def _check_turnover(case: _Case) -> Answer:
     if case.leg.notional_quote <= case.budgets.turnover_quote:
         return None
@@ -357,6 +382,7 @@ _RULES: tuple[Callable[[_Case], Answer], ...] = (
     _check_age,
     _check_prices,
     _check_lock,
+    _check_ladder,
     _check_protected,
     _check_unknown_orders,
     _check_flow,
@@ -365,6 +391,7 @@ _RULES: tuple[Callable[[_Case], Answer], ...] = (
     _check_funding,
     _check_ceiling,
     _check_order_size,
+    _check_depth,
     _check_turnover,
     _check_capacity,
     _check_leverage,

@@ -148,6 +148,12 @@ class _OneLeg:
         return 1 if self.position.contracts > 0 else -1
 
     @property
+    def look_price(self) -> Decimal:
+        """What the contract was worth at the last look: the asset then, with the basis of now; mark before any."""
+        mark = self.quote.mark_price
+        return mark if self.anchor is None else self.anchor * mark / self.quote.index_price
+
+    @property
     def venue_distance_frac(self) -> Decimal | None:
         """The venue's liquidation price as a fraction of mark; None when it gives none."""
         price, mark = self.position.liquidation_price, self.quote.mark_price
@@ -165,7 +171,7 @@ class _OneLeg:
 
 def _target(one: _OneLeg, stops: StopPolicy) -> StopTarget:
     mark = one.quote.mark_price
-    anchor = one.position.entry_price if stops.anchor is StopAnchor.ENTRY else one.anchor or mark
+    anchor = one.position.entry_price if stops.anchor is StopAnchor.ENTRY else one.look_price
     distance = min(_FARTHEST, max(stops.min_distance_frac, stops.daily_sigmas * one.sigma))
     cap = min(_FARTHEST, one.liquidation_distance_frac() * (ONE - stops.liquidation_buffer_frac))
     wanted = anchor * (ONE - one.direction * distance)

@@ -19,8 +19,8 @@ from bot.domain.ids import Asset
 from bot.domain.instruments import Instrument
 from bot.domain.market import Quote
 from bot.domain.orders import OrderState, Side
-from bot.domain.plan import HedgeLeg
-from bot.domain.policy import ExecutionPolicy, ExecutionStyle, TradingState
+from bot.domain.plan import Decision, HedgeLeg
+from bot.domain.policy import ExecutionPolicy, ExecutionStyle, MarginRung, TradingState
 from bot.domain.units import ONE, ZERO, ceil_to_step, floor_to_step
 
 #: A resting order is moved when the touch is better than its price by more than this share.
@@ -51,8 +51,41 @@ def styled_legs(
     )
 
 
-#: A leg is sized for the prices of its look. Beyond this another look has to size it anew.
-_OUTDATED_FRAC = Decimal("0.02")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aim:
+    """Where a look wanted each asset to go, so that a leg can be measured again while prices move."""
+
+    #: V of the look, in USD.
+    value_quote: Decimal
+    index_prices: Mapping[Asset, Decimal]
+    exposures_quote: Mapping[Asset, Decimal]
+    #: Share of V at which the look's trade stops.
+    weights: Mapping[Asset, Decimal]
+
+    @classmethod
+    def of(cls, decision: Decision) -> "Aim":
+        """Take it from a look."""
+        value = decision.valuation.portfolio_value_quote
+        lines = {line.asset: line for line in decision.lines}
+        return cls(
+            value_quote=value,
+            index_prices={asset: line.index_price for asset, line in lines.items()},
+            exposures_quote={asset: line.exposure_quote for asset, line in lines.items()},
+            weights={asset: (line.exposure_quote + line.hedge_need_quote) / value for asset, line in lines.items()},
+        )
+
+
+def needed_base(aim: Aim, asset: Asset, traded_base: Decimal, index_prices: Mapping[Asset, Decimal]) -> Decimal:
+    """Return the coins, + buy, that an asset is short of where its look wanted it, at the prices of now.
+
+    ``traded_base`` is what was traded since, signed. An asset whose price is not known is taken to stand still.
+    """
+    price = index_prices.get(asset, aim.index_prices[asset])
+    value = aim.value_quote
+    for other, exposure in aim.exposures_quote.items():
+        value += exposure * (index_prices.get(other, aim.index_prices[other]) / aim.index_prices[other] - ONE)
+    exposure_base = aim.exposures_quote[asset] / aim.index_prices[asset] + traded_base
+    return aim.weights[asset] * value / price - exposure_base
 
 
 class StepKind(StrEnum):
@@ -89,13 +122,16 @@ class Progress:
     """How far a leg has come."""
 
     leg: HedgeLeg
-    #: What the position is short of its goal, on the leg's side; measured at the venue.
+    #: What the position is short of its goal, on the leg's side; measured at the venue, and no more than the asset
+    #: still needs at the prices of now.
     remaining_contracts: Decimal
     #: Mid price when the work began.
     reference_price: Decimal
     started_at: datetime
     #: Price of the order that rests; None when there is none.
     resting_price: Decimal | None = None
+    #: What is left of that order.
+    resting_contracts: Decimal = ZERO
     #: Slices that were sent.
     slices_sent: int = 0
 
@@ -138,6 +174,8 @@ def _next_peg(
     price = _touch(leg, quote)
     if resting is None:
         return Step(kind=StepKind.POST, contracts=contracts, price=price, why="at the touch")
+    if progress.resting_contracts > contracts:
+        return Step(kind=StepKind.CANCEL, why="less is needed now")
     is_behind = (price - resting) * leg.side.sign > resting * _REPEG_FRAC
     return Step(kind=StepKind.CANCEL, why="the touch has moved on") if is_behind else Step(kind=StepKind.WAIT)
 
@@ -233,24 +271,35 @@ def interruption(leg: HedgeLeg, books: Books, started_at: datetime) -> str:
         return "trading is halted"
     if _has_unknown_order(one, books):
         return "the outcome of an order is not known"
-    if leg.reduce_only:
-        return ""
+    if is_rolling(one.asset, books):
+        return "its contract is being passed on"
+    return "" if leg.reduce_only else _holds_back(one, books, started_at)
+
+
+def _holds_back(one: Instrument, books: Books, started_at: datetime) -> str:
+    """Return why nothing may be opened in a contract; empty when it may."""
     if books.trading_state is not TradingState.NORMAL:
         return f"trading is {books.trading_state}"
     if any(asset == one.asset and ceiling.set_at >= started_at for (asset, _), ceiling in books.ceilings.items()):
         return "protection has made the leg smaller since"
     if (one.venue, one.symbol) in books.locks:
         return "the symbol is locked"
+    if is_held_back(one, books):
+        return "the margin of its wallet is short"
     if one.asset in books.flows:
         return "holdings have changed since"
     return ""
 
 
-def has_outdated_prices(decided: Mapping[Asset, Decimal], prices: Mapping[Asset, Decimal]) -> bool:
-    """Return True when an index has moved so far since the look that its legs have the wrong size."""
-    return any(
-        abs(price / decided[asset] - ONE) > _OUTDATED_FRAC for asset, price in prices.items() if asset in decided
-    )
+def is_held_back(one: Instrument, books: Books) -> bool:
+    """Return True when the margin of a contract's wallet is so short that nothing in it may grow."""
+    rung, _ = books.margin_rungs.get((one.venue, one.settle), (MarginRung.CALM, None))
+    return rung in (MarginRung.CANCEL, MarginRung.REDUCE, MarginRung.FLATTEN)
+
+
+def is_rolling(asset: Asset, books: Books) -> bool:
+    """Return True while a position of an asset is passed on from one contract into another."""
+    return any(roll.asset == asset and roll.stage.is_moving for roll in books.rolls.values())
 
 
 def _has_unknown_order(one: Instrument, books: Books) -> bool:

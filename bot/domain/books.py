@@ -15,11 +15,13 @@ from decimal import Decimal
 from bot.domain import events
 from bot.domain.errors import InvariantViolated
 from bot.domain.funding import LegFunding, fold_change, fold_due, fold_judgement, fold_payment
-from bot.domain.ids import Asset, ClientOrderId, Currency, Symbol, VenueId
-from bot.domain.orders import Fill, Order, OrderEvent, Purpose, next_state
+from bot.domain.ids import Asset, ClientOrderId, Currency, Symbol, TransferId, VenueId
+from bot.domain.orders import Fill, Order, OrderEvent, OrderIntent, Purpose, next_state
 from bot.domain.overlay import OverlayRecord, fold_measurement, fold_resume, fold_trip
-from bot.domain.policy import TradingState
+from bot.domain.policy import MarginRung, TradingState
 from bot.domain.portfolio import WalletKind
+from bot.domain.rolls import Roll
+from bot.domain.transfers import Transfer, TransferState
 from bot.domain.units import ZERO
 
 Leg = tuple[VenueId, Symbol]
@@ -29,6 +31,8 @@ _TURNOVER_WINDOW = timedelta(hours=24)
 _ABNORMAL_ENDS_KEPT = 10
 #: What trades at a price that was there when it was decided; a stop waits for another.
 _AT_ONCE = (Purpose.HEDGE, Purpose.DELEVERAGE, Purpose.FLATTEN)
+#: A smoothed cost that is older than this is of another time.
+_CARRY_KEPT = timedelta(days=30)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -107,6 +111,8 @@ class Books:
     funding: dict[Leg, LegFunding] = field(default_factory=dict)
     #: What the overlay has been worth beside the coins alone.
     overlay: OverlayRecord = field(default_factory=OverlayRecord)
+    #: Terms of every contract that was traded, as they were then: venues forget contracts that have expired.
+    terms: dict[Leg, events.ContractTermsNoted] = field(default_factory=dict)
     settled_profit_quote: Decimal = ZERO
     ceilings: dict[tuple[Asset, str], Ceiling] = field(default_factory=dict)
     #: What the owner or the bot has set; combined with other causes where it is used.
@@ -131,6 +137,18 @@ class Books:
     locks: dict[Leg, tuple[datetime, str]] = field(default_factory=dict)
     last_look_at: datetime | None = None
     last_look_index_prices: dict[Asset, Decimal] = field(default_factory=dict)
+    #: What a long pays a year for holding each contract that was compared, smoothed, and as of when.
+    carries: dict[Leg, tuple[datetime, Decimal]] = field(default_factory=dict)
+    #: Positions that are passed on into another contract, by the one they leave.
+    rolls: dict[Leg, Roll] = field(default_factory=dict)
+    #: Wallets whose margin is not calm: the rung, and since when.
+    margin_rungs: dict[tuple[VenueId, Currency], tuple[MarginRung, datetime]] = field(default_factory=dict)
+    #: Since when every wallet is calm again; None before the first that was not.
+    margin_calm_since: datetime | None = None
+    #: Transfers that are open, and those of the last days.
+    transfers: dict[TransferId, Transfer] = field(default_factory=dict)
+    #: What our transfers have brought to a wallet, net, as far as they are known to have left and arrived.
+    transferred: dict[tuple[VenueId, WalletKind, Currency], Decimal] = field(default_factory=dict)
     #: Newest trade and funding time that is booked, per venue: where the next read starts.
     fills_until: dict[VenueId, datetime] = field(default_factory=dict)
     funding_until: dict[VenueId, datetime] = field(default_factory=dict)
@@ -140,6 +158,10 @@ class Books:
     def working_orders(self) -> list[Order]:
         """Return the orders that are not final, oldest first."""
         return [order for order in self.orders.values() if not order.state.is_final]
+
+    def open_transfers(self) -> list[Transfer]:
+        """Return the transfers of which more is to come, oldest first."""
+        return [one for one in self.transfers.values() if not one.state.is_final]
 
     def ledger(self, venue: VenueId, symbol: Symbol) -> LegLedger:
         """Return a contract's ledger, empty where nothing was ever traded."""
@@ -196,10 +218,16 @@ def _filled(books: Books, fact: events.TradeFilled) -> None:
     _book_trade(books, fill)
     if order is not None and order.intent.purpose in _AT_ONCE:
         _book_slippage(books.ledgers[fill.venue, fill.symbol], fill, order.intent.decision_price)
+    if order is not None:
+        _follow_roll(books, order.intent, fill)
     if order is not None and not order.intent.reduce_only and order.intent.purpose is Purpose.HEDGE:
         _remember_increase(books, fill)
     before = books.fills_until.get(fill.venue)
     books.fills_until[fill.venue] = max(before, fill.filled_at) if before else fill.filled_at
+
+
+def _terms_noted(books: Books, fact: events.ContractTermsNoted) -> None:
+    books.terms[fact.venue, fact.symbol] = fact
 
 
 def _book_trade(books: Books, fill: Fill) -> None:
@@ -220,6 +248,56 @@ def _book_slippage(ledger: LegLedger, fill: Fill, decision_price: Decimal) -> No
     worse = fill.contracts * fill.side.sign * (fill.price - decision_price)
     ledger.slippage_contract_value += worse
     ledger.inverse_slippage_contracts += worse / decision_price
+
+
+def _follow_roll(books: Books, intent: OrderIntent, fill: Fill) -> None:
+    if intent.purpose is Purpose.ROLL_CLOSE:
+        leg = (fill.venue, fill.symbol)
+        if leg in books.rolls:
+            books.rolls[leg] = books.rolls[leg].with_closed(fill)
+    elif intent.purpose is Purpose.ROLL_OPEN:
+        for leg, roll in books.rolls.items():
+            if (roll.venue, roll.far) == (fill.venue, fill.symbol):
+                books.rolls[leg] = roll.with_opened(fill)
+
+
+def _carry_noted(books: Books, fact: events.CarryNoted) -> None:
+    horizon = fact.at - _CARRY_KEPT
+    books.carries = {leg: one for leg, one in books.carries.items() if one[0] > horizon}
+    books.carries[fact.venue, fact.symbol] = (fact.at, fact.annual)
+
+
+def _roll_moved(books: Books, fact: events.RollMoved) -> None:
+    leg = (fact.venue, fact.near)
+    before = books.rolls.get(leg)
+    if before is not None:
+        books.rolls[leg] = replace(before, stage=fact.stage, stage_since=fact.at)
+        return
+    books.rolls[leg] = Roll(
+        venue=fact.venue,
+        asset=fact.asset,
+        near=fact.near,
+        far=fact.far,
+        near_size=fact.near_size,
+        far_size=fact.far_size,
+        cause=fact.cause,
+        stage=fact.stage,
+        begun_at=fact.at,
+        stage_since=fact.at,
+        carried=fact.carried,
+        uneven_since=fact.at if fact.carried else None,
+    )
+
+
+def _roll_folded(books: Books, fact: events.RollFolded) -> None:
+    leg = (fact.venue, fact.near)
+    if leg not in books.rolls:
+        raise InvariantViolated(f"a need was folded into a roll of {fact.near} that is not under way")
+    books.rolls[leg] = books.rolls[leg].with_folded(fact.folded, fact.at)
+
+
+def _roll_ended(books: Books, fact: events.RollEnded) -> None:
+    books.rolls.pop((fact.venue, fact.near), None)
 
 
 def _remember_increase(books: Books, fill: Fill) -> None:
@@ -349,6 +427,37 @@ def _protected(books: Books, fact: events.LegProtected) -> None:
     books.unprotected.pop((fact.venue, fact.symbol), None)
 
 
+def _margin_changed(books: Books, fact: events.MarginRungChanged) -> None:
+    key = (fact.venue, fact.currency)
+    if fact.rung is MarginRung.CALM:
+        books.margin_rungs.pop(key, None)
+        if not books.margin_rungs:
+            books.margin_calm_since = fact.at
+    else:
+        books.margin_rungs[key] = (fact.rung, fact.at)
+
+
+def _transfer_intended(books: Books, fact: events.TransferIntended) -> None:
+    key = fact.intent.transfer_id
+    if key in books.transfers:
+        raise InvariantViolated(f"transfer {key} was intended twice")
+    books.transfers[key] = Transfer(intent=fact.intent, changed_at=fact.at)
+
+
+def _transfer_changed(books: Books, fact: events.TransferChanged) -> None:
+    before = books.transfers.get(fact.transfer_id)
+    if before is None:
+        raise InvariantViolated(f"transfer {fact.transfer_id} changed without an intent")
+    if before.state.is_final:
+        raise InvariantViolated(f"transfer {fact.transfer_id} is {before.state} and cannot become {fact.state}")
+    books.transfers[fact.transfer_id] = before.moved_to(fact.state, fact.at, fact.reason)
+    if fact.state is TransferState.DONE:
+        intent = before.intent
+        for wallet, amount in ((intent.source, -intent.amount), (intent.target, intent.amount)):
+            line = (intent.venue, wallet, intent.currency)
+            books.transferred[line] = books.transferred.get(line, ZERO) + amount
+
+
 def _locked(books: Books, fact: events.SymbolLocked) -> None:
     books.locks.setdefault((fact.venue, fact.symbol), (fact.at, fact.why))
 
@@ -365,6 +474,9 @@ def _looked(books: Books, fact: events.LookTaken) -> None:
     old = [key for key, order in books.orders.items() if order.state.is_final and order.intent.intended_at < horizon]
     for key in old:
         del books.orders[key]
+    done = [key for key, one in books.transfers.items() if one.state.is_final and one.changed_at < horizon]
+    for transfer_id in done:
+        del books.transfers[transfer_id]
 
 
 #: Facts that are not listed here are kept for the reader and change nothing.
@@ -376,6 +488,7 @@ _HANDLERS: dict[type[events.Fact], Callable[..., None]] = {
     events.FlattenEnded: _flatten_ended,
     events.OrderIntended: _intended,
     events.OrderChanged: _changed,
+    events.ContractTermsNoted: _terms_noted,
     events.TradeFilled: _filled,
     events.FundingSettled: _funded,
     events.FundingDue: _funding_due,
@@ -395,6 +508,13 @@ _HANDLERS: dict[type[events.Fact], Callable[..., None]] = {
     events.CorrectionEnded: _correction_ended,
     events.LegUnprotected: _unprotected,
     events.LegProtected: _protected,
+    events.MarginRungChanged: _margin_changed,
+    events.TransferIntended: _transfer_intended,
+    events.TransferChanged: _transfer_changed,
+    events.CarryNoted: _carry_noted,
+    events.RollMoved: _roll_moved,
+    events.RollFolded: _roll_folded,
+    events.RollEnded: _roll_ended,
     events.SymbolLocked: _locked,
     events.SymbolUnlocked: _unlocked,
     events.LookTaken: _looked,

@@ -15,12 +15,15 @@ from bot.domain.ids import (
     Currency,
     CycleId,
     Symbol,
+    TransferId,
     VenueId,
     VenueOrderId,
 )
 from bot.domain.orders import Fill, OrderEvent, OrderIntent
-from bot.domain.policy import TradingState
+from bot.domain.policy import MarginRung, TradingState
 from bot.domain.portfolio import WalletKind
+from bot.domain.rolls import RollCause, RollStage
+from bot.domain.transfers import TransferIntent, TransferState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +69,7 @@ class LookTaken(Fact):
     """One decide-and-act pass ended."""
 
     cycle_id: CycleId
-    #: What made it due: ``start``, ``calendar``, ``move`` or ``command``.
+    #: What made it due: ``start``, ``calendar``, ``move``, ``expiry`` or ``command``.
     trigger: str
     #: ``in_band``, ``traded``, ``refused`` or ``skipped``.
     outcome: str
@@ -385,6 +388,96 @@ class StopFired(Fact):
     def dedup_key(self) -> str | None:
         """One per trade."""
         return f"stop_fired/{self.source}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarginRungChanged(Fact):
+    """A wallet's margin asks for something else than before."""
+
+    venue: VenueId
+    #: Settlement currency of the wallet.
+    currency: Currency
+    rung: MarginRung
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferIntended(Fact):
+    """A transfer is about to be sent."""
+
+    intent: TransferIntent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferChanged(Fact):
+    """Something was learned about a transfer."""
+
+    transfer_id: TransferId
+    state: TransferState
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CarryNoted(Fact):
+    """What a long pays a year for holding a contract, smoothed: funding or basis, a fraction of notional."""
+
+    venue: VenueId
+    symbol: Symbol
+    annual: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RollMoved(Fact):
+    """A roll began, or reached another stage."""
+
+    venue: VenueId
+    asset: Asset
+    near: Symbol
+    far: Symbol | None
+    #: Base coins (linear) or quote currency (inverse) of one contract.
+    near_size: Decimal
+    far_size: Decimal
+    cause: RollCause
+    stage: RollStage
+    why: str
+    #: With the beginning: what an earlier roll of the position has left open.
+    carried: Decimal = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RollFolded(Fact):
+    """A look needs the asset of a roll to be hedged otherwise: its far leg is made to fit."""
+
+    venue: VenueId
+    near: Symbol
+    #: What the far leg is to have more than was taken out of the near one, all looks together; signed amount.
+    folded: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RollEnded(Fact):
+    """A roll is over: the near contract holds nothing any more."""
+
+    venue: VenueId
+    asset: Asset
+    near: Symbol
+    far: Symbol | None
+    cause: RollCause
+    why: str
+    #: True when the contract expired with something in it.
+    is_missed: bool
+    #: Amounts that were passed on, unsigned.
+    closed: Decimal
+    opened: Decimal
+    #: Paid − received for passing on what both legs have in common, without fees, and the fees; + is a cost. In quote
+    #: currency; those of coin-settled contracts at the far contract's price.
+    difference_quote: Decimal
+    fees_quote: Decimal
+    #: Both as a share of what was passed on.
+    cost_bps: Decimal | None
+    #: What the far contract's premium over the near one brings the hedge in a year; − is a cost. None without a
+    #: second expiry to count to.
+    yield_annual: Decimal | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

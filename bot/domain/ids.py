@@ -21,6 +21,8 @@ ClientOrderId = NewType("ClientOrderId", str)
 VenueOrderId = NewType("VenueOrderId", str)
 TradeId = NewType("TradeId", str)
 CycleId = NewType("CycleId", str)
+#: Ours, in the form of an order id: epoch and the sequence of the intent.
+TransferId = NewType("TransferId", str)
 
 #: First characters of every epoch, hence of every order id of Trimtab.
 MARKER = "TT"

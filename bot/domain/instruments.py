@@ -22,6 +22,15 @@ class ContractKind(StrEnum):
     INVERSE = "inverse"
 
 
+class Tenor(StrEnum):
+    """How long a contract lives."""
+
+    #: For ever, at the price of funding.
+    PERPETUAL = "perpetual"
+    #: Until it expires, at the price of its basis.
+    DATED = "dated"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MarginTier:
     """One bracket of a venue's margin table."""
@@ -70,6 +79,15 @@ class Instrument:
     def is_perpetual(self) -> bool:
         """True when the contract never expires."""
         return self.expires_at is None
+
+    @property
+    def tenor(self) -> Tenor:
+        """Whether it expires."""
+        return Tenor.PERPETUAL if self.expires_at is None else Tenor.DATED
+
+    def has_expired(self, now: datetime) -> bool:
+        """Return True from the moment of expiry on; always False for a perpetual."""
+        return self.expires_at is not None and now >= self.expires_at
 
     def base_from_contracts(self, contracts: Decimal, mark_price: Decimal) -> Decimal:
         """Return the delta in coins of a signed number of contracts."""

@@ -41,6 +41,19 @@ class FundingRate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SpreadQuote:
+    """What a calendar spread trades at: the price of the far contract less that of the near one, per coin."""
+
+    venue: VenueId
+    near: Symbol
+    far: Symbol
+    #: At which the spread is bought (far bought, near sold), and sold.
+    ask_price: Decimal
+    bid_price: Decimal
+    as_of: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CurrencyRate:
     """What one unit of a cash currency is worth in USD, as measured."""
 

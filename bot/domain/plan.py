@@ -12,6 +12,7 @@ from bot.domain.instruments import Instrument
 from bot.domain.orders import Side
 from bot.domain.policy import ExecutionStyle, TradingState
 from bot.domain.portfolio import WalletKind
+from bot.domain.rolls import RollCause, RollStage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +101,7 @@ class Rule(StrEnum):
     PRICE_SANITY = "price_sanity"
     LEVERAGE = "leverage"
     MARGIN_TIER = "margin_tier"
+    MARGIN_LADDER = "margin_ladder"
     CAPACITY = "capacity"
     ORDER_SIZE = "order_size"
     TURNOVER = "turnover"
@@ -115,6 +117,8 @@ class Rule(StrEnum):
     UNHEDGEABLE = "unhedgeable"
     BELOW_MINIMUM = "below_minimum"
     COST = "cost"
+    DEPTH = "depth"
+    ROLLING = "rolling"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,6 +205,48 @@ class RiskView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HoldingCost:
+    """What one contract would cost to hold, on the side that is needed. Fractions of notional; + is paid."""
+
+    instrument: Instrument
+    #: Funding or basis, a year, smoothed; None where it is not known.
+    carry_annual: Decimal | None
+    #: Fees and spreads of passing on to the next expiry, a year; 0 for a perpetual.
+    upkeep_annual: Decimal
+    total_annual: Decimal | None
+    #: Fee and half spread of getting in or out once.
+    entry_frac: Decimal
+    #: Worth of the thinner side of the book, in quote currency.
+    depth_quote: Decimal
+    is_held: bool
+    is_chosen: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RollLine:
+    """A position that will have to leave its contract, and what that is expected to cost."""
+
+    venue: VenueId
+    asset: Asset
+    near: Symbol
+    #: None while no contract is known that could take it.
+    far: Symbol | None
+    #: Signed.
+    contracts: Decimal
+    expires_at: datetime | None
+    cause: RollCause
+    stage: RollStage
+    #: None at the last stage.
+    next_stage: RollStage | None
+    next_stage_at: datetime | None
+    #: Far − near at the marks + fees and spread, for the whole position; + is paid. None without a far price.
+    expected_cost_quote: Decimal | None
+    expected_cost_bps: Decimal | None
+    #: What the difference in price brings a year; − is a cost. None without two expiries.
+    yield_annual: Decimal | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     """One look's answer: everything to do, in order, and everything not done, with reasons."""
 
@@ -218,6 +264,9 @@ class Decision:
     margins: tuple[MarginLine, ...] = ()
     #: Cash that is missing to carry the whole plan under the stress rule.
     capacity_short_quote: Decimal = Decimal(0)
+    #: The contracts compared, where there is a choice; positions that will leave theirs.
+    holding_costs: tuple[HoldingCost, ...] = ()
+    rolls: tuple[RollLine, ...] = ()
     #: How the assets move together; None where nobody asked.
     risk: RiskView | None = None
     #: When volatility makes the next look due, and when the next tranche; None where neither has a say.

@@ -10,8 +10,9 @@ from decimal import Decimal
 from enum import StrEnum
 
 from bot.domain.ids import Asset, Currency, Symbol
-from bot.domain.instruments import ContractKind
+from bot.domain.instruments import ContractKind, Instrument, Tenor
 from bot.domain.portfolio import Alias
+from bot.domain.units import decimal_text
 
 #: The target that stands for cash. It has no order.
 CASH = Asset("CASH")
@@ -129,11 +130,15 @@ class RiskLimits:
     max_order_frac: Decimal = Decimal("0.50")
     #: Increasing notional per 24 hours, as a share of V.
     max_turnover_frac: Decimal = Decimal(2)
+    #: Largest increasing order, as a multiple of what the book shows.
+    max_order_depths: Decimal = Decimal(100)
     max_increasing_orders_per_minute: int = 20
     #: Protective orders have a budget of their own.
     max_reducing_orders_per_minute: int = 60
     #: |mark ÷ index − 1| beyond this refuses increases.
     max_mark_index_frac: Decimal = Decimal("0.03")
+    #: For a contract that expires the bound is wider by this much for each year that is left.
+    max_basis_annual: Decimal = Decimal("0.30")
     #: |last ÷ mark − 1| beyond this refuses increases.
     max_last_mark_frac: Decimal = Decimal("0.03")
     #: |index of one venue ÷ median − 1| beyond this refuses increases.
@@ -146,6 +151,122 @@ class RiskLimits:
     max_depeg_frac: Decimal = Decimal("0.03")
     #: Within this of a dollar a stablecoin counts as 1.
     peg_tolerance_frac: Decimal = Decimal("0.01")
+
+
+class MarginRung(StrEnum):
+    """What a wallet's margin asks for; each rung includes those before it."""
+
+    CALM = "calm"
+    #: Say so.
+    WARN = "warn"
+    #: Move collateral from the spot wallet.
+    TRANSFER = "transfer"
+    #: Hold back, and cancel, what would increase.
+    CANCEL = "cancel"
+    #: Make legs smaller.
+    REDUCE = "reduce"
+    #: Close every leg of the wallet.
+    FLATTEN = "flatten"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarginBound:
+    """Where a rung begins: whichever of the two is reached first."""
+
+    #: Maintenance ÷ margin balance at or above which it is reached.
+    usage_frac: Decimal
+    #: Move against every leg at once that liquidates, at or below which it is reached.
+    distance_frac: Decimal
+
+    def __str__(self) -> str:
+        return "/".join(f"{decimal_text(share * 100)}%" for share in (self.usage_frac, self.distance_frac))
+
+
+_WARN = MarginBound(usage_frac=Decimal("0.30"), distance_frac=Decimal("0.25"))
+_TRANSFER = MarginBound(usage_frac=Decimal("0.40"), distance_frac=Decimal("0.20"))
+_CANCEL = MarginBound(usage_frac=Decimal("0.50"), distance_frac=Decimal("0.15"))
+_REDUCE = MarginBound(usage_frac=Decimal("0.60"), distance_frac=Decimal("0.12"))
+_FLATTEN = MarginBound(usage_frac=Decimal("0.80"), distance_frac=Decimal("0.05"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarginPolicy:
+    """What keeps a wallet from liquidation."""
+
+    warn: MarginBound = _WARN
+    transfer: MarginBound = _TRANSFER
+    cancel: MarginBound = _CANCEL
+    reduce: MarginBound = _REDUCE
+    flatten: MarginBound = _FLATTEN
+    #: A rung is left only when both measures are better than its bound by this share.
+    hysteresis_frac: Decimal = Decimal("0.20")
+    #: Ceilings of the ladder are released once every wallet has been calm for this long.
+    release_after: timedelta = timedelta(hours=1)
+    #: What may be moved from the spot wallet; a targeted coin has to be named by the owner.
+    transfer_assets: tuple[Currency, ...] = (Currency("USDT"), Currency("USDC"))
+    #: At most this share of a targeted coin's holding is pledged as collateral.
+    max_pledged_frac: Decimal = Decimal("0.25")
+    #: Less than this many USD is not moved.
+    min_transfer_quote: Decimal = Decimal(10)
+    #: At most this many USD are moved within 24 hours; None is no bound.
+    max_transfer_day_quote: Decimal | None = None
+    #: Waits after the first, second … transfer in a row that did not arrive; the last one is repeated.
+    retry_waits: tuple[timedelta, ...] = (
+        timedelta(minutes=1),
+        timedelta(minutes=5),
+        timedelta(minutes=30),
+        timedelta(hours=2),
+    )
+
+    def bound(self, rung: MarginRung) -> MarginBound:
+        """Return where a rung begins.
+
+        Raises:
+            KeyError: CALM begins nowhere.
+        """
+        return {
+            MarginRung.WARN: self.warn,
+            MarginRung.TRANSFER: self.transfer,
+            MarginRung.CANCEL: self.cancel,
+            MarginRung.REDUCE: self.reduce,
+            MarginRung.FLATTEN: self.flatten,
+        }[rung]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RollPolicy:
+    """When a position leaves its contract, and how. The three stages begin this long before expiry."""
+
+    #: From here on what opens goes into the far contract.
+    passive_before: timedelta = timedelta(hours=24)
+    #: From here on the position is passed on at bounded prices.
+    spread_before: timedelta = timedelta(hours=8)
+    #: From here on at what the books give.
+    outright_before: timedelta = timedelta(hours=2)
+    #: A halted bot says from here on that nobody rolls.
+    halted_alert_before: timedelta = timedelta(hours=72)
+    #: At bounded prices passing on costs at most this share of the price more than the marks say.
+    max_cost_frac: Decimal = Decimal("0.0010")
+    #: Near and far are never further apart than this share of the position.
+    max_leg_gap_frac: Decimal = Decimal("0.25")
+    #: Nor for longer than this without an alert.
+    leg_gap_deadline: timedelta = timedelta(seconds=60)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChoicePolicy:
+    """Which of several contracts holds a hedge."""
+
+    #: How long a hedge is expected to be held: a switch must pay for itself within it,
+    horizon: timedelta = timedelta(days=30)
+    #: this many times over.
+    margin: Decimal = Decimal(2)
+    #: Costs a year that are less than this apart are alike: the owner's order decides.
+    indifference: Decimal = Decimal("0.005")
+    #: Half-life of the smoothed funding and basis.
+    half_life: timedelta = timedelta(days=3)
+    #: A book with less than this share of the deepest one's depth is too thin.
+    min_depth_frac: Decimal = Decimal("0.05")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -263,8 +384,10 @@ class WatchIntervals:
     protection: timedelta = timedelta(seconds=30)
     reconcile: timedelta = timedelta(seconds=60)
     prices: timedelta = timedelta(seconds=60)
+    margin: timedelta = timedelta(seconds=30)
     funding: timedelta = timedelta(minutes=15)
     breaker: timedelta = timedelta(hours=1)
+    roll: timedelta = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -278,6 +401,9 @@ class Policy:
     stops: StopPolicy = field(default_factory=StopPolicy)
     limits: RiskLimits = field(default_factory=RiskLimits)
     execution: ExecutionPolicy = field(default_factory=ExecutionPolicy)
+    roll: RollPolicy = field(default_factory=RollPolicy)
+    choice: ChoicePolicy = field(default_factory=ChoicePolicy)
+    margin: MarginPolicy = field(default_factory=MarginPolicy)
     cadence: CadencePolicy = field(default_factory=CadencePolicy)
     #: These three are off where they are None.
     volatility: VolatilityPolicy | None = None
@@ -290,6 +416,8 @@ class Policy:
     #: Kinds of contract that may hold a hedge, best first; per-asset entries come before the general one.
     contract_kinds: tuple[ContractKind, ...] = (ContractKind.LINEAR,)
     asset_contract_kinds: Mapping[Asset, tuple[ContractKind, ...]] = field(default_factory=dict)
+    #: Whether hedges are held in perpetuals, in contracts that expire, or in whichever costs less.
+    tenors: tuple[Tenor, ...] = (Tenor.PERPETUAL,)
     aliases: tuple[Alias, ...] = ()
     #: Symbols reserved for the owner: never traded, delta excluded, margin counted.
     foreign_symbols: frozenset[Symbol] = frozenset()
@@ -308,6 +436,15 @@ class Policy:
     def assets(self) -> tuple[Asset, ...]:
         """The targeted coins, without ``CASH``."""
         return tuple(asset for asset in self.targets if asset != CASH)
+
+    def may_hold(self, instrument: Instrument) -> bool:
+        """Return True for a contract that the owner allows to hold a hedge of its asset."""
+        return (
+            instrument.asset in self.targets
+            and instrument.kind in self.kinds_for(instrument.asset)
+            and instrument.tenor in self.tenors
+            and instrument.symbol not in self.foreign_symbols
+        )
 
     def kinds_for(self, asset: Asset) -> tuple[ContractKind, ...]:
         """Return the kinds of contract allowed for ``asset``, best first."""

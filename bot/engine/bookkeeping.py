@@ -174,6 +174,15 @@ class Bookkeeping:
                 cause=f"{fill.venue}/{fill.symbol}",
                 fields=fields,
             )
+        elif fill.forced is Purpose.SETTLEMENT:
+            self._desk.alerts.raise_alert(
+                "expiry_missed",
+                f"{fill.symbol} expired with {decimal_text(fill.contracts)} contracts open and was settled at"
+                f" {decimal_text(fill.price)}; the next look hedges afresh",
+                severity="critical",
+                cause=f"{fill.venue}/{fill.symbol}",
+                fields=fields,
+            )
         elif fill.forced is not None:
             self._desk.alerts.raise_alert(
                 "forced_trade",

@@ -32,10 +32,12 @@ from bot.engine.funding_document import funding_entries
 from bot.engine.rebalance import Rebalance
 from bot.engine.reference import Reference
 from bot.engine.resume import resume_document
+from bot.engine.roll_document import holding_cost_entries, roll_entries, rolling_entries
 from bot.engine.scheduler import LookSchedule, LookSignal
 from bot.engine.snapshot import SnapshotGatherer
 from bot.engine.status_document import status_document
 from bot.engine.supervisor import Supervisor
+from bot.engine.watchers.margin import MarginWatcher
 
 log = structlog.get_logger()
 
@@ -51,6 +53,7 @@ class BotControl:
         reference: Reference,
         rebalance: Rebalance,
         flatten: Flatten,
+        margin: MarginWatcher,
         supervisor: Supervisor,
         schedule: LookSchedule,
         signal: LookSignal,
@@ -62,6 +65,7 @@ class BotControl:
         self._reference = reference
         self._rebalance = rebalance
         self._flatten = flatten
+        self._margin = margin
         self._supervisor = supervisor
         self._schedule = schedule
         self._signal = signal
@@ -85,7 +89,7 @@ class BotControl:
             for venue_id, account in self._gatherer.newest_accounts.items()
             for position in account.positions
         }
-        now = desk.clock.now()
+        now, newest = desk.clock.now(), self._rebalance.last_decision
         instruments = {leg: self._reference.instrument(*leg) for leg in legs}
         positions = [one for account in self._gatherer.newest_accounts.values() for one in account.positions]
         funding = funding_lines(
@@ -108,12 +112,15 @@ class BotControl:
             books=books,
             alerts=desk.alerts.open_alerts,
             next_looks=self._schedule.next_looks,
-            decision=self._rebalance.last_decision,
+            decision=newest,
             accounts=self._gatherer.newest_accounts.values(),
             instruments=instruments,
             quotes=self._gatherer.newest_quotes,
+            rolls=[] if newest is None else roll_entries(newest.rolls),
+            rolling=rolling_entries(books),
             funding=funding_entries(funding),
             foreign_symbols=desk.policy.foreign_symbols,
+            margin_healths=[one for healths in self._margin.newest.values() for one in healths],
         )
 
     async def plan(self) -> dict[str, Any]:
@@ -136,6 +143,8 @@ class BotControl:
             mode=self._mode,
             scope=policy.scope,
             foreign_symbols=policy.foreign_symbols,
+            rolls=roll_entries(decision.rolls),
+            contracts=holding_cost_entries(decision.holding_costs),
             funding=funding_entries(funding),
         )
 

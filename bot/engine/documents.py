@@ -83,6 +83,7 @@ def plan_document(
     mode: str,
     scope: Scope,
     rolls: Sequence[Mapping[str, Any]] = (),
+    contracts: Sequence[Mapping[str, Any]] = (),
     foreign_symbols: Iterable[str] = (),
     funding: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
@@ -106,6 +107,7 @@ def plan_document(
         "orders": [order_entry(leg) for leg in decision.legs],
         "stops": [_stop_entry(stop) for stop in decision.stops],
         "rolls": [dict(roll) for roll in rolls],
+        "contracts": [dict(one) for one in contracts],
         "margin": [margin_entry(line) for line in decision.margins],
         "funding": [dict(row) for row in funding],
         "risk": risk_entry(decision.risk),

@@ -8,8 +8,10 @@ The only caller of ``Venue.submit`` and ``Venue.cancel``. Rules of this file:
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Coroutine, Sequence
 from datetime import datetime
+from decimal import Decimal
+from typing import Any
 
 import structlog
 
@@ -61,19 +63,35 @@ class Execution:
         intents = await self._desk.journal.record_intents(drafts, self._desk.clock.now())
         return [await self._submit(intent) for intent in intents]
 
+    async def place_spread(self, near: OrderDraft, far: OrderDraft, *, limit_spread_price: Decimal) -> list[Order]:
+        """Journal both legs of a calendar spread in one commit, send them as one order, and return what became of them.
+
+        What is not known of the order is not known of both legs; each is looked up by itself.
+        """
+        intents = await self._desk.journal.record_intents([near, far], self._desk.clock.now())
+        venue = self._desk.venues[near.venue]
+        return await self._send(intents, venue.submit_spread(*intents, limit_spread_price=limit_spread_price))
+
     async def _submit(self, intent: OrderIntent) -> Order:
-        venue = self._desk.venues[intent.venue]
-        deadline = self._desk.policy.execution.call_timeout.total_seconds()
+        (order,) = await self._send([intent], _only(self._desk.venues[intent.venue].submit(intent)))
+        return order
+
+    async def _send(
+        self, intents: Sequence[OrderIntent], call: Coroutine[Any, Any, tuple[VenueOrder, ...]]
+    ) -> list[Order]:
+        """Await a call that sends orders, and take in its outcome."""
         try:
-            async with asyncio.timeout(deadline):
-                seen = await venue.submit(intent)
+            async with asyncio.timeout(self._desk.policy.execution.call_timeout.total_seconds()):
+                seen = await call
         except VenueRefused as refusal:
-            if refusal.code == _ALREADY_THERE:
-                return await self._change(intent, OrderEvent.OUTCOME_LOST, str(refusal))
+            event = OrderEvent.OUTCOME_LOST if refusal.code == _ALREADY_THERE else OrderEvent.REFUSED
             is_usual = refusal.code == _WOULD_TAKE
-            return await self._change(intent, OrderEvent.REFUSED, str(refusal), is_usual=is_usual)
+            return [await self._change(intent, event, str(refusal), is_usual=is_usual) for intent in intents]
         except (VenueOutcomeUnknown, VenueUnavailable, TimeoutError) as failure:
-            return await self._change(intent, OrderEvent.OUTCOME_LOST, str(failure))
+            return [await self._change(intent, OrderEvent.OUTCOME_LOST, str(failure)) for intent in intents]
+        return [await self._take_in(intent, one) for intent, one in zip(intents, seen, strict=True)]
+
+    async def _take_in(self, intent: OrderIntent, seen: VenueOrder) -> Order:
         if seen.client_order_id != intent.client_order_id:
             return await self._change(intent, OrderEvent.OUTCOME_LOST, "the reply does not carry our order id")
         return await self._learn(self._order(intent.client_order_id), seen)
@@ -203,6 +221,10 @@ class Execution:
 
     def _order(self, client_order_id: ClientOrderId) -> Order:
         return self._desk.journal.books.orders[client_order_id]
+
+
+async def _only(call: Awaitable[VenueOrder]) -> tuple[VenueOrder, ...]:
+    return (await call,)
 
 
 def _words(name: str) -> str:

@@ -22,7 +22,7 @@ from bot.decisions.unprotected import Rung, rung_after
 from bot.domain.books import Leg
 from bot.domain.errors import DataError, VenueError
 from bot.domain.events import CeilingSet, LegProtected, LegUnprotected
-from bot.domain.ids import Asset, CycleId, VenueId
+from bot.domain.ids import Asset, VenueId
 from bot.domain.instruments import Instrument
 from bot.domain.market import Quote
 from bot.domain.orders import (
@@ -39,6 +39,7 @@ from bot.domain.plan import HedgeLeg, ProtectiveReduction, StopTarget
 from bot.domain.portfolio import AccountState
 from bot.engine.desk import Desk
 from bot.engine.execution import Execution
+from bot.engine.reductions import Reductions, protective_cycle
 from bot.engine.reference import Reference
 from bot.engine.snapshot import SnapshotGatherer
 from bot.engine.take_profit import TakeProfit
@@ -59,10 +60,18 @@ class _View:
 class Protection:
     """Keeps a stop of the position's size resting for every position."""
 
-    def __init__(self, desk: Desk, gatherer: SnapshotGatherer, execution: Execution, reference: Reference) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        gatherer: SnapshotGatherer,
+        execution: Execution,
+        reductions: Reductions,
+        reference: Reference,
+    ) -> None:
         self._desk = desk
         self._gatherer = gatherer
         self._execution = execution
+        self._reductions = reductions
         self._reference = reference
         self._take_profit = TakeProfit(desk, execution)
         #: Price of each asset at the last look, from which the distance of a stop is measured.
@@ -214,7 +223,7 @@ class Protection:
             reduce_only=True,
             purpose=Purpose.STOP,
             decision_price=target.mark_price,
-            cycle_id=self._cycle_id(),
+            cycle_id=protective_cycle(self._desk),
         )
         (order,) = await self._execution.place([draft])
         return await self._read_back(order, target)
@@ -313,7 +322,7 @@ class Protection:
                 why=f"{target.symbol} could not be protected",
             )
         )
-        await self._send_reduction(target.venue, instrument, target.side, contracts, quote.mark_price)
+        await self._reductions.send(target.venue, instrument, target.side, contracts, quote.mark_price)
 
     async def _reduce(self, reduction: ProtectiveReduction) -> None:
         await self._desk.journal.record(reduction.ceiling)
@@ -327,41 +336,7 @@ class Protection:
             severity="warning",
             cause=f"{leg.instrument.venue}/{leg.instrument.symbol}",
         )
-        await self._send_reduction(leg.instrument.venue, leg.instrument, leg.side, leg.contracts, leg.index_price)
-
-    async def _send_reduction(
-        self, venue_id: VenueId, instrument: Instrument, side: Side, contracts: Decimal, price: Decimal
-    ) -> None:
-        if self._has_pending_reduction(venue_id, instrument):
-            return
-        draft = OrderDraft(
-            venue=venue_id,
-            symbol=instrument.symbol,
-            asset=instrument.asset,
-            side=side,
-            type=OrderType.MARKET,
-            contracts=contracts,
-            price=None,
-            time_in_force=TimeInForce.IOC,
-            reduce_only=True,
-            purpose=Purpose.DELEVERAGE,
-            decision_price=price,
-            cycle_id=self._cycle_id(),
-        )
-        await self._execution.place([draft])
-
-    def _has_pending_reduction(self, venue_id: VenueId, instrument: Instrument) -> bool:
-        """True while an earlier reduction of this leg may still trade: two could together take too much."""
-        return any(
-            order.intent.venue == venue_id
-            and order.intent.symbol == instrument.symbol
-            and order.intent.purpose is Purpose.DELEVERAGE
-            for order in self._desk.journal.books.working_orders()
-        )
-
-    def _cycle_id(self) -> CycleId:
-        books = self._desk.journal.books
-        return CycleId(f"{books.epoch}-p{books.sequence}")
+        await self._reductions.send(leg.instrument.venue, leg.instrument, leg.side, leg.contracts, leg.index_price)
 
 
 def _covers(order: VenueOrder, target: StopTarget) -> bool:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 import structlog
@@ -12,7 +13,7 @@ from structlog.contextvars import bound_contextvars
 from bot.decisions.cycle import decide
 from bot.domain.errors import DataError, VenueError
 from bot.domain.events import LookTaken
-from bot.domain.ids import CycleId
+from bot.domain.ids import Asset, CycleId
 from bot.domain.plan import Decision, WalletQuestion
 from bot.domain.policy import TradingState
 from bot.domain.snapshot import Snapshot
@@ -91,8 +92,15 @@ class Rebalance:
                     await self._worker.give_up(works, "another look is due")
                     return
                 await self._worker.step(works)
-            if works.is_outdated:
-                self._signal.set("move")
+
+    @property
+    def newest_gaps_quote(self) -> dict[Asset, Decimal]:
+        """Exposure − target per asset in USD, as the newest look knew it; empty before the first."""
+        decision = self.last_decision
+        if decision is None:
+            return {}
+        value = decision.valuation.portfolio_value_quote
+        return {line.asset: line.gap * value for line in decision.lines}
 
     async def preview(self, state: TradingState | None = None) -> tuple[Decision, Snapshot]:
         """Decide on fresh data and send nothing; with ``state``, as if the bot were in it.
@@ -164,7 +172,7 @@ class Rebalance:
         await self._protection.protect_all()
         # Protection may have traded since the snapshot was taken.
         accounts = {} if decision.reductions else snapshot.accounts
-        works = await self._worker.begin(decision.legs, cycle_id, snapshot, accounts)
+        works = await self._worker.begin(decision, cycle_id, snapshot, accounts)
         await self._worker.step(works)
         return works
 

@@ -81,14 +81,15 @@ class Reference:
         return [instrument for (venue, _), instrument in self._instruments.items() if venue == venue_id]
 
     def is_candidate(self, instrument: Instrument) -> bool:
-        """Return True for a perpetual that may hold a hedge, or that at least gives its asset an index."""
+        """Return True for a contract that may hold a hedge, and for a perpetual: it gives its asset an index."""
         policy = self._desk.policy
         asset = instrument.asset
-        if asset not in policy.assets or not instrument.is_perpetual or instrument.symbol in policy.foreign_symbols:
+        if asset not in policy.assets or instrument.symbol in policy.foreign_symbols:
             return False
-        kinds = policy.kinds_for(asset)
-        return instrument.kind in kinds or not any(
-            other.asset == asset and other.is_perpetual and other.kind in kinds for other in self._instruments.values()
+        if policy.may_hold(instrument):
+            return True
+        return instrument.is_perpetual and not any(
+            other.asset == asset and policy.may_hold(other) for other in self._instruments.values()
         )
 
     @property

@@ -130,12 +130,18 @@ class SnapshotGatherer:
     def _instruments_in_play(self, account: AccountState) -> dict[Leg, Instrument]:
         """Return the contracts that a look is about: those that may be opened, and those held or ever traded."""
         known = self._reference.instruments_of(account.venue)
-        kept = {position.symbol for position in account.positions}
-        kept |= {symbol for venue, symbol in self._desk.journal.books.ledgers if venue == account.venue}
+        held = {position.symbol for position in account.positions}
+        traded = {symbol for venue, symbol in self._desk.journal.books.ledgers if venue == account.venue}
+        now = self._desk.clock.now()
         return {
             (account.venue, instrument.symbol): instrument
             for instrument in known
-            if instrument.symbol in kept or self._reference.is_candidate(instrument)
+            if instrument.symbol in held
+            # What has expired has no price any more.
+            or (
+                not instrument.has_expired(now)
+                and (instrument.symbol in traded or self._reference.is_candidate(instrument))
+            )
         }
 
     async def _read_funding_rates(

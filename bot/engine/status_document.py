@@ -5,6 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from bot.decisions.margin_ladder import MarginHealth
 from bot.domain.books import Books, Leg
 from bot.domain.instruments import Instrument
 from bot.domain.market import Quote
@@ -12,6 +13,7 @@ from bot.domain.orders import Order, OrderState, OrderType, Side, VenueOrder, si
 from bot.domain.plan import Decision
 from bot.domain.policy import Scope, TradingState
 from bot.domain.portfolio import AccountState, FuturesPosition
+from bot.domain.transfers import Transfer
 from bot.domain.units import decimal_text, edge_text
 from bot.engine.documents import (
     TRIGGER_SOURCE,
@@ -48,8 +50,11 @@ def status_document(
     accounts: Iterable[AccountState] = (),
     instruments: Mapping[Leg, Instrument] | None = None,
     quotes: Mapping[Leg, Quote] | None = None,
+    rolls: Sequence[Mapping[str, Any]] = (),
+    rolling: Sequence[Mapping[str, Any]] = (),
     funding: Sequence[Mapping[str, Any]] = (),
     foreign_symbols: Iterable[str] = (),
+    margin_healths: Iterable[MarginHealth] = (),
 ) -> dict[str, Any]:
     """Return ``trimtab.status/1``: what is held, what protects it, what waits, what is wrong.
 
@@ -77,12 +82,16 @@ def status_document(
         "accounts_read_at": optional_time(min((account.as_of for account in accounts), default=None)),
         **_newest_look(decision),
         "positions": _positions(accounts, books, instruments or {}, quotes or {}),
+        "rolls": [dict(row) for row in rolls],
+        "rolling": [dict(row) for row in rolling],
         "funding": [dict(row) for row in funding],
         "unprotected": _dated_legs(books.unprotected),
         "locks": _dated_legs(books.locks),
         "ceilings": _ceilings(books),
         "flows": _flows(books),
         "corrections": _corrections(books),
+        "margin_rungs": _margin_rungs(margin_healths, books),
+        "transfers": [_transfer_entry(one) for one in books.transfers.values()],
         "working_orders": [_working_entry(order) for order in books.working_orders()],
         "unknown_orders": sum(order.state in _UNPROVED for order in books.orders.values()),
         "orders_by_state": _count_states(books),
@@ -221,6 +230,38 @@ def _flows(books: Books) -> list[dict[str, Any]]:
         }
         for flow in books.flows.values()
     ]
+
+
+def _margin_rungs(healths: Iterable[MarginHealth], books: Books) -> list[dict[str, Any]]:
+    """Return where each wallet with futures in it stood at the newest check."""
+    return [
+        {
+            "venue": one.wallet.venue,
+            "wallet": one.wallet.kind.value,
+            "currency": one.wallet.currency,
+            "rung": one.rung.value,
+            "since": optional_time(books.margin_rungs.get(one.wallet.key, (None, None))[1]),
+            "usage_frac": optional_text(one.usage_frac),
+            "liquidation_distance_frac": optional_text(one.distance_frac),
+        }
+        for one in healths
+    ]
+
+
+def _transfer_entry(transfer: Transfer) -> dict[str, Any]:
+    intent = transfer.intent
+    return {
+        "transfer_id": intent.transfer_id,
+        "venue": intent.venue,
+        "currency": intent.currency,
+        "source": intent.source.value,
+        "target": intent.target.value,
+        "amount": decimal_text(intent.amount),
+        "state": transfer.state.value,
+        "reason": transfer.reason,
+        "why": intent.why,
+        "intended_at": time_text(intent.intended_at),
+    }
 
 
 def _corrections(books: Books) -> list[dict[str, Any]]:

@@ -27,7 +27,9 @@ from bot.engine.scheduler import LookSchedule, LookSignal
 from bot.engine.watchers.breaker import Breaker
 from bot.engine.watchers.funding import FundingWatcher
 from bot.engine.watchers.heartbeat import Heartbeat
+from bot.engine.watchers.margin import MarginWatcher
 from bot.engine.watchers.prices import PriceWatcher
+from bot.engine.watchers.roll import RollWatcher
 
 log = structlog.get_logger()
 
@@ -62,6 +64,8 @@ class Supervisor:
         flatten: Flatten,
         reconcile: Reconcile,
         prices: PriceWatcher,
+        margin: MarginWatcher,
+        roll: RollWatcher,
         funding: FundingWatcher,
         breaker: Breaker,
         heartbeat: Heartbeat,
@@ -79,6 +83,8 @@ class Supervisor:
         self._flatten = flatten
         self._reconcile = reconcile
         self._prices = prices
+        self._margin = margin
+        self._roll = roll
         self._funding = funding
         self._breaker = breaker
         breaker.on_trip = self._cancel_increases
@@ -140,6 +146,8 @@ class Supervisor:
                 loops = [
                     self._loop("protection", self._protect, watch.protection),
                     self._loop("reconcile", self._reconcile.check, watch.reconcile),
+                    self._loop("margin", self._margin.check, watch.margin),
+                    self._loop("roll", self._roll.check, watch.roll),
                     self._loop("prices", self._watch_prices, watch.prices),
                     self._loop("funding", self._funding.check, watch.funding),
                     self._loop("breaker", self._breaker.check, watch.breaker),

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 
 from bot.decisions.take_profit import ProfitTarget, want_take_profits
 from bot.domain.books import Leg
-from bot.domain.ids import CycleId
 from bot.domain.instruments import Instrument
 from bot.domain.orders import Order, OrderDraft, OrderState, OrderType, Purpose, TimeInForce
 from bot.domain.portfolio import AccountState
 from bot.engine.desk import Desk
 from bot.engine.execution import Execution
+from bot.engine.reductions import protective_cycle
 
 
 class TakeProfit:
@@ -52,7 +52,6 @@ class TakeProfit:
         return (await self._execution.cancel(order, "the position has changed")).state.is_final
 
     def _draft(self, target: ProfitTarget) -> OrderDraft:
-        books = self._desk.journal.books
         return OrderDraft(
             venue=target.venue,
             symbol=target.symbol,
@@ -65,5 +64,5 @@ class TakeProfit:
             reduce_only=True,
             purpose=Purpose.TAKE_PROFIT,
             decision_price=target.entry_price,
-            cycle_id=CycleId(f"{books.epoch}-p{books.sequence}"),
+            cycle_id=protective_cycle(self._desk),
         )

@@ -9,24 +9,25 @@ What a step is, ``decisions.working`` says, from the venue's position and the bo
   in the position, and the first look measures what is still to do.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
 import structlog
 
-from bot.decisions.working import Progress, Step, StepKind, has_outdated_prices, interruption, next_step
+from bot.decisions.working import Aim, Progress, Step, StepKind, interruption, needed_base, next_step
 from bot.domain.books import Leg
 from bot.domain.errors import DataError, VenueError
 from bot.domain.ids import Asset, ClientOrderId, CycleId, VenueId
 from bot.domain.instruments import Instrument
 from bot.domain.market import Quote
 from bot.domain.orders import Order, OrderDraft, OrderType, Purpose, TimeInForce
-from bot.domain.plan import HedgeLeg
+from bot.domain.plan import Decision, HedgeLeg
 from bot.domain.policy import ExecutionStyle
 from bot.domain.portfolio import AccountState
 from bot.domain.snapshot import Snapshot
+from bot.domain.units import ZERO, ceil_to_step
 from bot.engine.desk import Desk
 from bot.engine.execution import Execution
 from bot.engine.ioc import ImmediateStyle, contracts_held
@@ -47,7 +48,8 @@ class Work:
 
     leg: HedgeLeg
     cycle_id: CycleId
-    #: Signed position that it is going to.
+    #: Signed position that it began at, and that it is going to.
+    begun_contracts: Decimal
     goal_contracts: Decimal
     reference_price: Decimal
     started_at: datetime
@@ -63,18 +65,18 @@ class Work:
 class Works:
     """The legs of one look on their way, with the accounts as they were last read."""
 
+    aim: Aim
     items: list[Work] = field(default_factory=list)
     accounts: dict[VenueId, AccountState] = field(default_factory=dict)
     #: The readings that protection has seen.
     guarded: dict[VenueId, AccountState] = field(default_factory=dict)
-    #: One contract of each asset, and the index prices that the legs were sized for.
+    #: One contract of each asset, and its index price as it was last read.
     watched: dict[Leg, Instrument] = field(default_factory=dict)
-    decided_prices: dict[Asset, Decimal] = field(default_factory=dict)
-    #: The books of this pass, as far as they could be read.
+    index_prices: dict[Asset, Decimal] = field(default_factory=dict)
+    #: The books of this pass, as far as they could be read, and marks as they were last read.
     quotes: dict[Leg, Quote] = field(default_factory=dict)
+    marks: dict[Leg, Decimal] = field(default_factory=dict)
     passes: int = 0
-    #: True when prices have moved so far that another look has to size the legs anew.
-    is_outdated: bool = False
 
     @property
     def is_done(self) -> bool:
@@ -106,19 +108,20 @@ class Worker:
         self._protection = protection
 
     async def begin(
-        self,
-        legs: Sequence[HedgeLeg],
-        cycle_id: CycleId,
-        snapshot: Snapshot,
-        accounts: Mapping[VenueId, AccountState],
+        self, decision: Decision, cycle_id: CycleId, snapshot: Snapshot, accounts: Mapping[VenueId, AccountState]
     ) -> Works:
         """Take up the legs of a look, as far as their venues can be read; ``accounts`` are as they are now."""
-        works = Works(accounts=dict(accounts), guarded=dict(accounts), quotes=dict(snapshot.quotes))
+        works = Works(
+            aim=Aim.of(decision), accounts=dict(accounts), guarded=dict(accounts), quotes=dict(snapshot.quotes)
+        )
+        watched: dict[Asset, Leg] = {}
         for place, instrument in snapshot.instruments.items():
-            if place in snapshot.quotes and instrument.asset not in works.decided_prices:
-                works.watched[place] = instrument
-                works.decided_prices[instrument.asset] = snapshot.quotes[place].index_price
-        for leg in legs:
+            if place in snapshot.quotes:
+                watched.setdefault(instrument.asset, place)
+        works.watched = {place: snapshot.instruments[place] for place in watched.values()}
+        works.marks = {place: quote.mark_price for place, quote in snapshot.quotes.items()}
+        planned: dict[Leg, Decimal] = {}
+        for leg in decision.legs:
             one = leg.instrument
             if not await self._is_clear(one):
                 continue
@@ -127,12 +130,16 @@ class Worker:
             except (DataError, VenueError) as failure:
                 log.warning("A leg could not be begun", code="work_trouble", symbol=one.symbol, reason=str(failure))
                 continue
-            quote = snapshot.quotes[one.venue, one.symbol]
+            place = (one.venue, one.symbol)
+            # A position that is turned round is two legs of one contract.
+            planned[place] = planned.get(place, held) + leg.contracts * leg.side.sign
+            quote = snapshot.quotes[place]
             works.items.append(
                 Work(
                     leg=leg,
                     cycle_id=cycle_id,
-                    goal_contracts=held + leg.contracts * leg.side.sign,
+                    begun_contracts=held,
+                    goal_contracts=planned[place],
                     reference_price=(quote.bid_price + quote.ask_price) / 2,
                     started_at=self._desk.clock.now(),
                 )
@@ -160,10 +167,6 @@ class Worker:
             # While the desk was free others may have traded, and prices have moved.
             works.accounts.clear()
             await self._read_books(works)
-            if has_outdated_prices(works.decided_prices, self._index_prices(works)):
-                works.is_outdated = True
-                await self.give_up(works, "prices have moved since the look")
-                return
         stepped: set[int] = set()
         while pending := [work for work in works.due() if id(work) not in stepped]:
             for work in pending:
@@ -180,13 +183,9 @@ class Worker:
                 works.quotes |= await self._gatherer.read_quotes(venue_id, mine)
             except (DataError, VenueError) as failure:
                 log.warning("Books could not be read", code="book_missing", venue=venue_id, reason=str(failure))
-
-    def _index_prices(self, works: Works) -> dict[Asset, Decimal]:
-        return {
-            instrument.asset: works.quotes[place].index_price
-            for place, instrument in works.watched.items()
-            if place in works.quotes
-        }
+        for place, quote in works.quotes.items():
+            works.marks[place] = quote.mark_price
+            works.index_prices[wanted[place].asset] = quote.index_price
 
     async def give_up(self, works: Works, why: str) -> None:
         """Take away what rests and end every work. The caller holds the desk."""
@@ -240,7 +239,7 @@ class Worker:
             await self._end(work, why)
             return False
         step = next_step(
-            self._progress(work, account),
+            self._progress(work, works, account),
             works.quotes.get(_place(work)),
             work.leg.style,
             self._desk.policy.execution,
@@ -261,17 +260,32 @@ class Worker:
             self._let_go(work)
         return True
 
-    def _progress(self, work: Work, account: AccountState) -> Progress:
+    def _progress(self, work: Work, works: Works, account: AccountState) -> Progress:
         leg = work.leg
-        missing = work.goal_contracts - contracts_held(account, leg.instrument)
+        missing = (work.goal_contracts - contracts_held(account, leg.instrument)) * leg.side.sign
+        order = None if work.resting is None else self._order(work.resting)
         return Progress(
             leg=leg,
-            remaining_contracts=missing * leg.side.sign,
+            remaining_contracts=min(missing, self._needed_contracts(work, works)),
             reference_price=work.reference_price,
             started_at=work.started_at,
-            resting_price=None if work.resting is None else self._order(work.resting).intent.price,
+            resting_price=None if order is None else order.intent.price,
+            resting_contracts=ZERO if order is None else order.remaining_contracts,
             slices_sent=work.slices_sent,
         )
+
+    def _needed_contracts(self, work: Work, works: Works) -> Decimal:
+        """Return how much of a leg its asset still needs at the prices of this pass, on the leg's side."""
+        leg = work.leg
+        if works.passes == 1:
+            return leg.contracts
+        asset = leg.instrument.asset
+        # Two legs of one contract have traded it once.
+        others = {_place(other): other for other in works.items if other.leg.instrument.asset == asset}
+        traded = sum((_traded_base(other, works) for other in others.values()), ZERO)
+        needed = needed_base(works.aim, asset, traded, works.index_prices) * leg.side.sign
+        contracts = leg.instrument.contracts_from_base(max(ZERO, needed), works.marks[_place(work)])
+        return ceil_to_step(contracts, leg.instrument.lot_size) if leg.reduce_only else contracts
 
     async def _do(self, step: Step, work: Work, works: Works) -> bool:
         if step.kind is StepKind.WAIT:
@@ -335,6 +349,15 @@ class Worker:
 
 def _place(work: Work) -> Leg:
     return work.leg.instrument.venue, work.leg.instrument.symbol
+
+
+def _traded_base(work: Work, works: Works) -> Decimal:
+    """Return the coins, signed, by which a contract's position has changed; none where its account was not read."""
+    one = work.leg.instrument
+    account = works.accounts.get(one.venue)
+    if account is None:
+        return ZERO
+    return one.base_from_contracts(contracts_held(account, one) - work.begun_contracts, works.marks[_place(work)])
 
 
 def _draft(step: Step, work: Work, time_in_force: TimeInForce) -> OrderDraft:

@@ -5,7 +5,11 @@ from decimal import Decimal
 from bot.domain.orders import OrderType, TimeInForce
 from bot.exchange.contracts import Contract
 from bot.exchange.floor import Floor
+from bot.exchange.moments import MINUTE_US
 from bot.exchange.orders import OrderRequest, RefusalCode, Refused
+
+#: So long before its expiry a contract can only be closed.
+CLOSE_ONLY_US = 10 * MINUTE_US
 
 
 def accept(request: OrderRequest, floor: Floor) -> Contract:
@@ -17,22 +21,24 @@ def accept(request: OrderRequest, floor: Floor) -> Contract:
     contract = floor.contracts.get(request.symbol)
     if contract is None:
         raise Refused(RefusalCode.UNKNOWN_SYMBOL, f"{request.symbol} is not listed")
-    _check_arrival(request, floor)
+    check_arrival(request, floor)
+    check_expiry(contract, floor, reduce_only=request.reduce_only)
     _check_form(request)
-    _check_amount(request, contract)
+    check_amount(request, contract)
     if request.price is not None:
         _check_price(request, request.price, contract, floor)
     if request.trigger_price is not None:
         _check_trigger(request, request.trigger_price, contract, floor)
     if request.reduce_only:
-        _check_reduces(request, contract, floor)
+        check_reduces(request, contract, floor)
     else:
-        _check_notional(request, contract, floor)
+        check_notional(request, contract, floor)
         check_margin(request, contract, floor)
     return contract
 
 
-def _check_arrival(request: OrderRequest, floor: Floor) -> None:
+def check_arrival(request: OrderRequest, floor: Floor) -> None:
+    """Refuse what comes late, twice, or when nothing is taken any more."""
     if request.valid_until is not None and floor.now > request.valid_until:
         raise Refused(
             RefusalCode.TOO_LATE,
@@ -46,6 +52,16 @@ def _check_arrival(request: OrderRequest, floor: Floor) -> None:
         raise Refused(RefusalCode.TOO_MANY_ORDERS, f"{len(floor.open_orders)} orders are open")
 
 
+def check_expiry(contract: Contract, floor: Floor, *, reduce_only: bool) -> None:
+    """Refuse what comes after a contract's end, and what opens in its last minutes. What rests by then may trade."""
+    if contract.expires_us is None:
+        return
+    if floor.has_expired(contract):
+        raise Refused(RefusalCode.EXPIRED, f"{contract.symbol} has expired")
+    if floor.now_us >= contract.expires_us - CLOSE_ONLY_US and not reduce_only:
+        raise Refused(RefusalCode.CLOSE_ONLY, f"{contract.symbol} is about to expire and can only be closed")
+
+
 def _check_form(request: OrderRequest) -> None:
     has_price, has_trigger = request.price is not None, request.trigger_price is not None
     if has_price != (request.type is OrderType.LIMIT):
@@ -54,7 +70,8 @@ def _check_form(request: OrderRequest) -> None:
         raise Refused(RefusalCode.BAD_REQUEST, f"a trigger does not go with {request.type}, or is missing")
 
 
-def _check_amount(request: OrderRequest, contract: Contract) -> None:
+def check_amount(request: OrderRequest, contract: Contract) -> None:
+    """Refuse what is not on the lot, or too much."""
     if not contract.is_on_lot(request.contracts) or request.contracts > contract.max_contracts:
         raise Refused(
             RefusalCode.BAD_AMOUNT,
@@ -65,7 +82,7 @@ def _check_amount(request: OrderRequest, contract: Contract) -> None:
 def _check_price(request: OrderRequest, price: Decimal, contract: Contract, floor: Floor) -> None:
     if not contract.is_on_tick(price):
         raise Refused(RefusalCode.BAD_PRICE, f"price {price} is not a multiple of {contract.tick}")
-    mark = floor.mark_of(contract.asset)
+    mark = floor.mark_of(contract)
     # Binding on the side where it would cost: a buyer may bid as low as he likes.
     if (price - mark) * request.side.sign > mark * contract.price_bound_frac:
         raise Refused(
@@ -73,7 +90,7 @@ def _check_price(request: OrderRequest, price: Decimal, contract: Contract, floo
             f"price {price} is more than {contract.price_bound_frac} beyond mark {mark}",
         )
     if request.time_in_force is TimeInForce.POST_ONLY:
-        last = floor.last_of(contract.asset)
+        last = floor.last_of(contract)
         touch, _ = floor.book.top(contract, request.side, last, floor.now_us)
         if (price - touch) * request.side.sign >= 0:
             raise Refused(RefusalCode.WOULD_TAKE, f"post-only at {price} would trade at {touch}")
@@ -82,18 +99,20 @@ def _check_price(request: OrderRequest, price: Decimal, contract: Contract, floo
 def _check_trigger(request: OrderRequest, trigger: Decimal, contract: Contract, floor: Floor) -> None:
     if not contract.is_on_tick(trigger):
         raise Refused(RefusalCode.BAD_PRICE, f"trigger {trigger} is not a multiple of {contract.tick}")
-    mark = floor.mark_of(contract.asset)
+    mark = floor.mark_of(contract)
     if (mark - trigger) * request.side.sign >= 0:
         raise Refused(RefusalCode.WOULD_TRIGGER, f"trigger {trigger} would be met at once by mark {mark}")
 
 
-def _check_reduces(request: OrderRequest, contract: Contract, floor: Floor) -> None:
+def check_reduces(request: OrderRequest, contract: Contract, floor: Floor) -> None:
+    """Refuse a reduce-only order that has no position to reduce."""
     if floor.accounts.contracts_of(contract.symbol) * request.side.sign >= 0:
         raise Refused(RefusalCode.REDUCE_ONLY, f"{request.side} {request.symbol} would not reduce a position")
 
 
-def _check_notional(request: OrderRequest, contract: Contract, floor: Floor) -> None:
-    price = request.price or request.trigger_price or floor.mark_of(contract.asset)
+def check_notional(request: OrderRequest, contract: Contract, floor: Floor) -> None:
+    """Refuse what is too small."""
+    price = request.price or request.trigger_price or floor.mark_of(contract)
     notional = contract.notional_quote(request.contracts, price)
     if notional < contract.min_notional_quote:
         raise Refused(RefusalCode.MIN_NOTIONAL, f"notional {notional} is below {contract.min_notional_quote}")
@@ -101,7 +120,7 @@ def _check_notional(request: OrderRequest, contract: Contract, floor: Floor) -> 
 
 def check_margin(request: OrderRequest, contract: Contract, floor: Floor) -> None:
     """Refuse what the wallet cannot put up initial margin and the fee for."""
-    price = request.price or request.trigger_price or floor.last_of(contract.asset)
+    price = request.price or request.trigger_price or floor.last_of(contract)
     needed = floor.margin.needed(contract, request.side, request.contracts, price)
     if needed == 0:
         return

@@ -15,7 +15,6 @@ from typing import Any
 from bot.domain.ids import Currency, Symbol
 from bot.domain.portfolio import WalletKind
 from bot.exchange.contracts import Contract
-from bot.exchange.orders import RefusalCode, Refused
 from bot.exchange.records import Movement, MovementKind
 
 WalletKey = tuple[WalletKind, Currency]
@@ -40,6 +39,8 @@ class Accounts:
     def __init__(self) -> None:
         self.wallets: dict[WalletKey, Decimal] = {}
         self.positions: dict[Symbol, Position] = {}
+        #: What is on its way to a wallet.
+        self.in_transit: dict[WalletKey, Decimal] = {}
         self.movements: list[Movement] = []
         self._next_id = 1
 
@@ -68,19 +69,6 @@ class Accounts:
         self.wallets[key] = self.wallets.get(key, _ZERO) + amount
         self.movements.append(movement)
         return movement
-
-    def transfer(self, at: datetime, source: WalletKey, target: WalletKey, amount: Decimal, free: Decimal) -> None:
-        """Move money from wallet to wallet.
-
-        Raises:
-            Refused: the amount is not positive, the currencies differ, or more than ``free`` is asked for.
-        """
-        if amount <= 0 or source == target or source[1] != target[1]:
-            raise Refused(RefusalCode.BAD_REQUEST, f"cannot transfer {amount} from {source} to {target}")
-        if amount > free:
-            raise Refused(RefusalCode.NO_FUNDS, f"{source[0]} has {free} {source[1]} free, {amount} were asked for")
-        self.move(at, source, -amount, MovementKind.TRANSFER)
-        self.move(at, target, amount, MovementKind.TRANSFER)
 
     def contracts_of(self, symbol: Symbol) -> Decimal:
         """Return the signed position; zero when flat."""

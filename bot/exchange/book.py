@@ -45,6 +45,11 @@ class Book:
         #: (symbol, side of the taker) → what was taken lately.
         self._taken: dict[tuple[Symbol, Side], _Taken] = {}
 
+    @property
+    def width_factor(self) -> int:
+        """How many times wider than usual spreads are now."""
+        return _THIN_SPREADS if self.is_thin else 1
+
     def first_level(self, contract: Contract, last: Decimal) -> Decimal:
         """Return the contracts at the touch of a full book."""
         return contract.lots_in(self._depth_quote / _THIN_DEPTHS if self.is_thin else self._depth_quote, last)
@@ -55,7 +60,7 @@ class Book:
 
     def touch(self, contract: Contract, side: Side, last: Decimal) -> Decimal:
         """Return the best price that an order of ``side`` would meet in a full book."""
-        half_frac = self._half_frac * _THIN_SPREADS if self.is_thin else self._half_frac
+        half_frac = self._half_frac * self.width_factor
         if side is Side.BUY:
             return contract.tick_up(last * (1 + half_frac))
         return max(contract.tick, contract.tick_down(last * (1 - half_frac)))

@@ -82,12 +82,25 @@ class ExchangeConfig:
     #: Initial margin is notional ÷ this, or ÷ the most that the tier allows.
     leverage: Decimal = Decimal(20)
     max_open_orders: int = 200
+    #: How long a transfer between wallets is on its way.
+    transfer_delay: timedelta = timedelta(0)
     #: Static market: rate per settlement. The other markets make their own.
     funding_rate: Decimal = Decimal(0)
     #: Static market and model.
     funding_interval: timedelta = timedelta(hours=8)
     #: Static market: (time, interval, rate) per asset; holds for the settlements after that time.
     funding_schedule: Mapping[Asset, tuple[tuple[datetime, timedelta, Decimal], ...]] = field(default_factory=dict)
+
+    #: Contracts with an expiry: futures over index, a fraction a year, decaying to zero. None: there are none.
+    dated_basis_annual: Decimal | None = None
+    #: (time, annual basis) knots in the order of time, linear between them, two at one time are a jump; before the
+    #: first, ``dated_basis_annual``, without which they mean nothing.
+    dated_basis_curve: tuple[tuple[datetime, Decimal], ...] = ()
+    #: Of the notional at settlement.
+    delivery_fee_frac: Decimal = Decimal("0.00015")
+    #: The whole spread of the calendar spread book, of the index.
+    #: None: there are no such books.
+    spread_book_bps: Decimal | None = Decimal(1)
 
     #: What goes wrong by chance.
     rehearsed: tuple[Rehearsed, ...] = ()

@@ -35,7 +35,7 @@ class Tier:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Contract:
-    """One perpetual."""
+    """One contract: a perpetual, or one with an expiry."""
 
     symbol: Symbol
     asset: Asset
@@ -51,6 +51,8 @@ class Contract:
     #: A limit price further than this from mark is refused; a market order fills no further than this from last.
     price_bound_frac: Decimal
     tiers: tuple[Tier, ...]
+    #: In market time; None for a perpetual.
+    expires_us: int | None = None
 
     @property
     def is_linear(self) -> bool:

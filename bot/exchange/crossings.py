@@ -4,14 +4,14 @@ boundary.
 That the ends of a line are enough to know whether a wallet is liquidated on it: a cash wallet's balance is
 linear in time and its
 maintenance convex, so the surplus is concave and never below both ends; a coin wallet's surplus is monotone in
-the one price.
+the one price, from which its contracts' prices differ by factors that stay the same along a line but for a hair.
 """
 
 from decimal import Decimal
 
-from bot.domain.ids import Asset
 from bot.domain.orders import OrderType, Side
 from bot.exchange.accounts import WalletKey
+from bot.exchange.contracts import Contract
 from bot.exchange.floor import Floor
 from bot.exchange.market import Series
 from bot.exchange.matching import Matching
@@ -40,7 +40,7 @@ def due_orders(floor: Floor, matching: Matching) -> list[ExchangeOrder]:
 
 
 def _order_crossing_us(order: ExchangeOrder, floor: Floor, matching: Matching) -> int | None:
-    leg = floor.feed.legs[floor.contracts[order.symbol].asset]
+    leg = floor.leg_of(floor.contracts[order.symbol])
     is_buy = order.side is Side.BUY
     if order.trigger_price is not None:
         return leg.crossing_us(Series.MARK, order.trigger_price, is_rising=is_buy, from_us=floor.now_us)
@@ -49,10 +49,8 @@ def _order_crossing_us(order: ExchangeOrder, floor: Floor, matching: Matching) -
 
 
 def _surplus_at(floor: Floor, key: WalletKey, at_us: int) -> Decimal:
-    legs = floor.feed.legs
-
-    def mark_of(asset: Asset) -> Decimal:
-        return legs[asset].price(Series.MARK, at_us)
+    def mark_of(contract: Contract) -> Decimal:
+        return floor.leg_of(contract).price(Series.MARK, at_us)
 
     return floor.margin.surplus(key, mark_of)
 

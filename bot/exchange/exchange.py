@@ -5,12 +5,11 @@ often it is called;
 a write is committed before it is acknowledged; market time stands still while nobody calls.
 """
 
-from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 
-from bot.domain.ids import Asset, ClientOrderId, Currency, Symbol
+from bot.domain.ids import Asset, ClientOrderId, Currency, Symbol, TransferId
 from bot.domain.orders import Side
 from bot.domain.portfolio import WalletKind
 from bot.exchange import faults as fault
@@ -18,27 +17,24 @@ from bot.exchange.accounts import WalletKey
 from bot.exchange.config import ExchangeConfig, MarketKind
 from bot.exchange.contracts import Contract
 from bot.exchange.crossings import due_orders, next_crossing_us
-from bot.exchange.documents import from_document, to_document
+from bot.exchange.deleveraging import Deleveraging, deleverage
 from bot.exchange.faults import Effect, Faults, ReadFailed, ReplyLost, RequestLost
 from bot.exchange.floor import Floor
 from bot.exchange.funding import Funding
+from bot.exchange.keeping import Keeper
 from bot.exchange.liquidation import liquidate_where_due
 from bot.exchange.market import Market
 from bot.exchange.matching import Matching
 from bot.exchange.moments import HOUR_US, from_us, span_us, to_us
+from bot.exchange.opening import deposit_opening
 from bot.exchange.orders import ExchangeOrder, OrderRequest, Refused
-from bot.exchange.records import (
-    BookTop,
-    FundingPayment,
-    Liquidation,
-    MarginSummary,
-    Movement,
-    MovementKind,
-    Trade,
-)
+from bot.exchange.records import BookTop, MarginSummary, MovementKind, Trade
 from bot.exchange.rehearsal import FaultKind, Rehearsal
+from bot.exchange.settlement import Delivery
+from bot.exchange.spread import SpreadBook, SpreadRequest
 from bot.exchange.static_market import StaticMarket
 from bot.exchange.store import FileStore, NoStore, Store
+from bot.exchange.transfers import ExchangeTransfer, Transfers
 
 STATE_FILE = "paper.db"
 _ZERO = Decimal(0)
@@ -62,15 +58,21 @@ class Exchange:
         self.rehearsal = Rehearsal(config.rehearsed, config.fault_seed, self.floor.contracts, lambda: self.floor.now_us)
         self.faults.standing = self.rehearsal.meet
         self._matching = Matching(self.floor)
-        self._delayed: list[tuple[int, OrderRequest]] = []
+        self.transfers = Transfers(self.floor, config.transfer_delay)
+        self._spreads = SpreadBook(self.floor, self._matching)
+        self._delayed: list[tuple[int, OrderRequest | SpreadRequest]] = []
         self._committed_version = -1
         self._committed_us = self.floor.now_us
-        self._saved = {"trade": 0, "movement": 0, "funding": 0, "liquidation": 0}
+        self._delivery = Delivery(self.floor, self._matching)
+        self._keeper = Keeper(store, self.floor, self.rehearsal, self._delivery, self.transfers)
         if kept is None:
-            self._deposit()
+            self._delivery.begin(None, ())
+            deposit_opening(self.floor)
         else:
-            self._load(*kept)
+            self._keeper.take_up(kept)
         self._funding = Funding(self.floor)
+        self._deleveraging = Deleveraging(self.floor, self._matching, self.rehearsal)
+        self._deleveraging.look_ahead()
         self._pass_to(self.floor.now_us)
         self.commit()
 
@@ -99,12 +101,19 @@ class Exchange:
 
     def _step(self, target_us: int) -> None:
         floor = self.floor
-        stop_us = min(target_us, floor.feed.boundary_us, self._funding.due_us)
+        stop_us = min(
+            target_us,
+            floor.feed.boundary_us,
+            self._funding.due_us,
+            self._delivery.due_us,
+            self._deleveraging.due_us,
+            self.transfers.due_us,
+        )
         if self._delayed:
             stop_us = min(stop_us, max(floor.now_us, self._delayed[0][0]))
         if floor.open_orders or floor.accounts.positions:
             crossing_us = next_crossing_us(floor, self._matching, stop_us + 1)
-            if crossing_us <= stop_us:
+            if crossing_us <= stop_us and crossing_us < self._delivery.settles_us:
                 self._pass_to(crossing_us)
                 for order in due_orders(floor, self._matching):
                     if order.is_open:
@@ -123,8 +132,13 @@ class Exchange:
         floor = self.floor
         if self._delayed and floor.now_us >= self._delayed[0][0]:
             self._arrive(self._delayed.pop(0)[1])
+        self.transfers.settle_due()
         if floor.now_us == self._funding.due_us:
             self._funding.settle_due()
+        if floor.now_us >= self._delivery.due_us:
+            self._delivery.do_due()
+        if floor.now_us >= self._deleveraging.due_us:
+            self._deleveraging.do_due()
         if floor.now_us == floor.feed.boundary_us:
             floor.feed.pass_boundary(floor.now_us, floor.leans())
 
@@ -134,9 +148,12 @@ class Exchange:
         else:
             self._matching.meet(order)
 
-    def _arrive(self, request: OrderRequest) -> None:
+    def _arrive(self, request: OrderRequest | SpreadRequest) -> None:
         try:
-            self._matching.place(request)
+            if isinstance(request, SpreadRequest):
+                self._spreads.place(request)
+            else:
+                self._matching.place(request)
         except Refused:
             # Whoever sent it has stopped listening.
             return
@@ -175,22 +192,38 @@ class Exchange:
             RequestLost, ReplyLost: a fault that was asked for.
         """
         effect = self._fault_of("submit", request)
-        most = None
-        if isinstance(effect, fault.Refuse):
-            raise Refused(effect.code, effect.why)
-        if isinstance(effect, fault.LoseRequest):
-            raise RequestLost
-        if isinstance(effect, fault.DelayRequest):
-            self._delayed.append((self.floor.now_us + span_us(effect.by), request))
-            self._delayed.sort(key=lambda pair: pair[0])
-            raise RequestLost
-        if isinstance(effect, fault.FillOnly):
-            most = effect.contracts
+        self._fail_on_the_way(effect, request)
+        most = effect.contracts if isinstance(effect, fault.FillOnly) else None
         order = self._matching.place(request, most)
         self.commit()
         if isinstance(effect, fault.LoseReply):
             raise ReplyLost
         return order
+
+    def submit_spread(self, request: SpreadRequest) -> tuple[ExchangeOrder, ExchangeOrder]:
+        """Take an order for a calendar spread, and return its near and its far leg as they ended.
+
+        Raises:
+            Refused: it is not taken; nothing has changed.
+            RequestLost, ReplyLost: a fault that was asked for.
+        """
+        effect = self._fault_of("submit_spread")
+        self._fail_on_the_way(effect, request)
+        orders = self._spreads.place(request)
+        self.commit()
+        if isinstance(effect, fault.LoseReply):
+            raise ReplyLost
+        return orders
+
+    def _fail_on_the_way(self, effect: Effect | None, request: OrderRequest | SpreadRequest | None = None) -> None:
+        if isinstance(effect, fault.Refuse):
+            raise Refused(effect.code, effect.why)
+        if isinstance(effect, fault.DelayRequest) and request is not None:
+            self._delayed.append((self.floor.now_us + span_us(effect.by), request))
+            self._delayed.sort(key=lambda pair: pair[0])
+            raise RequestLost
+        if isinstance(effect, fault.LoseRequest):
+            raise RequestLost
 
     def cancel(self, symbol: Symbol, client_order_id: ClientOrderId) -> ExchangeOrder:
         """Cancel an open order; one that has ended is returned as it ended.
@@ -200,31 +233,56 @@ class Exchange:
             RequestLost, ReplyLost: a fault that was asked for.
         """
         effect = self._fault_of("cancel")
-        if isinstance(effect, fault.Refuse):
-            raise Refused(effect.code, effect.why)
-        if isinstance(effect, fault.LoseRequest):
-            raise RequestLost
+        self._fail_on_the_way(effect)
         order = self._matching.cancel(symbol, client_order_id)
         self.commit()
         if isinstance(effect, fault.LoseReply):
             raise ReplyLost
         return order
 
-    def transfer(self, source: WalletKey, target: WalletKey, amount: Decimal) -> None:
+    def deleverage(self, symbol: Symbol, contracts: Decimal) -> Trade:
+        """Let the venue close so many contracts (unsigned) of the account's position, at mark.
+
+        Raises:
+            Refused: the position does not hold so much, or it is not on the lot.
+        """
+        trade = deleverage(symbol, contracts, self.floor, self._matching)
+        self.commit()
+        return trade
+
+    def spread_price(self, near: Symbol, far: Symbol, side: Side) -> Decimal:
+        """Return far − near, in quote currency per coin, at which the spread is bought or sold now.
+
+        Raises:
+            Refused: there is no such spread.
+        """
+        return self._spreads.price(*self._spreads.legs(near, far), side)
+
+    def transfer(
+        self, source: WalletKey, target: WalletKey, amount: Decimal, transfer_id: TransferId | None = None
+    ) -> ExchangeTransfer:
         """Move money from wallet to wallet.
 
         Raises:
-            Refused: more than is free, or not positive.
+            Refused: more than is free, not positive, or an id that was taken before.
+            RequestLost, ReplyLost: a fault that was asked for.
         """
+        effect = self._fault_of("transfer")
+        if isinstance(effect, fault.Refuse):
+            raise Refused(effect.code, effect.why)
+        if isinstance(effect, fault.LoseRequest):
+            raise RequestLost
         floor = self.floor
         free = (
             floor.accounts.wallets.get(source, _ZERO)
             if source[0] is WalletKind.SPOT
             else floor.margin.free(source, floor.mark_of, floor.open_orders.values())
         )
-        floor.accounts.transfer(floor.now, source, target, amount, free)
-        floor.version += 1
+        transfer = self.transfers.send(source, target, amount, free, transfer_id)
         self.commit()
+        if isinstance(effect, fault.LoseReply):
+            raise ReplyLost
+        return transfer
 
     def deposit(self, wallet: WalletKind, currency: Currency, amount: Decimal) -> None:
         """Let the owner put coins in (+) or take them out (−)."""
@@ -246,6 +304,11 @@ class Exchange:
             raise ReadFailed
         return effect
 
+    def listing(self) -> list[Contract]:
+        """Return the contracts that can be traded, and those that were traded and have expired."""
+        floor = self.floor
+        return [one for one in floor.contracts.values() if not floor.has_expired(one) or one.symbol in floor.traded]
+
     def margins(self) -> list[MarginSummary]:
         """Return the margin of every futures wallet."""
         floor = self.floor
@@ -255,7 +318,7 @@ class Exchange:
     def top(self, contract: Contract) -> BookTop:
         """Return what anyone can see of a contract."""
         floor = self.floor
-        index, mark, last = floor.feed.prices(contract.asset, floor.now_us)
+        index, mark, last = floor.prices_of(contract)
         bid, bid_contracts = floor.book.top(contract, Side.SELL, last, floor.now_us)
         ask, ask_contracts = floor.book.top(contract, Side.BUY, last, floor.now_us)
         return BookTop(
@@ -283,86 +346,21 @@ class Exchange:
     def cash_equity(self) -> Decimal:
         """Return all USDT of the account with unrealised profit."""
         floor = self.floor
-        total = sum((held for (_, currency), held in floor.accounts.wallets.items() if currency == _USDT), _ZERO)
+        lines = (*floor.accounts.wallets.items(), *floor.accounts.in_transit.items())
+        total = sum((held for (_, currency), held in lines if currency == _USDT), _ZERO)
         for symbol in floor.accounts.positions:
             contract = floor.contracts[symbol]
             if contract.settle == _USDT:
-                total += floor.accounts.unrealised(contract, floor.mark_of(contract.asset))
+                total += floor.accounts.unrealised(contract, floor.mark_of(contract))
         return total
 
     # --- keeping
 
     def commit(self) -> None:
         """Keep everything that has changed."""
-        floor = self.floor
-        self._committed_us = floor.now_us
-        self._committed_version = floor.version
-        if isinstance(self._store, NoStore):
-            floor.changed_orders.clear()
-            return
-        state = {
-            "now_us": floor.now_us,
-            "accounts": floor.accounts.to_document(),
-            "book": floor.book.to_document(),
-            "leans": floor.feed.to_document()["leans"],
-            "market": floor.market.to_document(),
-            "listing": {asset: str(price) for asset, price in floor.listing_prices.items()},
-        }
-        if self.rehearsal.planned:
-            state["calls"] = self.rehearsal.calls
-        lists: dict[str, Sequence[Trade | Movement | FundingPayment | Liquidation]] = {
-            "trade": floor.trades,
-            "movement": floor.accounts.movements,
-            "funding": floor.funding,
-            "liquidation": floor.liquidations,
-        }
-        records = {
-            kind: {one.id: to_document(one) for one in rows[self._saved[kind] :]} for kind, rows in lists.items()
-        }
-        records["order"] = {number: to_document(floor.orders[number]) for number in floor.changed_orders}
-        self._store.commit(state, records)
-        self._saved = {kind: len(rows) for kind, rows in lists.items()}
-        floor.changed_orders.clear()
-
-    def _load(self, state: dict[str, object], records: dict[str, list[dict[str, object]]]) -> None:
-        floor = self.floor
-        floor.now_us = int(str(state["now_us"]))
-        self.rehearsal.calls = int(str(state.get("calls", 0)))
-        floor.book.load(state["book"])  # type: ignore[arg-type]  # what to_document wrote
-        floor.feed.load({"leans": state["leans"], "market": state["market"]}, floor.now_us)
-        movements = [from_document(Movement, one) for one in records.get("movement", ())]
-        floor.accounts.load(state["accounts"], movements)  # type: ignore[arg-type]  # what to_document wrote
-        floor.trades = [from_document(Trade, one) for one in records.get("trade", ())]
-        floor.funding = [from_document(FundingPayment, one) for one in records.get("funding", ())]
-        floor.liquidations = [from_document(Liquidation, one) for one in records.get("liquidation", ())]
-        for one in sorted((from_document(ExchangeOrder, one) for one in records.get("order", ())), key=lambda o: o.id):
-            floor.add_order(one)
-        self._saved = {
-            "trade": len(floor.trades),
-            "movement": len(movements),
-            "funding": len(floor.funding),
-            "liquidation": len(floor.liquidations),
-        }
-
-    def _deposit(self) -> None:
-        floor, config = self.floor, self.config
-        holdings = config.holdings
-        if holdings is None:
-            holdings = {
-                asset: (config.holdings_value_quote * weight / floor.index_of(asset)).quantize(Decimal("1e-8"))
-                for asset, weight in config.holdings_weights.items()
-            }
-        for asset, amount in holdings.items():
-            self._first_deposit((WalletKind.SPOT, Currency(asset)), amount)
-        for currency, amount in config.spare.items():
-            self._first_deposit((WalletKind.SPOT, currency), amount)
-        for currency, amount in config.collateral.items():
-            kind = WalletKind.LINEAR_FUTURES if currency == _USDT else WalletKind.INVERSE_FUTURES
-            self._first_deposit((kind, currency), amount)
-
-    def _first_deposit(self, key: WalletKey, amount: Decimal) -> None:
-        if amount:
-            self.floor.accounts.move(self.floor.now, key, amount, MovementKind.DEPOSIT)
+        self._committed_us = self.floor.now_us
+        self._committed_version = self.floor.version
+        self._keeper.keep()
 
     def close(self) -> None:
         """Keep everything and release the file."""

@@ -10,9 +10,10 @@ from bot.exchange.accounts import Accounts
 from bot.exchange.book import Book
 from bot.exchange.config import ExchangeConfig
 from bot.exchange.contracts import Contract, list_contracts
+from bot.exchange.dated import DatedPrices
 from bot.exchange.feed import Feed
 from bot.exchange.margin import Margin
-from bot.exchange.market import Market
+from bot.exchange.market import Leg, Market, Prices, Series
 from bot.exchange.moments import from_us
 from bot.exchange.orders import ExchangeOrder
 from bot.exchange.records import FundingPayment, Liquidation, Movement, Trade
@@ -33,10 +34,12 @@ class Floor:
         self.market = market
         self.feed = Feed(market, config.assets)
         self.feed.begin(market.start_us, {})
+        self.dated = DatedPrices(config, self.feed)
         #: What each asset cost when its contracts were listed: their terms follow from it, for good.
         self.listing_prices = {asset: self.feed.prices(asset, market.start_us)[0] for asset in config.assets} | (
             listing_prices or {}
         )
+        #: The perpetuals, and every dated contract that was listed since the market began, expired or not.
         self.contracts: dict[Symbol, Contract] = list_contracts(self.listing_prices)
         self.accounts = Accounts()
         self.margin = Margin(self.accounts, self.contracts, config.leverage)
@@ -44,6 +47,8 @@ class Floor:
         self.orders: dict[int, ExchangeOrder] = {}
         self.open_orders: dict[int, ExchangeOrder] = {}
         self.trades: list[Trade] = []
+        #: Every symbol that was ever traded.
+        self.traded: set[Symbol] = set()
         self.funding: list[FundingPayment] = []
         self.liquidations: list[Liquidation] = []
         self.observers: list[Observer] = []
@@ -80,13 +85,37 @@ class Floor:
         """Return the index price now."""
         return self.feed.prices(asset, self._now_us)[0]
 
-    def mark_of(self, asset: Asset) -> Decimal:
-        """Return the mark price now."""
-        return self.feed.prices(asset, self._now_us)[1]
+    def mark_of(self, contract: Contract) -> Decimal:
+        """Return a contract's mark price now."""
+        if contract.expires_us is None:
+            return self.feed.prices(contract.asset, self._now_us)[Series.MARK]
+        return self.dated.leg_of(contract, self._now_us).price(Series.MARK, self._now_us)
 
-    def last_of(self, asset: Asset) -> Decimal:
-        """Return the last price now."""
-        return self.feed.prices(asset, self._now_us)[2]
+    def last_of(self, contract: Contract) -> Decimal:
+        """Return a contract's last price now."""
+        if contract.expires_us is None:
+            return self.feed.prices(contract.asset, self._now_us)[Series.LAST]
+        return self.dated.leg_of(contract, self._now_us).price(Series.LAST, self._now_us)
+
+    def prices_of(self, contract: Contract) -> Prices:
+        """Return index, and a contract's mark and last price now."""
+        if contract.expires_us is None:
+            return self.feed.prices(contract.asset, self._now_us)
+        return self.dated.leg_of(contract, self._now_us).prices(self._now_us)
+
+    def leg_of(self, contract: Contract) -> Leg:
+        """Return the straight line that a contract's price is on now."""
+        if contract.expires_us is None:
+            return self.feed.legs[contract.asset]
+        return self.dated.leg_of(contract, self._now_us)
+
+    def perpetual_mark_of(self, asset: Asset) -> Decimal:
+        """Return the mark price that an asset's perpetuals have now."""
+        return self.feed.prices(asset, self._now_us)[Series.MARK]
+
+    def has_expired(self, contract: Contract) -> bool:
+        """Return whether a contract's last moment has come."""
+        return contract.expires_us is not None and contract.expires_us <= self._now_us
 
     def leans(self) -> dict[Asset, int]:
         """Return the sign of the account's futures per asset, in coins."""
@@ -95,7 +124,7 @@ class Floor:
             contract = self.contracts[symbol]
             amount = position.contracts * contract.size
             if not contract.is_linear:
-                amount /= self.mark_of(contract.asset)
+                amount /= self.mark_of(contract)
             coins[contract.asset] = coins.get(contract.asset, Decimal(0)) + amount
         return {asset: (amount > 0) - (amount < 0) for asset, amount in coins.items()}
 

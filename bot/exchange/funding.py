@@ -1,4 +1,6 @@
-"""What do longs and shorts pay each other, and when? Amount = −rate × signed notional at the mark of the settlement."""
+"""What do longs and shorts pay each other, and when? Amount = −rate × signed notional at the mark of the settlement.
+
+Contracts that expire pay none: their basis does its work."""
 
 from bot.domain.ids import Asset
 from bot.exchange.floor import Floor
@@ -41,9 +43,9 @@ class Funding:
         rate = floor.market.settled_rate(asset, floor.now_us)
         for symbol, position in list(floor.accounts.positions.items()):
             contract = floor.contracts[symbol]
-            if contract.asset != asset:
+            if contract.asset != asset or contract.expires_us is not None:
                 continue
-            mark = floor.mark_of(asset)
+            mark = floor.mark_of(contract)
             notional = contract.notional_quote(position.contracts, mark).copy_sign(position.contracts)
             amount = contract.settled(contract.to_settle(-rate * notional, mark))
             movement = floor.accounts.move(floor.now, contract.wallet, amount, MovementKind.FUNDING, symbol=symbol)

@@ -5,6 +5,7 @@
   prices from spot without a premium, funding at the venue's interest of 0.01 % per 8 hours. Derived spans are named.
 - A hole inside a file is stale: the series stays where it was, and the leg says since when. The others go on from their
   files; what is derived from spot stays with it.
+- Contracts with an expiry are never recorded: they are derived from spot, from the start to the end.
 - A coarser mark file is no gap: its premium over spot at the beginning of its bar holds for the hours of the bar.
 """
 
@@ -54,6 +55,7 @@ class HistoryMarket:
         asked_end = None if config.end is None else to_us(config.end)
         load_from = 0 if asked_start is None else asked_start - _WARM_UP_US
         load_to = FAR_US if asked_end is None else asked_end
+        self._has_dated = config.dated_basis_annual is not None
         self._data = {asset: self._load(asset, load_from, load_to) for asset in config.assets}
         self.start_us, self.end_us = self._period(asked_start, asked_end)
 
@@ -193,6 +195,8 @@ class HistoryMarket:
                 if recorded.end_us < self.end_us:
                     spans.append(_span(asset, series, max(recorded.end_us, self.start_us), self.end_us))
             spans += self._derived_funding(asset)
+            if self._has_dated:
+                spans.append(_span(asset, "dated", self.start_us, self.end_us))
         return spans
 
     def _derived_funding(self, asset: Asset) -> list[dict[str, str]]:

@@ -41,6 +41,11 @@ def _liquidate(key: WalletKey, floor: Floor, matching: Matching) -> None:
         matching.cancel_all(contract, "its wallet is liquidated")
     while floor.margin.positions_in(key) and floor.margin.surplus(key, floor.mark_of) <= 0:
         _close_one(max(floor.margin.positions_in(key), key=lambda one: _maintenance(one, floor)), floor, matching)
+    cover_flat_wallet(key, floor)
+
+
+def cover_flat_wallet(key: WalletKey, floor: Floor) -> None:
+    """Pay what a wallet without positions is short of."""
     missing = -floor.accounts.wallets.get(key, _ZERO)
     if missing > 0 and not floor.margin.positions_in(key):
         floor.tell("movement", floor.accounts.move(floor.now, key, missing, MovementKind.INSURANCE))
@@ -48,17 +53,15 @@ def _liquidate(key: WalletKey, floor: Floor, matching: Matching) -> None:
 
 def _maintenance(contract: Contract, floor: Floor) -> Decimal:
     """Return the maintenance in quote currency, so that it compares."""
-    mark = floor.mark_of(contract.asset)
+    mark = floor.mark_of(contract)
     needed = contract.maintenance(floor.accounts.contracts_of(contract.symbol), mark)
     return needed if contract.is_linear else needed * mark
 
 
 def _close_one(contract: Contract, floor: Floor, matching: Matching) -> None:
-    notional = contract.notional_quote(floor.accounts.contracts_of(contract.symbol), floor.mark_of(contract.asset))
+    notional = contract.notional_quote(floor.accounts.contracts_of(contract.symbol), floor.mark_of(contract))
     matching.force(contract, Purpose.LIQUIDATION)
-    fee = contract.settled(
-        contract.to_settle(notional * floor.config.liquidation_fee_frac, floor.mark_of(contract.asset))
-    )
+    fee = contract.settled(contract.to_settle(notional * floor.config.liquidation_fee_frac, floor.mark_of(contract)))
     payable = min(fee, max(_ZERO, floor.accounts.wallets.get(contract.wallet, _ZERO)))
     if payable:
         movement = floor.accounts.move(

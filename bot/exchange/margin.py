@@ -8,7 +8,7 @@ down to the sum of the maintenance margins.
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 
-from bot.domain.ids import Asset, Symbol
+from bot.domain.ids import Symbol
 from bot.domain.orders import Side
 from bot.exchange.accounts import Accounts, WalletKey
 from bot.exchange.contracts import Contract
@@ -20,7 +20,7 @@ _PRICE_STEP = Decimal("1e-8")
 #: Reported for a short that no price liquidates: as far as a price can be written.
 UNREACHABLE_FACTOR = Decimal(1000)
 
-MarkOf = Callable[[Asset], Decimal]
+MarkOf = Callable[[Contract], Decimal]
 
 
 class Margin:
@@ -47,7 +47,7 @@ class Margin:
         """Return margin balance − maintenance; zero or less is liquidation."""
         left = self._accounts.wallets.get(key, _ZERO)
         for contract in self.positions_in(key):
-            mark = mark_of(contract.asset)
+            mark = mark_of(contract)
             left += self._accounts.unrealised(contract, mark)
             left -= contract.maintenance(self._accounts.contracts_of(contract.symbol), mark)
         return left
@@ -56,7 +56,7 @@ class Margin:
         """Return the margin of a wallet."""
         unrealised = maintenance = initial = _ZERO
         for contract in self.positions_in(key):
-            mark = mark_of(contract.asset)
+            mark = mark_of(contract)
             held = self._accounts.contracts_of(contract.symbol)
             unrealised += self._accounts.unrealised(contract, mark)
             maintenance += contract.maintenance(held, mark)
@@ -77,7 +77,7 @@ class Margin:
         for order in open_orders:
             contract = self._contracts[order.symbol]
             if contract.wallet == key and not order.reduce_only:
-                price = order.price or order.trigger_price or mark_of(contract.asset)
+                price = order.price or order.trigger_price or mark_of(contract)
                 free -= contract.initial(order.remaining, price, self._leverage)
         return free
 
@@ -96,7 +96,7 @@ class Margin:
 
         Zero for a long, and ``UNREACHABLE_FACTOR`` times the mark for a short, that no price liquidates.
         """
-        mark = mark_of(contract.asset)
+        mark = mark_of(contract)
         held = self._accounts.contracts_of(contract.symbol)
         # What the wallet has without this contract's worth and maintenance.
         rest = self.surplus(contract.wallet, mark_of) - contract.value(held, mark) + contract.maintenance(held, mark)

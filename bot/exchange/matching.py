@@ -3,7 +3,7 @@
 Rules of this file: a reduce-only order trades no more than the position holds at that moment; a limit order
 trades no worse than
 its limit; a stop is triggered by mark and takes what the book around the last price offers; every trade goes
-through ``_fill``.
+through ``fill``.
 """
 
 from decimal import Decimal
@@ -35,28 +35,15 @@ class Matching:
         """
         floor = self._floor
         contract = accept(request, floor)
-        order = ExchangeOrder(
-            id=len(floor.orders) + 1,
-            symbol=request.symbol,
-            side=request.side,
-            type=request.type,
-            contracts=request.contracts,
-            price=request.price,
-            trigger_price=request.trigger_price,
-            time_in_force=request.time_in_force,
-            reduce_only=request.reduce_only,
-            client_order_id=request.client_order_id,
-            created_at=floor.now,
-            updated_at=floor.now,
-        )
+        order = ExchangeOrder.of(request, number=len(floor.orders) + 1, at=floor.now)
         floor.add_order(order)
         if order.type is not OrderType.STOP_MARKET:
             self._take(order, contract, self._bound(order, contract), most)
         if order.is_open and not self._may_rest(order):
-            self._end(order, OrderState.EXPIRED, "what could not be traded at once has expired")
+            self.end(order, OrderState.EXPIRED, "what could not be traded at once has expired")
         elif order.is_open:
             floor.order_changed(order)
-        self._expire_idle(contract)
+        self.expire_idle(contract)
         return order
 
     def cancel(self, symbol: Symbol, client_order_id: ClientOrderId) -> ExchangeOrder:
@@ -69,13 +56,13 @@ class Matching:
         if order is None:
             raise Refused(RefusalCode.NOT_FOUND, f"no order of {symbol} has the id {client_order_id}")
         if order.is_open:
-            self._end(order, OrderState.CANCELLED, "cancelled on request")
+            self.end(order, OrderState.CANCELLED, "cancelled on request")
         return order
 
     def cancel_all(self, contract: Contract, why: str) -> None:
         """Cancel every open order of a contract."""
         for order in [one for one in self._floor.open_orders.values() if one.symbol == contract.symbol]:
-            self._end(order, OrderState.CANCELLED, why)
+            self.end(order, OrderState.CANCELLED, why)
 
     def trigger(self, order: ExchangeOrder) -> None:
         """Turn a stop into a market order."""
@@ -83,12 +70,12 @@ class Matching:
         contract = floor.contracts[order.symbol]
         order.triggered_at = floor.now
         if not order.reduce_only and not self._can_carry(order, contract):
-            self._end(order, OrderState.EXPIRED, "triggered without the margin for it")
+            self.end(order, OrderState.EXPIRED, "triggered without the margin for it")
             return
         self._take(order, contract, None, None)
         if order.is_open:
-            self._end(order, OrderState.EXPIRED, "triggered with nothing left to reduce")
-        self._expire_idle(contract)
+            self.end(order, OrderState.EXPIRED, "triggered with nothing left to reduce")
+        self.expire_idle(contract)
 
     def meet(self, order: ExchangeOrder) -> None:
         """Trade what has come to a resting limit order: one level of it each time the price goes a step further."""
@@ -100,10 +87,10 @@ class Matching:
         order.levels_met += 1
         contracts = min(self._tradable(order), floor.book.first_level(contract, price))
         if contracts > 0:
-            self._fill(contract, order.side, contracts, price, order=order, is_maker=True)
+            self.fill(contract, order.side, contracts, price, order=order, is_maker=True)
         if order.is_open:
             floor.order_changed(order)
-        self._expire_idle(contract)
+        self.expire_idle(contract)
 
     def meeting_price(self, order: ExchangeOrder) -> Decimal:
         """Return the last price at which the next level reaches a resting limit order."""
@@ -116,15 +103,15 @@ class Matching:
         floor = self._floor
         held = floor.accounts.contracts_of(contract.symbol)
         side = Side.SELL if held > 0 else Side.BUY
-        last = floor.last_of(contract.asset)
+        last = floor.last_of(contract)
         for price, contracts in floor.book.walk(contract, side, abs(held), last, floor.now_us, None):
-            self._fill(contract, side, contracts, price, is_maker=False, forced=purpose)
+            self.fill(contract, side, contracts, price, forced=purpose)
         floor.book.take(contract, side, abs(held), floor.now_us)
 
     def _bound(self, order: ExchangeOrder, contract: Contract) -> Decimal | None:
         if order.type is OrderType.LIMIT:
             return order.price
-        return self._floor.last_of(contract.asset) * (1 + order.side.sign * contract.price_bound_frac)
+        return self._floor.last_of(contract) * (1 + order.side.sign * contract.price_bound_frac)
 
     def _tradable(self, order: ExchangeOrder) -> Decimal:
         if not order.reduce_only:
@@ -138,13 +125,13 @@ class Matching:
         if most is not None:
             # A venue trades in lots, whatever goes wrong.
             wanted = min(wanted, most // contract.lot * contract.lot)
-        last = floor.last_of(contract.asset)
+        last = floor.last_of(contract)
         trades = floor.book.walk(contract, order.side, wanted, last, floor.now_us, bound)
         met = sum((contracts for _, contracts in trades), _ZERO)
         if order.time_in_force is TimeInForce.FOK and met < order.contracts:
             return
         for price, contracts in trades:
-            self._fill(contract, order.side, contracts, price, order=order, is_maker=False)
+            self.fill(contract, order.side, contracts, price, order=order)
         if met:
             floor.book.take(contract, order.side, met, floor.now_us)
 
@@ -159,25 +146,31 @@ class Matching:
 
     def _can_carry(self, order: ExchangeOrder, contract: Contract) -> bool:
         floor = self._floor
-        last = floor.last_of(contract.asset)
+        last = floor.last_of(contract)
         needed = floor.margin.needed(contract, order.side, order.remaining, last)
         others = [one for one in floor.open_orders.values() if one.id != order.id]
         return needed == 0 or needed <= floor.margin.free(contract.wallet, floor.mark_of, others)
 
-    def _fill(
+    def fill(
         self,
         contract: Contract,
         side: Side,
         contracts: Decimal,
         price: Decimal,
         *,
-        is_maker: bool,
+        is_maker: bool = False,
         order: ExchangeOrder | None = None,
         forced: Purpose | None = None,
-    ) -> None:
+        fee_frac: Decimal | None = None,
+    ) -> Trade:
+        """Trade an unsigned number of contracts: position, wallet, order, record.
+
+        ``fee_frac`` is of the notional; None: what makers or takers pay.
+        """
         floor = self._floor
         realised = floor.accounts.trade(contract, contracts * side.sign, price)
-        fee_frac = floor.config.maker_fee_frac if is_maker else floor.config.taker_fee_frac
+        if fee_frac is None:
+            fee_frac = floor.config.maker_fee_frac if is_maker else floor.config.taker_fee_frac
         fee = contract.settled(contract.to_settle(contract.notional_quote(contracts, price) * fee_frac, price))
         trade = Trade(
             id=len(floor.trades) + 1,
@@ -195,12 +188,14 @@ class Matching:
             forced=forced,
         )
         floor.trades.append(trade)
+        floor.traded.add(contract.symbol)
         self._book_money(contract, trade)
         if order is not None:
             order.filled += contracts
             order.state = OrderState.PARTIALLY_FILLED if order.remaining else OrderState.FILLED
             floor.order_changed(order)
         floor.tell("trade", trade)
+        return trade
 
     def _book_money(self, contract: Contract, trade: Trade) -> None:
         floor = self._floor
@@ -214,13 +209,14 @@ class Matching:
                 )
                 floor.tell("movement", movement)
 
-    def _end(self, order: ExchangeOrder, state: OrderState, why: str) -> None:
+    def end(self, order: ExchangeOrder, state: OrderState, why: str) -> None:
+        """End an order, and say why."""
         order.state, order.reason = state, why
         self._floor.order_changed(order)
 
-    def _expire_idle(self, contract: Contract) -> None:
+    def expire_idle(self, contract: Contract) -> None:
         """End the reduce-only orders that have nothing left to reduce."""
         held = self._floor.accounts.contracts_of(contract.symbol)
         for order in [one for one in self._floor.open_orders.values() if one.symbol == contract.symbol]:
             if order.reduce_only and held * order.side.sign >= 0:
-                self._end(order, OrderState.EXPIRED, "the position it would reduce is gone")
+                self.end(order, OrderState.EXPIRED, "the position it would reduce is gone")

@@ -13,6 +13,7 @@ class RefusalCode(StrEnum):
     """Why the venue did not take a request."""
 
     DUPLICATE = "duplicate_client_order_id"
+    DUPLICATE_TRANSFER = "duplicate_transfer_id"
     TOO_LATE = "request_expired"
     UNKNOWN_SYMBOL = "unknown_symbol"
     BAD_REQUEST = "bad_request"
@@ -28,6 +29,9 @@ class RefusalCode(StrEnum):
     NOT_FOUND = "order_not_found"
     MARKET_CLOSED = "market_closed"
     NO_FUNDS = "insufficient_funds"
+    #: In the last minutes of a contract only orders that reduce are taken.
+    CLOSE_ONLY = "close_only"
+    EXPIRED = "contract_expired"
 
 
 class Refused(Exception):
@@ -77,6 +81,24 @@ class ExchangeOrder:
     #: A resting limit order: how many levels of trade have reached it.
     levels_met: int = 0
     triggered_at: datetime | None = None
+
+    @classmethod
+    def of(cls, request: OrderRequest, *, number: int, at: datetime) -> "ExchangeOrder":
+        """Return the order that a request becomes."""
+        return cls(
+            id=number,
+            symbol=request.symbol,
+            side=request.side,
+            type=request.type,
+            contracts=request.contracts,
+            price=request.price,
+            trigger_price=request.trigger_price,
+            time_in_force=request.time_in_force,
+            reduce_only=request.reduce_only,
+            client_order_id=request.client_order_id,
+            created_at=at,
+            updated_at=at,
+        )
 
     @property
     def remaining(self) -> Decimal:

@@ -76,6 +76,8 @@ class FaultKind(StrEnum):
     SPREAD = "spread"
     #: The venue's clock is ahead for a while.
     CLOCK_SKEW = "clock_skew"
+    #: The venue takes half of a position away.
+    DELEVERAGE = "deleverage"
     #: The history of funding leaves out every second payment for a while.
     MISSING_FUNDING = "missing_funding"
 
@@ -90,6 +92,8 @@ LASTING = frozenset(
         FaultKind.MISSING_FUNDING,
     }
 )
+#: What the venue does at a moment of its own; the chance is per market hour, too.
+STRIKING = frozenset({FaultKind.DELEVERAGE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,13 +101,14 @@ class Rehearsed:
     """One fault as the owner wants it."""
 
     kind: FaultKind
-    #: Per call, or per market hour of a fault that lasts.
+    #: Per call, or per market hour of a fault that lasts or strikes.
     chance_frac: Decimal
     #: Of a fault that lasts.
     lasts: timedelta = timedelta(0)
 
 
-#: Told of a fault with the call that it met; a fault that lasts is told once, when it is first felt.
+#: Told of a fault with the call (of one that strikes, the symbol) that it met; a fault that lasts is told once, when it
+#: is first felt.
 FaultObserver = Callable[[FaultKind, str], None]
 
 
@@ -151,7 +156,7 @@ class Rehearsal:
         else:
             effect = _effect(one.kind, draw)
         if effect is not None:
-            self._tell(one.kind, call)
+            self.tell(one.kind, call)
         return effect
 
     def _part_of(self, request: OrderRequest, draw: random.Random) -> Effect | None:
@@ -172,11 +177,21 @@ class Rehearsal:
                 if begin_us is not None and begin_us <= now_us < begin_us + lasts_us:
                     if self._begun.get(kind) != begin_us:
                         self._begun[kind] = begin_us
-                        self._tell(kind, call)
+                        self.tell(kind, call)
                     return True
         return False
 
-    def _tell(self, kind: FaultKind, call: str) -> None:
+    def is_planned(self, kind: FaultKind) -> bool:
+        """Return whether a fault may happen from now on."""
+        return any(one.kind is kind for one in self.planned)
+
+    def moment_us(self, kind: FaultKind, at_us: int) -> int | None:
+        """Return when a planned fault strikes in the market hour that holds ``at_us``; None: not in this one."""
+        chance_frac = next(one.chance_frac for one in self.planned if one.kind is kind)
+        return _begin_us(self._seed, kind, float(chance_frac), at_us // HOUR_US * HOUR_US)
+
+    def tell(self, kind: FaultKind, call: str) -> None:
+        """Count a fault that has happened, and tell those who watch."""
         self.met[kind] += 1
         for observer in self.observers:
             observer(kind, call)
@@ -195,16 +210,16 @@ def _concerns(kind: FaultKind, call: str, request: OrderRequest | None) -> bool:
         case FaultKind.OUTAGE:
             return True
         case FaultKind.REFUSE | FaultKind.LOSE_REQUEST | FaultKind.LOSE_REPLY:
-            return call in ("submit", "cancel")
+            return call in ("submit", "submit_spread", "cancel")
         case FaultKind.DELAY:
-            return call == "submit"
+            return call in ("submit", "submit_spread")
         case FaultKind.REFUSE_STOP:
             return request is not None and request.type is OrderType.STOP_MARKET
         case FaultKind.PARTIAL_FILL:
             return request is not None and request.type is not OrderType.STOP_MARKET
         case FaultKind.FAIL_READ | FaultKind.CLOCK_SKEW:
             return call.startswith("fetch_")
-        case FaultKind.SPREAD:
+        case FaultKind.SPREAD | FaultKind.DELEVERAGE:
             return False
         case _:
             return call == _ANSWERS[kind]

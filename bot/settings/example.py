@@ -43,6 +43,8 @@ _PLAIN_NUMBERS = {
     "SPEED",
     "TWAP_DEPTHS",
     "RISK_AVERSION",
+    "MIN_TRANSFER",
+    "MAX_TRANSFER_DAY",
 }
 
 
@@ -56,6 +58,7 @@ _MAY_BE_OFF = (
     "TAKE_PROFIT",
     "CADENCE",
     "HEARTBEAT",
+    "MAX_TRANSFER_DAY",
 )
 
 

@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from bot.domain.errors import ConfigError
+from bot.domain.instruments import Tenor
 from bot.domain.policy import CASH, Scope
 from bot.domain.units import decimal_text
 from bot.settings.model import MarketKind, Mode, Settings
@@ -20,7 +22,6 @@ PREFIX = "TRIMTAB_"
 #: Names that Kubernetes gives to containers beside a service called ``trimtab``.
 _SERVICE_LINK = re.compile(r"TRIMTAB_(SERVICE_.*|PORT|PORT_.*)")
 #: Groups that later versions may know; an owner who sets them wants to hear that they do nothing.
-_NOT_YET = ("ROLL__", "MARGIN__")
 _LINE = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*?)\s*")
 
 
@@ -111,9 +112,6 @@ def _complain_of_unknown(values: Mapping[str, str], known: Mapping[str, Any], pr
     for name in sorted(values):
         if name in known or _SERVICE_LINK.fullmatch(name):
             continue
-        if name.removeprefix(PREFIX).startswith(_NOT_YET):
-            problems.append(f"{name}: this version has no such policy yet; remove the variable")
-            continue
         near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
         problems.append(f"{name}: there is no such variable" + (f"; did you mean {near[0]}?" if near else ""))
 
@@ -178,6 +176,8 @@ def _cross_checks(settings: Settings, values: Mapping[str, str]) -> Iterator[str
     yield from _check_bands(settings)
     yield from _check_mode(settings, values)
     yield from _check_pace(settings)
+    yield from _check_margin(settings)
+    yield from _check_roll(settings)
     if settings.stop.floor_sigmas > settings.stop.daily_sigmas:
         yield "TRIMTAB_STOP__FLOOR_SIGMAS: must not be above TRIMTAB_STOP__DAILY_SIGMAS"
     if settings.execution.max_rounds < 1:
@@ -208,6 +208,40 @@ def _check_pace(settings: Settings) -> Iterator[str]:
             "TRIMTAB_EXECUTION__WORK_INTERVAL: must be shorter than TRIMTAB_EXECUTION__CHASE_DEADLINE and"
             " TRIMTAB_EXECUTION__TWAP_DURATION"
         )
+
+
+def _check_margin(settings: Settings) -> Iterator[str]:
+    """Each rung begins nearer to liquidation than the one before it."""
+    margin = settings.margin
+    names = ("warn", "transfer", "cancel", "reduce", "flatten")
+    for lower, higher in pairwise(names):
+        one, next_one = getattr(margin, lower), getattr(margin, higher)
+        if not (one.usage_frac < next_one.usage_frac and one.distance_frac > next_one.distance_frac):
+            yield (
+                f"TRIMTAB_MARGIN__{higher.upper()}: must have a higher usage and a shorter distance than"
+                f" TRIMTAB_MARGIN__{lower.upper()}"
+            )
+    if not margin.flatten.usage_frac < 1:
+        yield "TRIMTAB_MARGIN__FLATTEN: at a usage of 100% the venue liquidates; write less"
+    if margin.hysteresis >= 1:
+        yield f"TRIMTAB_MARGIN__HYSTERESIS={margin.hysteresis * 100:f}%: write a share below 100%"
+
+
+def _check_roll(settings: Settings) -> Iterator[str]:
+    roll, watched = settings.roll, settings.watch.roll
+    if not roll.passive_before > roll.spread_before > roll.outright_before:
+        yield (
+            "TRIMTAB_ROLL__SPREAD_BEFORE: must be shorter than TRIMTAB_ROLL__PASSIVE_BEFORE and longer than"
+            " TRIMTAB_ROLL__OUTRIGHT_BEFORE"
+        )
+    if 4 * watched > roll.outright_before:
+        yield "TRIMTAB_WATCH__ROLL: must be at most a quarter of TRIMTAB_ROLL__OUTRIGHT_BEFORE, or it comes too late"
+    if not 0 < roll.max_leg_gap <= 1:
+        shown = decimal_text(roll.max_leg_gap * 100)
+        yield f"TRIMTAB_ROLL__MAX_LEG_GAP={shown}%: write a share above 0% and up to 100%"
+    has_none = settings.mode is Mode.PAPER and settings.paper.dated_basis is None
+    if has_none and Tenor.PERPETUAL not in settings.tenors:
+        yield "TRIMTAB_TENORS=dated: the embedded exchange lists such contracts with TRIMTAB_PAPER__DATED_BASIS only"
 
 
 def _check_targets(settings: Settings) -> Iterator[str]:

@@ -17,8 +17,8 @@ from pydantic_settings import NoDecode
 from bot.decisions.cadence import crontab_for
 from bot.domain.errors import BadPayload
 from bot.domain.ids import Asset, Currency, Symbol
-from bot.domain.instruments import ContractKind
-from bot.domain.policy import Destination, ExecutionStyle, Scope, StopAnchor
+from bot.domain.instruments import ContractKind, Tenor
+from bot.domain.policy import Destination, ExecutionStyle, MarginBound, MarginPolicy, Scope, StopAnchor
 from bot.domain.portfolio import Alias
 from bot.settings import human
 from bot.settings.rehearsal import PaperFaults, read_faults
@@ -78,6 +78,18 @@ def _slices(text: str) -> int:
     return count
 
 
+def _margin_bound(text: str) -> MarginBound:
+    """Read ``30%/25%``: usage and distance."""
+    usage, slash, distance = text.partition("/")
+    if not slash:
+        raise ValueError("write usage and distance, for example 30%/25%")
+    return MarginBound(usage_frac=human.fraction(usage), distance_frac=human.fraction(distance))
+
+
+def _currencies(text: str) -> tuple[Currency, ...]:
+    return tuple(Currency(human.name(part)) for part in text.split(",") if part.strip())
+
+
 def _port(text: str) -> int:
     port = _whole(text)
     if not 0 <= port <= 65_535:
@@ -115,6 +127,14 @@ def _foreign(text: str) -> frozenset[Symbol]:
             raise ValueError("write it like BTC/USDT:USDT:ignore")
         symbols.add(Symbol(symbol))
     return frozenset(symbols)
+
+
+def _tenors(text: str) -> tuple[Tenor, ...]:
+    """Read ``perpetual,dated``."""
+    parts = [one.strip().lower() for one in text.split(",") if one.strip()]
+    if not parts or set(parts) - set(Tenor) or len(set(parts)) < len(parts):
+        raise ValueError("write perpetual, dated, or perpetual,dated")
+    return tuple(Tenor(one) for one in parts)
 
 
 class Contracts(BaseModel):
@@ -319,6 +339,41 @@ class RiskSettings(Block):
     )
 
 
+_MARGIN = MarginPolicy()
+
+
+class MarginSettings(Block):
+    """What keeps a futures wallet from liquidation: share of its margin that maintenance needs, adverse move left."""
+
+    warn: Annotated[MarginBound, NoDecode, _read(_margin_bound)] = Field(
+        _MARGIN.warn, description="usage/distance from which it is told: whichever is reached first"
+    )
+    transfer: Annotated[MarginBound, NoDecode, _read(_margin_bound)] = Field(
+        _MARGIN.transfer, description="from here collateral is moved from the spot wallet"
+    )
+    cancel: Annotated[MarginBound, NoDecode, _read(_margin_bound)] = Field(
+        _MARGIN.cancel, description="from here nothing that increases works or is sent"
+    )
+    reduce: Annotated[MarginBound, NoDecode, _read(_margin_bound)] = Field(
+        _MARGIN.reduce, description="from here legs are made smaller"
+    )
+    flatten: Annotated[MarginBound, NoDecode, _read(_margin_bound)] = Field(
+        _MARGIN.flatten, description="from here every leg of the wallet is closed"
+    )
+    hysteresis: Share = Field(Decimal("0.20"), description="better than a rung by this share, before it is left")
+    release_after: Duration = Field(
+        timedelta(hours=1), description="a leg that was cut may grow again once every wallet was calm for this long"
+    )
+    transfer_assets: Annotated[tuple[Currency, ...], NoDecode, _read(_currencies)] = Field(
+        (Currency("USDT"), Currency("USDC")), description="what may be moved; name a targeted coin to allow it, too"
+    )
+    max_pledged: Share = Field(Decimal("0.25"), description="most of a targeted coin that may lie in futures wallets")
+    min_transfer: Number = Field(Decimal(10), description="USD; less is not moved")
+    max_transfer_day: Annotated[Decimal | None, _read(human.positive_or_off)] = Field(
+        None, description="USD that may be moved within 24 hours; off: no bound"
+    )
+
+
 class FundingSettings(Block):
     """Funding."""
 
@@ -362,12 +417,31 @@ class ExecutionSettings(Block):
     twap_drift: Share = Field(Decimal("0.01"), description="twap: no slice trades further from the first price")
 
 
+class RollSettings(Block):
+    """Leaving a contract before it expires."""
+
+    passive_before: Duration = Field(
+        timedelta(hours=24), description="before expiry: from here on what opens goes into the next contract"
+    )
+    spread_before: Duration = Field(
+        timedelta(hours=8), description="from here on the position is passed on, at bounded prices"
+    )
+    outright_before: Duration = Field(
+        timedelta(hours=2), description="from here on at what the books give; at half of it the perpetual will do"
+    )
+    max_cost: Share = Field(Decimal("0.001"), description="bounded: at most this much worse than the marks say")
+    max_leg_gap: Share = Field(Decimal("0.25"), description="most of a position that is open twice, or not at all")
+    leg_gap_deadline: Duration = Field(timedelta(seconds=60), description="the same for longer than this alerts")
+
+
 class WatchSettings(Block):
     """How often the supervised loops wake."""
 
     protection: Duration = Field(timedelta(seconds=30), description="stops")
     reconcile: Duration = Field(timedelta(seconds=60), description="journal against venue")
     prices: Duration = Field(timedelta(seconds=60), description="large moves")
+    margin: Duration = Field(timedelta(seconds=30), description="margin of the futures wallets")
+    roll: Duration = Field(timedelta(seconds=60), description="positions that expire")
     funding: Duration = Field(timedelta(minutes=15), description="funding: payments, gaps, the cap")
     breaker: Duration = Field(timedelta(hours=1), description="what the overlay has lost")
 
@@ -442,6 +516,11 @@ class PaperSettings(Block):
     )
     collateral: Amounts = Field({"USDT": Decimal(6000)}, description="futures wallets to begin with")
     spare: Amounts = Field({"USDT": Decimal(4000)}, description="cash in the spot wallet to begin with")
+    dated_basis: ShareOrOff = Field(
+        None,
+        description="lists quarterly contracts besides the perpetuals: what they cost above spot, a year, decaying to"
+        " zero at expiry, for example 8%; off",
+    )
     speed: Annotated[Decimal, _read(human.not_negative)] = Field(
         Decimal(3600), description="seconds of market per second of wall; 0: as fast as it goes"
     )
@@ -450,7 +529,7 @@ class PaperSettings(Block):
         description="what the daemon's venue does wrong, to be rehearsed. Chance per call: lose_reply=2%,"
         " lose_request, refuse, refuse_stop, delay, partial_fill, fail_read, empty_balances, no_liquidation_price,"
         " duplicate_fill. Chance per market hour, with how long it lasts: outage=1%:20m, stale_quotes, spread,"
-        " clock_skew, missing_funding. Comma separated; docs/rehearse.md",
+        " clock_skew, missing_funding; without one: deleverage. Comma separated; docs/rehearse.md",
     )
     fault_seed: Annotated[int | None, _read(_whole)] = Field(
         None, description="which calls and hours the faults meet follows from it; TRIMTAB_PAPER__SEED when empty"
@@ -492,6 +571,9 @@ class Settings(Block):
     contracts: Annotated[Contracts, NoDecode, _read(_contracts)] = Field(
         Contracts(), description="contracts that may hold hedges: linear, inverse, for one asset BTC:inverse"
     )
+    tenors: Annotated[tuple[Tenor, ...], NoDecode, _read(_tenors)] = Field(
+        (Tenor.PERPETUAL,), description="perpetual, dated, or both: then whichever costs less to hold"
+    )
     external_holdings: Amounts = Field({}, description="coins kept elsewhere, for example BTC=1.25,ETH=10")
     external_holdings_file: Path | None = Field(None, description="CSV file asset,amount,as_of, read at each look")
     aliases: Annotated[tuple[Alias, ...], NoDecode, _read(_aliases)] = Field(
@@ -517,8 +599,10 @@ class Settings(Block):
     cost_gate: CostGateSettings = CostGateSettings()
     stop: StopSettings = StopSettings()
     risk: RiskSettings = RiskSettings()
+    margin: MarginSettings = MarginSettings()
     funding: FundingSettings = FundingSettings()
     breaker: BreakerSettings = BreakerSettings()
+    roll: RollSettings = RollSettings()
     execution: ExecutionSettings = ExecutionSettings()
     watch: WatchSettings = WatchSettings()
     alerts: AlertSettings = AlertSettings()

@@ -10,8 +10,10 @@ from bot.domain.policy import (
     ExecutionPolicy,
     FlowPolicy,
     FundingPolicy,
+    MarginPolicy,
     Policy,
     RiskLimits,
+    RollPolicy,
     StopPolicy,
     VolatilityPolicy,
     WatchIntervals,
@@ -40,6 +42,15 @@ def policy_of(settings: Settings) -> Policy:
             move_sigmas=settings.look.move_sigmas,
             misfire_grace=settings.look.misfire_grace,
         ),
+        margin=_margin(settings),
+        roll=RollPolicy(
+            passive_before=settings.roll.passive_before,
+            spread_before=settings.roll.spread_before,
+            outright_before=settings.roll.outright_before,
+            max_cost_frac=settings.roll.max_cost,
+            max_leg_gap_frac=settings.roll.max_leg_gap,
+            leg_gap_deadline=settings.roll.leg_gap_deadline,
+        ),
         volatility=_volatility(settings),
         dca=None
         if settings.dca.tranches is None
@@ -58,11 +69,14 @@ def policy_of(settings: Settings) -> Policy:
             protection=settings.watch.protection,
             reconcile=settings.watch.reconcile,
             prices=settings.watch.prices,
+            margin=settings.watch.margin,
+            roll=settings.watch.roll,
             funding=settings.watch.funding,
             breaker=settings.watch.breaker,
         ),
         contract_kinds=settings.contracts.general,
         asset_contract_kinds={Asset(asset): kinds for asset, kinds in settings.contracts.by_asset.items()},
+        tenors=settings.tenors,
         aliases=settings.aliases,
         foreign_symbols=settings.foreign,
         heartbeat=settings.alerts.heartbeat,
@@ -82,6 +96,23 @@ def _stops(settings: Settings) -> StopPolicy:
         deadline=stop.deadline,
         ceiling_duration=stop.ceiling_duration,
         take_profit_frac=stop.take_profit,
+    )
+
+
+def _margin(settings: Settings) -> MarginPolicy:
+    margin = settings.margin
+    return MarginPolicy(
+        warn=margin.warn,
+        transfer=margin.transfer,
+        cancel=margin.cancel,
+        reduce=margin.reduce,
+        flatten=margin.flatten,
+        hysteresis_frac=margin.hysteresis,
+        release_after=margin.release_after,
+        transfer_assets=margin.transfer_assets,
+        max_pledged_frac=margin.max_pledged,
+        min_transfer_quote=margin.min_transfer,
+        max_transfer_day_quote=margin.max_transfer_day,
     )
 
 

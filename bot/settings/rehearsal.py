@@ -32,6 +32,7 @@ class PaperFault(StrEnum):
     STALE_QUOTES = "stale_quotes"
     SPREAD = "spread"
     CLOCK_SKEW = "clock_skew"
+    DELEVERAGE = "deleverage"
     MISSING_FUNDING = "missing_funding"
 
 
@@ -43,6 +44,8 @@ LASTING: Mapping[PaperFault, timedelta] = {
     PaperFault.CLOCK_SKEW: timedelta(hours=1),
     PaperFault.MISSING_FUNDING: timedelta(hours=12),
 }
+#: What the venue does at a moment of its own, by chance per market hour.
+STRIKING = frozenset({PaperFault.DELEVERAGE})
 
 
 class FaultChance(BaseModel):
@@ -110,7 +113,8 @@ def _chance(fault: PaperFault, text: str) -> FaultChance:
         raise ValueError("write a chance of 100% at most")
     if fault not in LASTING:
         if colon:
-            raise ValueError(f"it happens to single calls and does not last: write {fault}={share.strip()}")
+            where = "at single moments" if fault in STRIKING else "to single calls"
+            raise ValueError(f"it happens {where} and does not last: write {fault}={share.strip()}")
         return FaultChance(chance_frac=chance_frac)
     span = human.duration(lasts) if colon else LASTING[fault]
     if span > _LONGEST:

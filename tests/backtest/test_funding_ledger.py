@@ -41,6 +41,7 @@ def year(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, str], Path
         "TRIMTAB_WATCH__PROTECTION": "4h",
         "TRIMTAB_WATCH__RECONCILE": "4h",
         "TRIMTAB_WATCH__PRICES": "4h",
+        "TRIMTAB_WATCH__MARGIN": "4h",
         "TRIMTAB_WATCH__FUNDING": "1h",
         "TRIMTAB_DATA_DIR": str(out / "data"),
     }

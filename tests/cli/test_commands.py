@@ -136,6 +136,7 @@ def test_the_status_is_readable_at_100_columns(trimtab: Trimtab, daemon: WebServ
     whole = " ".join(out.split())
     for piece in (
         "next 2026-03-02 09:00:00 UTC (calendar) · 2026-03-02 12:00:00 UTC (tranche)",
+        "paper USDT wallet: liquidation 24.10 % against every leg away · warn since 2026-03-02 07:00:00 UTC",
         "Volatility 55.12 % a year · 1.42 effective bets",
         "ETH is on its way back; it began +10.20 % off; 2 tranches are left, the next from 2026-03-02 12:00:00 UTC",
     ):

@@ -31,9 +31,14 @@ class Terminal:
         own = {"TRIMTAB_DATA_DIR": str(folder), "TERM": "xterm"}
         environment = {key: value for key, value in os.environ.items() if not key.startswith("TRIMTAB_")} | own
         command = [sys.executable, "-m", "bot", *words]
-        self.process = subprocess.Popen(
-            command, stdin=there, stdout=there, stderr=there, env=environment, start_new_session=True
-        )
+        # Tests that run in the background may have been told to ignore the interrupt, and would hand that down.
+        was = signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            self.process = subprocess.Popen(
+                command, stdin=there, stdout=there, stderr=there, env=environment, start_new_session=True
+            )
+        finally:
+            signal.signal(signal.SIGINT, was)
         os.close(there)
         self.shown = ""
 

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.decisions.drift import Drift
-from bot.decisions.instrument_choice import choose_instrument
+from bot.decisions.exposure import measure_exposure
+from bot.decisions.instrument_choice import choose_instruments
 from bot.decisions.plan import needs_quote, wanted_gaps
 from bot.domain.ids import Asset, Symbol, VenueId
 from bot.domain.instruments import ContractKind
@@ -261,9 +262,13 @@ def test_the_venue_that_is_configured_first_opens_the_hedge(names):
     snapshot = make_snapshot(
         make_account(venue=VenueId("x")), [(one, make_quote(one, 50_000)) for one in by_venue.values()]
     )
-    both = replace(snapshot, accounts={VenueId(name): make_account(venue=VenueId(name)) for name in names})
+    coins = [make_balance("BTC", 1)]
+    both = replace(snapshot, accounts={VenueId(name): make_account(coins, venue=VenueId(name)) for name in names})
+    policy = make_policy({"BTC": "1"})
 
-    assert choose_instrument(Asset("BTC"), both, make_policy({"BTC": "1"})) is by_venue[names[0]]
+    choice = choose_instruments(both, policy, measure_exposure(both, policy), both.at)
+
+    assert choice.chosen == {"BTC": by_venue[names[0]]}
 
 
 @pytest.mark.parametrize("price", ["50000", "61234.56"])

@@ -9,11 +9,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot.decisions.working import (
+    Aim,
     Progress,
     StepKind,
     choose_style,
-    has_outdated_prices,
     interruption,
+    needed_base,
     next_step,
     slice_contracts,
     smallest_slice,
@@ -306,10 +307,34 @@ def test_an_unknown_order_on_the_symbol_ends_everything():
     assert interruption(_leg(), books, NOW) == ""
 
 
-@pytest.mark.parametrize(
-    ("price", "is_outdated"), [("51000", False), ("51001", True), ("49000", False), ("48999", True)]
+AIM = Aim(
+    value_quote=dec(10_000),
+    index_prices={Asset("BTC"): dec(50_000), Asset("ETH"): dec(2_500)},
+    exposures_quote={Asset("BTC"): dec(6_000), Asset("ETH"): dec(4_000)},
+    weights={Asset("BTC"): dec("0.5"), Asset("ETH"): dec("0.5")},
 )
-def test_legs_are_outdated_when_any_asset_has_moved_by_more_than_two_percent(price, is_outdated):
-    decided = {Asset("BTC"): dec(50_000), Asset("ETH"): dec(2_500)}
-    assert has_outdated_prices(decided, {Asset("ETH"): dec(2_500), Asset("BTC"): dec(price)}) is is_outdated
-    assert not has_outdated_prices(decided, {Asset("SOL"): dec(100)}), "what was not decided on says nothing"
+
+
+def test_what_is_needed_is_measured_again_as_prices_move_and_trades_come_in():
+    assert needed_base(AIM, Asset("BTC"), dec(0), {}) == dec("-0.02")
+    assert needed_base(AIM, Asset("BTC"), dec("-0.01"), {}) == dec("-0.01")
+    # BTC at 40,000: V is 8,800, of which 4,400 are wanted and 4,800 are held.
+    assert needed_base(AIM, Asset("BTC"), dec(0), {Asset("BTC"): dec(40_000)}) == dec("-0.01")
+    assert needed_base(AIM, Asset("ETH"), dec(0), {Asset("BTC"): dec(40_000)}) == dec("0.16")
+
+
+@given(
+    moves=st.tuples(*[st.decimals(min_value="0.5", max_value=2, places=3)] * 2),
+    traded=st.decimals(min_value="-0.1", max_value="0.1", places=4),
+)
+def test_trading_what_is_needed_arrives_whatever_prices_did(moves, traded):
+    prices = {asset: price * move for (asset, price), move in zip(AIM.index_prices.items(), moves, strict=True)}
+    needed = needed_base(AIM, Asset("BTC"), traded, prices)
+    assert abs(needed_base(AIM, Asset("BTC"), traded + needed, prices)) < dec("1e-20")
+
+
+def test_an_order_that_rests_with_more_than_is_needed_is_taken_away():
+    progress = replace(_progress(remaining="0.05", resting="49999"), resting_contracts=dec("0.06"))
+    step = _step(progress, _quote())
+    assert (step.kind, step.why) == (StepKind.CANCEL, "less is needed now")
+    assert _step(replace(progress, resting_contracts=dec("0.05")), _quote()).kind is StepKind.WAIT

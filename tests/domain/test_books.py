@@ -1,5 +1,6 @@
 """All facts add up to the books."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -7,17 +8,19 @@ import pytest
 from bot.domain import events
 from bot.domain.books import Books, Ceiling, Correction, LegLedger, apply
 from bot.domain.errors import InvariantViolated
-from bot.domain.ids import Asset, ClientOrderId, Currency, CycleId, TradeId, VenueOrderId
+from bot.domain.ids import Asset, ClientOrderId, Currency, CycleId, TradeId, TransferId, VenueOrderId
 from bot.domain.orders import OrderEvent, OrderState, Purpose, Side
-from bot.domain.policy import TradingState
+from bot.domain.policy import MarginRung, TradingState
 from bot.domain.portfolio import WalletKind
+from bot.domain.transfers import TransferIntent, TransferState
 from tests.builders import NOW, VENUE, dec, make_fill, make_instrument, make_intent
 
 BTC = Asset("BTC")
 INSTRUMENT = make_instrument()
 LEG = (INSTRUMENT.venue, INSTRUMENT.symbol)
 ORDER_ID = make_intent().client_order_id
-LATER = NOW + timedelta(hours=1)
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+LATER = NOW + HOUR
 
 
 def _books(*facts):
@@ -389,3 +392,82 @@ def test_only_a_halt_is_hard():
     assert books.is_hard_halt
     apply(books, events.TradingStateSet(at=NOW, state=TradingState.REDUCE_ONLY, caller="owner", why="", is_hard=True))
     assert not books.is_hard_halt
+
+
+# --- margin and transfers ----------------------------------------------------------------------
+
+
+def _rung(rung, at=NOW):
+    return events.MarginRungChanged(at=at, venue=VENUE, currency=Currency("USDT"), rung=rung, why="")
+
+
+def test_a_wallet_is_on_its_rung_until_it_is_calm_and_all_calm_has_a_moment():
+    books = Books()
+    apply(books, _rung(MarginRung.WARN))
+    apply(books, _rung(MarginRung.REDUCE, NOW + HOUR))
+    assert books.margin_rungs == {(VENUE, "USDT"): (MarginRung.REDUCE, NOW + HOUR)}
+    apply(books, replace(_rung(MarginRung.WARN), currency=Currency("BTC")))
+    apply(books, _rung(MarginRung.CALM, NOW + 2 * HOUR))
+    assert books.margin_calm_since is None, "the other wallet is not"
+    apply(books, replace(_rung(MarginRung.CALM, NOW + 3 * HOUR), currency=Currency("BTC")))
+    assert (books.margin_rungs, books.margin_calm_since) == ({}, NOW + 3 * HOUR)
+
+
+INTENT = TransferIntent(
+    venue=VENUE,
+    currency=Currency("USDT"),
+    source=WalletKind.SPOT,
+    target=WalletKind.LINEAR_FUTURES,
+    amount=dec(100),
+    why="",
+    transfer_id=TransferId("T1"),
+    intended_at=NOW,
+)
+
+
+def _moved(state, reason=""):
+    return events.TransferChanged(at=NOW + HOUR, transfer_id=INTENT.transfer_id, state=state, reason=reason)
+
+
+def test_a_transfer_counts_once_it_has_arrived():
+    books = Books()
+    apply(books, events.TransferIntended(at=NOW, intent=INTENT))
+    apply(books, _moved(TransferState.UNKNOWN, "the reply never came"))
+    assert [one.state for one in books.open_transfers()] == [TransferState.UNKNOWN]
+    assert books.transferred == {}
+    apply(books, _moved(TransferState.DONE))
+    (transfer,) = books.transfers.values()
+    assert (transfer.state, transfer.reason, books.open_transfers()) == (
+        TransferState.DONE,
+        "the reply never came",
+        [],
+    )
+    assert books.transferred == {
+        (VENUE, WalletKind.SPOT, "USDT"): -100,
+        (VENUE, WalletKind.LINEAR_FUTURES, "USDT"): 100,
+    }
+    assert sum(books.transferred.values()) == 0
+
+
+def test_a_transfer_is_intended_once_and_ends_once():
+    books = Books()
+    with pytest.raises(InvariantViolated, match="changed without an intent"):
+        apply(books, _moved(TransferState.DONE))
+    apply(books, events.TransferIntended(at=NOW, intent=INTENT))
+    with pytest.raises(InvariantViolated, match="intended twice"):
+        apply(books, events.TransferIntended(at=NOW, intent=INTENT))
+    apply(books, _moved(TransferState.REFUSED))
+    with pytest.raises(InvariantViolated, match="is refused and cannot become done"):
+        apply(books, _moved(TransferState.DONE))
+    assert books.transferred == {}
+
+
+def test_old_transfers_are_forgotten_when_they_are_final():
+    books = Books()
+    apply(books, events.TransferIntended(at=NOW, intent=INTENT))
+    look = events.LookTaken(at=NOW + 9 * DAY, cycle_id=CycleId("c"), trigger="t", outcome="in_band", index_prices={})
+    apply(books, look)
+    assert len(books.transfers) == 1, "it is still open"
+    apply(books, _moved(TransferState.ABSENT))
+    apply(books, look)
+    assert books.transfers == {}

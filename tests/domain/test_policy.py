@@ -5,7 +5,7 @@ import pytest
 from bot.domain.errors import StaleData, VenueRefused
 from bot.domain.ids import Asset
 from bot.domain.instruments import ContractKind
-from bot.domain.policy import TradingState, stricter
+from bot.domain.policy import MarginPolicy, MarginRung, TradingState, stricter
 from tests.builders import (
     VENUE,
     dec,
@@ -71,3 +71,11 @@ def test_an_error_without_words_says_what_its_class_says():
     assert str(StaleData()) == "An input is older than its bound."
     assert str(StaleData("the price is old")) == "the price is old"
     assert VenueRefused("no", code="too_small").code == "too_small"
+
+
+def test_a_rung_begins_where_the_owner_says_and_calm_nowhere():
+    policy = MarginPolicy()
+    assert policy.bound(MarginRung.REDUCE) is policy.reduce
+    assert str(policy.warn) == "30%/25%"
+    with pytest.raises(KeyError):
+        policy.bound(MarginRung.CALM)

@@ -130,7 +130,8 @@ def _trading_exchange(folder: Path) -> Exchange:
 
 def _quote_around(exchange: Exchange) -> None:
     """Leave an order on either side of the price, and a stop beyond them."""
-    last, mark = (price.quantize(Decimal(1)) for price in (exchange.floor.last_of(BTC), exchange.floor.mark_of(BTC)))
+    prices = exchange.floor.prices_of(exchange.floor.contracts[PERPETUAL])
+    _, mark, last = (price.quantize(Decimal(1)) for price in prices)
     for order in list(exchange.floor.open_orders.values()):
         exchange.cancel(PERPETUAL, order.client_order_id)
     for name, side, kind, changes in (

@@ -21,8 +21,9 @@ from bot.exchange.config import MarketKind
 from bot.exchange.exchange import Exchange
 from bot.exchange.faults import ReadFailed, ReplyLost, RequestLost
 from bot.exchange.orders import Refused
-from bot.exchange.rehearsal import LASTING, FaultKind, Rehearsed
+from bot.exchange.rehearsal import LASTING, STRIKING, FaultKind, Rehearsed
 from bot.settings.rehearsal import LASTING as LASTING_SETTINGS
+from bot.settings.rehearsal import STRIKING as STRIKING_SETTINGS
 from bot.settings.rehearsal import PaperFault
 from tests.exchange.trading import GTC, HOUR, IOC, LINEAR, MINUTE, START, buy, held, name, opened, sell
 
@@ -87,13 +88,14 @@ def trace(exchange: Exchange, call: Callable[[Exchange], None], calls: int = CAL
     return "".join(found)
 
 
-def test_every_fault_is_either_of_a_call_or_lasts() -> None:
-    assert set(BY_CALL) | set(LASTING) == set(FaultKind)
+def test_every_fault_is_either_of_a_call_or_lasts_or_strikes() -> None:
+    assert set(BY_CALL) | set(LASTING) | set(STRIKING) == set(FaultKind)
 
 
 def test_owners_write_the_same_names() -> None:
     assert [one.value for one in PaperFault] == [one.value for one in FaultKind]
     assert {one.value for one in LASTING_SETTINGS} == {one.value for one in LASTING}
+    assert {one.value for one in STRIKING_SETTINGS} == {one.value for one in STRIKING}
 
 
 @pytest.mark.parametrize("kind", BY_CALL)

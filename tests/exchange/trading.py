@@ -14,9 +14,14 @@ from bot.exchange.orders import ExchangeOrder, OrderRequest
 
 BTC, ETH, SOL = Asset("BTC"), Asset("ETH"), Asset("SOL")
 LINEAR, INVERSE = Symbol("BTC/USDT:USDT"), Symbol("BTC/USD:BTC")
+NEAR, FAR = Symbol("BTC/USDT:USDT-240329"), Symbol("BTC/USDT:USDT-240628")
+NEAR_INVERSE, FAR_INVERSE = Symbol("BTC/USD:BTC-240329"), Symbol("BTC/USD:BTC-240628")
 ETH_LINEAR, SOL_LINEAR = Symbol("ETH/USDT:USDT"), Symbol("SOL/USDT:USDT")
 START = datetime(2024, 1, 1, tzinfo=UTC)
 CASH = (WalletKind.LINEAR_FUTURES, Currency("USDT"))
+#: When the nearer contracts expire.
+EXPIRY = datetime(2024, 3, 29, 8, tzinfo=UTC)
+BASIS = Decimal("0.08")
 COIN = (WalletKind.INVERSE_FUTURES, Currency("BTC"))
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 

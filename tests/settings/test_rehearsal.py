@@ -39,6 +39,7 @@ def test_there_are_none_unless_asked_for(text: str) -> None:
         ("refuse", "write it like lose_reply=2%,refuse=1%,outage=1%:20m"),
         ("refuse=1%,refuse=2%", "refuse is named twice"),
         ("refuse=1%:20m", "refuse: it happens to single calls and does not last: write refuse=1%"),
+        ("deleverage=1%:20m", "deleverage: it happens at single moments and does not last: write deleverage=1%"),
         ("outage=1%:20", "outage: write a duration with its unit, for example 30s, 15m, 8h or 2d"),
         ("outage=1%:2d", "outage: write a duration of 1d at most"),
     ],
@@ -50,5 +51,5 @@ def test_what_cannot_be_read_is_one_line_with_the_mend(text: str, mend: str) -> 
 
 
 def test_an_unlike_name_is_answered_with_all_names() -> None:
-    with pytest.raises(ConfigError, match=r"the faults are outage, refuse_stop, .*clock_skew"):
+    with pytest.raises(ConfigError, match=r"the faults are outage, refuse_stop, .*clock_skew, deleverage"):
         load_settings({VARIABLE: "x=1%"})

@@ -133,7 +133,6 @@ WRONG = [
     ({"TRIMTAB_PAPER__SEED": "x"}, "TRIMTAB_PAPER__SEED=x: write a whole number"),
     ({"TRIMTAB_VENUES__BYBIT__TESTNET": "maybe"}, "TRIMTAB_VENUES__BYBIT__TESTNET=maybe: write true or false"),
     ({"TRIMTAB_BNAD": "5%"}, "TRIMTAB_BNAD: there is no such variable; did you mean TRIMTAB_BAND?"),
-    ({"TRIMTAB_ROLL__DAYS": "5"}, "TRIMTAB_ROLL__DAYS: this version has no such policy yet; remove the variable"),
     ({"TRIMTAB_DCA__TRANCHES": "1"}, "TRIMTAB_DCA__TRANCHES=1: write a number from 2 to 100, or off"),
     (
         {"TRIMTAB_CADENCE": "off"},
@@ -143,6 +142,26 @@ WRONG = [
         {"TRIMTAB_VOLATILITY__REFERENCE": "60%", "TRIMTAB_VOLATILITY__MIN_INTERVAL": "2d"},
         "TRIMTAB_VOLATILITY__INTERVAL: must lie between TRIMTAB_VOLATILITY__MIN_INTERVAL and"
         " TRIMTAB_VOLATILITY__MAX_INTERVAL",
+    ),
+    (
+        {"TRIMTAB_MARGIN__WARN": "30%"},
+        "TRIMTAB_MARGIN__WARN=30%: write usage and distance, for example 30%/25%",
+    ),
+    (
+        {"TRIMTAB_MARGIN__TRANSFER": "20%/30%"},
+        "TRIMTAB_MARGIN__TRANSFER: must have a higher usage and a shorter distance than TRIMTAB_MARGIN__WARN",
+    ),
+    (
+        {"TRIMTAB_MARGIN__FLATTEN": "100%/1%"},
+        "TRIMTAB_MARGIN__FLATTEN: at a usage of 100% the venue liquidates; write less",
+    ),
+    (
+        {"TRIMTAB_MARGIN__HYSTERESIS": "1"},
+        "TRIMTAB_MARGIN__HYSTERESIS=100%: write a share below 100%",
+    ),
+    (
+        {"TRIMTAB_MARGIN__TRANSFER_ASSETS": "US$"},
+        "TRIMTAB_MARGIN__TRANSFER_ASSETS=US$: 'US$' is not the name of a coin",
     ),
     (
         {"TRIMTAB_VOLATILITY__MIN_ACTION": "0%"},

@@ -16,10 +16,11 @@ import signal
 import sys
 import time
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import structlog
 
@@ -32,6 +33,7 @@ from bot.backtest.invariants import InvariantChecker
 from bot.bootstrap import Bot, build
 from bot.domain.errors import VenueUnavailable
 from bot.domain.ids import Asset, Currency, Symbol
+from bot.domain.instruments import Tenor
 from bot.domain.orders import OrderState, OrderType, Purpose
 from bot.domain.policy import (
     BandPolicy,
@@ -40,7 +42,10 @@ from bot.domain.policy import (
     Destination,
     ExecutionPolicy,
     ExecutionStyle,
+    MarginBound,
+    MarginPolicy,
     Policy,
+    RollPolicy,
     StopPolicy,
     WatchIntervals,
 )
@@ -57,15 +62,17 @@ from bot.exchange.faults import (
     Refuse,
 )
 from bot.exchange.orders import OrderRequest
-from bot.exchange.static_market import DEFAULT_START
+from bot.exchange.rehearsal import FaultKind, Rehearsed
 from tests.simulation.points import Reach, watched_journal, watched_venue
 
 BTC, ETH, SOL = Asset("BTC"), Asset("ETH"), Asset("SOL")
+#: Sixteen hours before the contracts of a quarter expire.
+START = datetime(2024, 3, 28, 16, tzinfo=UTC)
 
 
 def at(hours: float) -> datetime:
     """Return a moment of the canonical day."""
-    return DEFAULT_START + timedelta(hours=hours)
+    return START + timedelta(hours=hours)
 
 
 #: When the market begins to move; until then it stands still, and recovery must lead to the very same state.
@@ -97,7 +104,10 @@ def canonical_policy() -> Policy:
         bands=BandPolicy(destination=Destination.TARGET, total_frac=None),
         cadence=CadencePolicy(cron="0 * * * *", move_sigmas=None),
         watch=WatchIntervals(
-            protection=timedelta(minutes=5), reconcile=timedelta(minutes=10), prices=timedelta(minutes=30)
+            protection=timedelta(minutes=5),
+            reconcile=timedelta(minutes=10),
+            prices=timedelta(minutes=30),
+            margin=timedelta(minutes=10),
         ),
     )
 
@@ -120,15 +130,30 @@ def worked_policy() -> Policy:
     )
 
 
-#: The days that can be died in.
-DAYS: dict[str, Callable[[], Policy]] = {"canonical": canonical_policy, "worked": worked_policy}
+def watched_policy() -> Policy:
+    """The same day with the watchers at work: contracts that expire within it, and collateral that is thin."""
+    return replace(
+        canonical_policy(),
+        tenors=(Tenor.DATED,),
+        roll=RollPolicy(
+            passive_before=timedelta(hours=10),
+            spread_before=timedelta(hours=6),
+            outright_before=timedelta(hours=3),
+        ),
+        # Collateral is sent for as soon as prices leave those that the plan was measured at.
+        margin=MarginPolicy(
+            warn=MarginBound(usage_frac=Decimal("0.25"), distance_frac=Decimal("0.30")),
+            transfer=MarginBound(usage_frac=Decimal("0.30"), distance_frac=Decimal("0.28")),
+        ),
+        watch=replace(canonical_policy().watch, roll=timedelta(minutes=5), margin=timedelta(minutes=5)),
+    )
 
 
-def canonical_exchange(mishaps: "Mishaps | None" = None) -> Exchange:
-    """Open the market of the day, with everything that goes wrong in it."""
-    mishaps = _MISHAPS if mishaps is None else mishaps
+def open_day(day: "Day") -> Exchange:
+    """Open the market of a day, with everything that goes wrong in it."""
     config = ExchangeConfig(
         market=MarketKind.STATIC,
+        start=START,
         # Needs that lie well inside a lot: fees paid before a crash must not tip the rounding of the look after it.
         holdings={BTC: Decimal("0.1205"), ETH: Decimal("1.0002"), SOL: Decimal("15.005")},
         collateral={Currency("USDT"): Decimal(6000)},
@@ -145,11 +170,14 @@ def canonical_exchange(mishaps: "Mishaps | None" = None) -> Exchange:
             SOL: ((at(4), Decimal(100)), (at(12), Decimal(128)), (at(20), Decimal(90))),
         },
     )
-    exchange = open_exchange(config, None)
-    exchange.faults.add(_happening(mishaps), times=len(mishaps))
+    exchange = open_exchange(replace(config, **day.changes), None)
+    exchange.faults.add(_happening(day.mishaps), times=len(day.mishaps))
     exchange.faults.add(_outage(exchange), times=1000)
     exchange.faults.on("cancel", LoseReply(), after=1)
     exchange.faults.on("cancel", LoseRequest(), after=6)
+    exchange.faults.on("submit_spread", LoseReply())
+    exchange.faults.on("submit_spread", LoseRequest(), after=1)
+    exchange.faults.on("transfer", LoseReply())
     return exchange
 
 
@@ -165,6 +193,14 @@ _WORKED_MISHAPS: Mishaps = {
     (OrderType.LIMIT, 12): FillOnly(Decimal("0.002")),
     (OrderType.LIMIT, 15): DelayRequest(timedelta(seconds=3)),
     (OrderType.STOP_MARKET, 4): LoseReply(),
+}
+
+#: With the watchers at work, what they send meets some, too.
+_WATCHED_MISHAPS: Mishaps = {
+    (OrderType.LIMIT, 3): LoseReply(),
+    (OrderType.LIMIT, 8): LoseRequest(),
+    (OrderType.STOP_MARKET, 3): LoseReply(),
+    (OrderType.STOP_MARKET, 9): LoseRequest(),
 }
 
 #: What happens to the n-th hedge order and the n-th stop of the canonical day.
@@ -184,6 +220,33 @@ _MISHAPS: Mishaps = {
     (OrderType.STOP_MARKET, 16): DelayRequest(timedelta(seconds=30)),
     (OrderType.STOP_MARKET, 20): LoseReply(),
     (OrderType.STOP_MARKET, 24): LoseRequest(),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """A day that can be died in."""
+
+    policy: Policy
+    mishaps: Mishaps
+    #: What is different about the exchange.
+    changes: Mapping[str, Any] = field(default_factory=dict)
+
+
+_THIN: Mapping[str, Any] = {
+    "collateral": {Currency("USDT"): Decimal(700)},
+    "spare": {Currency("USDT"): Decimal(4000)},
+    "transfer_delay": timedelta(seconds=20),
+    "dated_basis_annual": Decimal("0.02"),
+    "rehearsed": (Rehearsed(kind=FaultKind.DELEVERAGE, chance_frac=Decimal("0.06")),),
+    "fault_seed": 13,
+}
+DAYS: Mapping[str, Day] = {
+    "canonical": Day(canonical_policy(), _MISHAPS),
+    "worked": Day(worked_policy(), _WORKED_MISHAPS),
+    "watched": Day(watched_policy(), _WATCHED_MISHAPS, _THIN),
+    # The venue has no books for spreads: positions are passed on leg by leg.
+    "legs": Day(watched_policy(), _WATCHED_MISHAPS, {**_THIN, "spread_book_bps": None}),
 }
 
 
@@ -222,13 +285,11 @@ class World:
     deaths: int = 0
 
 
-def make_world(policy: Policy | None = None) -> World:
-    """Return the canonical day's beginning."""
-    policy = policy or canonical_policy()
-    is_worked = policy.execution.style is not ExecutionStyle.IOC
-    exchange = canonical_exchange(_WORKED_MISHAPS if is_worked else _MISHAPS)
+def make_world(day: Day = DAYS["canonical"]) -> World:
+    """Return a day's beginning."""
+    exchange = open_day(day)
     journal = open_journal(None, now=exchange.now, epoch_tail=lambda: "CRA")
-    return World(exchange, journal, InvariantChecker(exchange, journal, policy), policy)
+    return World(exchange, journal, InvariantChecker(exchange, journal, day.policy), day.policy)
 
 
 #: Builds the bot of a world; planted bugs replace it.
@@ -282,8 +343,8 @@ def run_until(
 
 def next_on_grid(moment: datetime) -> datetime:
     """Return the next moment at which the undisturbed day was looked at."""
-    steps = -((DEFAULT_START + _GRID_OFFSET - moment) // _GRID)
-    return DEFAULT_START + _GRID_OFFSET + max(0, steps) * _GRID
+    steps = -((START + _GRID_OFFSET - moment) // _GRID)
+    return START + _GRID_OFFSET + max(0, steps) * _GRID
 
 
 def never(_label: str) -> None:
@@ -328,10 +389,10 @@ def state_of(world: World, moment: datetime) -> State:
 
 
 def undisturbed_states(
-    build_it: BuildBot = build_bot, policy: Policy | None = None
+    build_it: BuildBot = build_bot, day: Day = DAYS["canonical"]
 ) -> tuple[dict[datetime, State], World]:
     """Run the day without a crash and return its states, and the world at its end."""
-    world = make_world(policy)
+    world = make_world(day)
     states: dict[datetime, State] = {}
 
     def note(moment: datetime) -> None:
@@ -471,6 +532,11 @@ class Harness:
         until = DAY_ENDS if plan.long_every and number % plan.long_every == 0 else judged_at(started_at)
         if not plan.deep_every or number % plan.deep_every:
             self._run_again(until, never)
+            if self._lost_since(started_at) and until < DAY_ENDS:
+                # A mishap of the day took a hedge from the recovery; the look after it has to make up for that.
+                world.deaths += 1
+                until = judged_at(until)
+                self._run_again(until, never)
             return 0, self.judge(until)
         nested = Harness(
             world,
@@ -483,6 +549,15 @@ class Harness:
         if tally.failures:
             return tally.crashes, [f"dying again while recovering: {tally.failures[0]}"]
         return tally.crashes, self.judge(until)
+
+    def _lost_since(self, moment: datetime) -> bool:
+        """Return whether a market that moves met a hedge sent since then that the exchange never got."""
+        return moment >= STATIC_UNTIL and any(
+            order.state is OrderState.ABSENT
+            and order.intent.purpose is Purpose.HEDGE
+            and order.intent.intended_at >= moment
+            for order in self.world.journal.books.orders.values()
+        )
 
     def _run_again(self, until: datetime, reach: Reach, on_started: Callable[[], None] = lambda: None) -> None:
         """Start as often as it takes, as a container would."""
@@ -581,12 +656,12 @@ def speak() -> None:
     structlog.reset_defaults()
 
 
-def run_day(plan: Plan, build_it: BuildBot = build_bot, policy: Policy | None = None) -> Tally:
+def run_day(plan: Plan, build_it: BuildBot = build_bot, day: Day = DAYS["canonical"]) -> Tally:
     """Run a day, the canonical one unless told otherwise, dying as planned."""
     silence()
     try:
-        states, _ = undisturbed_states(build_it, policy)
-        harness = Harness(make_world(policy), plan, states, build_it)
+        states, _ = undisturbed_states(build_it, day)
+        harness = Harness(make_world(day), plan, states, build_it)
         # Pages that the collector would touch are pages that a fork has to copy.
         gc.collect()
         gc.freeze()
@@ -612,7 +687,7 @@ def main() -> None:
     is_all = options.all or options.only is not None
     plan = Plan(every=1 if is_all else options.every, deep_every=options.deep, only=options.only)
     began = time.perf_counter()
-    tally = run_day(plan, policy=DAYS[options.day]())
+    tally = run_day(plan, day=DAYS[options.day])
     seconds = time.perf_counter() - began
     crashes = tally.crashes + tally.second
     print(

@@ -71,7 +71,7 @@ def test_a_planted_bug_is_caught(bug: Bug) -> None:
 @pytest.fixture(scope="module")
 def worked_day() -> World:
     crash.silence()
-    _, world = crash.undisturbed_states(policy=crash.worked_policy())
+    _, world = crash.undisturbed_states(day=crash.DAYS["worked"])
     crash.speak()
     return world
 
@@ -89,7 +89,7 @@ def test_the_worked_day_breaks_no_promise_and_holds_what_it_is_there_for(worked_
 
 
 def test_the_bot_recovers_wherever_it_dies_while_legs_are_worked() -> None:
-    tally = crash.run_day(crash.Plan(every=37, deep_every=60), policy=crash.worked_policy())
+    tally = crash.run_day(crash.Plan(every=37, deep_every=60), day=crash.DAYS["worked"])
     assert tally.failures == []
     assert tally.well == tally.crashes > 150
     assert tally.second > 100

@@ -49,6 +49,8 @@ class Owner:
         target: str = "0.7",
         script: Any = (),
         collateral: str = "6000",
+        spare: str = "4000",
+        transfer_delay: timedelta = timedelta(0),
         **policy: Any,
     ) -> None:
         self.exchange: Exchange = open_exchange(
@@ -57,6 +59,8 @@ class Owner:
                 assets=(BTC, Asset("ETH")),
                 holdings={BTC: Decimal(held), Asset("ETH"): Decimal("1.2")},
                 collateral={USDT: Decimal(collateral)},
+                spare={USDT: Decimal(spare)},
+                transfer_delay=transfer_delay,
                 script={BTC: tuple((DEFAULT_START + after, Decimal(price)) for after, price in script)},
             ),
             None,

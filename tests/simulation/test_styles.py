@@ -77,16 +77,20 @@ def test_a_price_that_runs_away_is_not_waited_for() -> None:
     owner.is_well()
 
 
-def test_when_prices_have_moved_far_the_legs_are_sized_anew() -> None:
-    """Though the owner has turned the trigger of large moves off."""
+def test_while_prices_move_a_leg_is_measured_again() -> None:
+    """BTC falls from 50,000 to 30,000 while its hedge rests: 67 % of 70 % are nothing to sell any more."""
     owner = Owner(execution=CHASE, script=[(30 * SECOND, "30000")])
     owner.run(30 * timedelta(minutes=1))
-    looks = [look for look in owner.facts(LookTaken) if look.trigger == "move"]
-    assert looks
-    assert looks[-1].at - owner.facts(LookTaken)[0].at < timedelta(minutes=1)
-    # 0.2 coins at 30,000 and 3,000 USD in ETH: 6,000 of 9,000 are 67 %, inside the band of 70 %, so all stays.
-    assert (owner.held(), {one.symbol for one in owner.exchange.floor.trades}) == (0, set())
+    assert owner.held() == 0
+    assert {fact.reason for fact in owner.facts(CancelRequested)} >= {"less is needed now"}
     owner.is_well()
+
+
+def test_slices_never_go_past_where_the_look_was_going() -> None:
+    owner = Owner(execution=TWAP, script=[(10 * timedelta(minutes=1), "48500"), (30 * timedelta(minutes=1), "50500")])
+    owner.run(50 * timedelta(minutes=1))
+    assert owner.checker.violated == []
+    assert hedges(owner)
 
 
 def test_a_twap_comes_in_slices_each_with_its_stop() -> None:

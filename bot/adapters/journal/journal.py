@@ -33,9 +33,11 @@ from bot.domain.events import (
     OrderChanged,
     OrderIntended,
     TradeFilled,
+    TransferIntended,
 )
-from bot.domain.ids import ALPHABET, EPOCH_LENGTH, MARKER, client_order_id, decode_base32
+from bot.domain.ids import ALPHABET, EPOCH_LENGTH, MARKER, TransferId, client_order_id, decode_base32
 from bot.domain.orders import OrderDraft, OrderIntent, OrderState, next_state
+from bot.domain.transfers import TransferDraft, TransferIntent
 
 #: Facts between two checkpoints.
 _CHECKPOINT_EVERY = 2000
@@ -94,6 +96,18 @@ class SqlJournal:
         ]
         self.commit(*(OrderIntended(at=at, intent=intent) for intent in intents))
         return tuple(intents)
+
+    async def record_transfer(self, draft: TransferDraft, at: datetime) -> TransferIntent:
+        """Give a transfer its id and commit it before it is sent.
+
+        Raises:
+            JournalError: nothing was committed.
+        """
+        values = {name: getattr(draft, name) for name in TransferDraft.__dataclass_fields__}
+        key = TransferId(client_order_id(self._books.epoch, self._books.sequence + 1))
+        intent = TransferIntent(**values, transfer_id=key, intended_at=at)
+        self.commit(TransferIntended(at=at, intent=intent))
+        return intent
 
     def commit(self, *facts: Fact) -> tuple[Fact, ...]:
         """Do what ``record`` does, for callers without a loop."""

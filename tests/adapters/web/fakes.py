@@ -148,6 +148,18 @@ def status_document() -> dict[str, Any]:
                 "next_tranche_at": "2026-03-02T12:00:00Z",
             }
         ],
+        "margin_rungs": [
+            {
+                "venue": "paper",
+                "wallet": "linear_futures",
+                "currency": "USDT",
+                "rung": "warn",
+                "since": "2026-03-02T07:00:00Z",
+                "usage_frac": "0.31",
+                "liquidation_distance_frac": "0.241",
+            }
+        ],
+        "transfers": [],
         "working_orders": [],
         "unknown_orders": 1,
         "orders_by_state": {"filled": 3, "unknown": 1},

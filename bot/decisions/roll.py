@@ -1,0 +1,257 @@
+"""When does a position leave its contract, where does it go, and what does that cost?
+
+``hold → passive → spread → outright``, by the time that is left; a stage is never taken back. While a position moves
+its asset has one worker: what looks need there is folded into the far leg.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from bot.decisions.sizing import cost_bps
+from bot.domain.books import Books, Leg
+from bot.domain.events import RollEnded, RollFolded, RollMoved
+from bot.domain.instruments import Instrument
+from bot.domain.plan import HedgeLeg, Refusal, RollLine, Rule
+from bot.domain.policy import Policy, RollPolicy
+from bot.domain.rolls import Roll, RollCause, RollStage
+from bot.domain.snapshot import Snapshot
+from bot.domain.units import BPS_PER_ONE, DAYS_PER_YEAR, ONE, ZERO, sign
+
+#: In the last half of the outright stage the far contract is a perpetual; in the last quarter near goes first.
+_FALLBACK_SHARE = 2
+LAST_CALL_SHARE = 4
+_DAY = timedelta(days=1)
+_ORDER = tuple(RollStage)
+
+
+def stage_at(expires_at: datetime, now: datetime, policy: RollPolicy) -> RollStage:
+    """Return the stage that the time left asks for."""
+    left = expires_at - now
+    if left <= policy.outright_before:
+        return RollStage.OUTRIGHT
+    if left <= policy.spread_before:
+        return RollStage.SPREAD
+    return RollStage.PASSIVE if left <= policy.passive_before else RollStage.HOLD
+
+
+def next_stage_at(expires_at: datetime, now: datetime, policy: RollPolicy) -> tuple[RollStage, datetime] | None:
+    """Return the next stage and when it begins; None when it is the last one."""
+    for stage, before in (
+        (RollStage.PASSIVE, policy.passive_before),
+        (RollStage.SPREAD, policy.spread_before),
+        (RollStage.OUTRIGHT, policy.outright_before),
+    ):
+        if expires_at - now > before:
+            return stage, expires_at - before
+    return None
+
+
+def is_opened_in(instrument: Instrument, now: datetime, policy: RollPolicy) -> bool:
+    """Return True for a contract that does not end so soon that it would have to be left again at once."""
+    return instrument.expires_at is None or instrument.expires_at - now > policy.passive_before
+
+
+def far_contract(near: Instrument, listed: Iterable[Instrument], policy: Policy, now: datetime) -> Instrument | None:
+    """Return where a position goes: the next expiry of the same kind and currency, else the perpetual.
+
+    The perpetual, too, once the outright stage is half over: then nothing but getting out in time counts. None where
+    the venue lists neither.
+    """
+    alike = [
+        one
+        for one in listed
+        if (one.venue, one.asset, one.kind, one.settle) == (near.venue, near.asset, near.kind, near.settle)
+        and one.symbol not in policy.foreign_symbols
+        and one.symbol != near.symbol
+    ]
+    perpetual = next((one for one in sorted(alike, key=lambda one: one.symbol) if one.is_perpetual), None)
+    if perpetual is not None and is_within(near, now, policy.roll.outright_before / _FALLBACK_SHARE):
+        return perpetual
+    later = [
+        (one.expires_at, one) for one in alike if one.expires_at is not None and is_opened_in(one, now, policy.roll)
+    ]
+    nearest = min(later, key=lambda pair: (pair[0], pair[1].symbol), default=None)
+    return perpetual if nearest is None else nearest[1]
+
+
+def is_within(near: Instrument, now: datetime, span: timedelta) -> bool:
+    """Return True when a contract expires within a span."""
+    return near.expires_at is not None and near.expires_at - now <= span
+
+
+def judge_stage(
+    near: Instrument, roll: Roll | None, far: Instrument | None, now: datetime, policy: RollPolicy
+) -> RollMoved | None:
+    """Return the stage that a position in an expiring contract has newly reached; None when nothing is new."""
+    if near.expires_at is None:
+        return None
+    stage = stage_at(near.expires_at, now, policy)
+    if stage is RollStage.HOLD or (roll is not None and _ORDER.index(stage) <= _ORDER.index(roll.stage)):
+        return None
+    return RollMoved(
+        at=now,
+        venue=near.venue,
+        asset=near.asset,
+        near=near.symbol,
+        far=roll.far if roll is not None else None if far is None else far.symbol,
+        near_size=near.contract_size,
+        far_size=roll.far_size if roll is not None else ZERO if far is None else far.contract_size,
+        cause=RollCause.EXPIRY if roll is None else roll.cause,
+        stage=stage,
+        why=f"{near.symbol} expires at {near.expires_at:%Y-%m-%d %H:%M} UTC",
+    )
+
+
+def replacement(
+    roll: Roll, near: Instrument, far: Instrument | None, now: datetime
+) -> tuple[RollEnded, RollMoved] | None:
+    """Return the facts by which a roll takes another far contract; None when it keeps the one it has."""
+    if far is None or far.symbol == roll.far:
+        return None
+    why = f"{roll.far or 'nothing'} could not take it in time" if roll.far else "a contract to go to is listed now"
+    begun = RollMoved(
+        at=now,
+        venue=roll.venue,
+        asset=roll.asset,
+        near=roll.near,
+        far=far.symbol,
+        near_size=roll.near_size,
+        far_size=far.contract_size,
+        cause=roll.cause,
+        stage=roll.stage,
+        why=why,
+        carried=roll.missing,
+    )
+    return end_of(roll, near, None, now, why), begun
+
+
+# --- looks while it lasts ---------------------------------------------------------------------
+
+
+def fold_needs(
+    legs: tuple[HedgeLeg, ...], books: Books, now: datetime
+) -> tuple[tuple[HedgeLeg, ...], tuple[RollFolded, ...], tuple[Refusal, ...]]:
+    """Return the legs that may be traded as they are, what is folded into rolls instead, and that it is.
+
+    The asset of a roll that moves has one worker. What a look needs there is what near and far together should hold
+    more, or less, than they do now.
+    """
+    moving = {roll.asset: roll for roll in books.rolls.values() if roll.stage.is_moving}
+    kept = tuple(leg for leg in legs if leg.instrument.asset not in moving)
+    folded, told = [], []
+    for asset, roll in moving.items():
+        mine = [leg for leg in legs if leg.instrument.asset == asset]
+        if not mine:
+            continue
+        fitting = [leg for leg in mine if (leg.instrument.venue, leg.instrument.symbol) in _contracts_of(roll)]
+        why = f"{roll.near} is being passed on"
+        if fitting:
+            change = sum((one.contracts * one.instrument.contract_size * one.side.sign for one in fitting), ZERO)
+            wanted = change + roll.opened - roll.closed - roll.carried
+            folded.append(RollFolded(at=now, venue=roll.venue, near=roll.near, folded=wanted))
+            why += "; the need is folded into the far leg"
+        told.append(Refusal(asset=asset, rule=Rule.ROLLING, reason=why))
+    return kept, tuple(folded), tuple(told)
+
+
+def _contracts_of(roll: Roll) -> set[Leg]:
+    return {(roll.venue, symbol) for symbol in (roll.near, roll.far) if symbol is not None}
+
+
+def coming_rolls(snapshot: Snapshot, policy: Policy, now: datetime) -> tuple[RollLine, ...]:
+    """Return every position that will have to leave its contract, or is leaving it, the earliest first."""
+    lines = []
+    for position in snapshot.positions():
+        leg = (position.venue, position.symbol)
+        near, roll = snapshot.instruments.get(leg), snapshot.books.rolls.get(leg)
+        if near is None or position.symbol in policy.foreign_symbols or (near.is_perpetual and roll is None):
+            continue
+        lines.append(_line(near, position.contracts, roll, snapshot, policy, now))
+    return tuple(sorted(lines, key=lambda one: (one.expires_at is None, one.expires_at or now, one.near)))
+
+
+def _line(
+    near: Instrument, contracts: Decimal, roll: Roll | None, snapshot: Snapshot, policy: Policy, now: datetime
+) -> RollLine:
+    far = far_contract(near, snapshot.instruments.values(), policy, now)
+    if roll is not None and roll.far is not None:
+        far = snapshot.instruments.get((roll.venue, roll.far), far)
+    coming = None if near.expires_at is None else next_stage_at(near.expires_at, now, policy.roll)
+    cost, cost_bps, yearly = _expected(near, far, contracts, snapshot)
+    return RollLine(
+        venue=near.venue,
+        asset=near.asset,
+        near=near.symbol,
+        far=None if far is None else far.symbol,
+        contracts=contracts,
+        expires_at=near.expires_at,
+        cause=RollCause.EXPIRY if roll is None else roll.cause,
+        stage=RollStage.HOLD if roll is None else roll.stage,
+        next_stage=None if coming is None else coming[0],
+        next_stage_at=None if coming is None else coming[1],
+        expected_cost_quote=cost,
+        expected_cost_bps=cost_bps,
+        yield_annual=yearly,
+    )
+
+
+def _expected(
+    near: Instrument, far: Instrument | None, contracts: Decimal, snapshot: Snapshot
+) -> tuple[Decimal | None, Decimal | None, Decimal | None]:
+    """Return cost in quote currency, in basis points, and what the difference in price brings a year."""
+    near_quote = snapshot.quotes.get((near.venue, near.symbol))
+    far_quote = None if far is None else snapshot.quotes.get((far.venue, far.symbol))
+    if far is None or near_quote is None or far_quote is None:
+        return None, None, None
+    premium = far_quote.mark_price / near_quote.mark_price - ONE
+    trading_bps = cost_bps(near_quote, near) / 2 + cost_bps(far_quote, far) / 2
+    total_bps = premium * BPS_PER_ONE * sign(contracts) + trading_bps
+    notional = near.notional_quote(contracts, near_quote.mark_price)
+    yearly = None
+    if near.expires_at is not None and far.expires_at is not None:
+        days = Decimal((far.expires_at - near.expires_at) / _DAY)
+        yearly = -sign(contracts) * premium * DAYS_PER_YEAR / days
+    return total_bps * notional / BPS_PER_ONE, total_bps, yearly
+
+
+# --- afterwards --------------------------------------------------------------------------------
+
+
+def end_of(
+    roll: Roll, near: Instrument, far: Instrument | None, now: datetime, why: str, *, is_missed: bool = False
+) -> RollEnded:
+    """Return the fact that ends a roll, with what it cost.
+
+    The cost is counted over the amount that both legs have in common: what it takes to hold the same as before.
+    """
+    common = min(abs(roll.closed), abs(roll.opened))
+    difference, fees, paid_bps, yearly = ZERO, roll.fees if near.is_linear else ZERO, None, None
+    if common:
+        near_price, far_price = roll.closed_value / abs(roll.closed), roll.opened_value / abs(roll.opened)
+        direction = sign(roll.closed)
+        if near.is_linear:
+            notional, fees = near_price * common, roll.fees
+        else:
+            notional, fees = common, roll.fees * far_price
+        difference = (far_price / near_price - ONE) * notional * direction
+        paid_bps = (difference + fees) / notional * BPS_PER_ONE
+        if far is not None and near.expires_at is not None and far.expires_at is not None:
+            days = Decimal((far.expires_at - near.expires_at) / _DAY)
+            yearly = -direction * (far_price / near_price - ONE) * DAYS_PER_YEAR / days
+    return RollEnded(
+        at=now,
+        venue=roll.venue,
+        asset=roll.asset,
+        near=roll.near,
+        far=roll.far,
+        cause=roll.cause,
+        why=why,
+        is_missed=is_missed,
+        closed=abs(roll.closed),
+        opened=abs(roll.opened),
+        difference_quote=difference,
+        fees_quote=fees,
+        cost_bps=paid_bps,
+        yield_annual=yearly,
+    )

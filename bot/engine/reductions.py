@@ -1,0 +1,54 @@
+"""How is a leg made smaller for the sake of protection? At market, reduce-only, and never twice for one need."""
+
+from decimal import Decimal
+
+from bot.domain.ids import CycleId, VenueId
+from bot.domain.instruments import Instrument
+from bot.domain.orders import OrderDraft, OrderType, Purpose, Side, TimeInForce
+from bot.engine.desk import Desk
+from bot.engine.execution import Execution
+
+
+class Reductions:
+    """Sends protective reductions. The caller holds the desk."""
+
+    def __init__(self, desk: Desk, execution: Execution) -> None:
+        self._desk = desk
+        self._execution = execution
+
+    async def send(
+        self, venue_id: VenueId, instrument: Instrument, side: Side, contracts: Decimal, price: Decimal
+    ) -> None:
+        """Trade ``contracts`` against a position; ``price`` is the one that it was decided at."""
+        if self.is_pending(venue_id, instrument):
+            return
+        draft = OrderDraft(
+            venue=venue_id,
+            symbol=instrument.symbol,
+            asset=instrument.asset,
+            side=side,
+            type=OrderType.MARKET,
+            contracts=contracts,
+            price=None,
+            time_in_force=TimeInForce.IOC,
+            reduce_only=True,
+            purpose=Purpose.DELEVERAGE,
+            decision_price=price,
+            cycle_id=protective_cycle(self._desk),
+        )
+        await self._execution.place([draft])
+
+    def is_pending(self, venue_id: VenueId, instrument: Instrument) -> bool:
+        """Return True while an earlier reduction of this leg may still trade: two could together take too much."""
+        return any(
+            order.intent.venue == venue_id
+            and order.intent.symbol == instrument.symbol
+            and order.intent.purpose is Purpose.DELEVERAGE
+            for order in self._desk.journal.books.working_orders()
+        )
+
+
+def protective_cycle(desk: Desk) -> CycleId:
+    """Name an act of protection, which belongs to no look."""
+    books = desk.journal.books
+    return CycleId(f"{books.epoch}-p{books.sequence}")

@@ -1,0 +1,176 @@
+"""What does the whole bot do while a wallet is on its way to liquidation?"""
+
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bot.domain.events import CeilingReleased, CeilingSet, LookTaken, MarginRungChanged, TransferIntended
+from bot.domain.orders import Purpose
+from bot.domain.policy import MarginPolicy, MarginRung, StopPolicy, WatchIntervals
+from bot.domain.portfolio import WalletKind
+from bot.domain.transfers import TransferState
+from bot.exchange.faults import Effect, LoseReply, LoseRequest, Refuse
+from tests.simulation.test_scenarios import BTC_PERP, HOUR, USDT, Owner
+
+MINUTE = timedelta(minutes=1)
+#: Wide, so that it is margin that has to act and not the stop.
+FAR_STOP = StopPolicy(min_distance_frac=Decimal("0.95"))
+
+
+def owner(*, top: str = "75000", after: timedelta = 5 * HOUR, then: str | None = None, **changes: Any) -> Owner:
+    """A short of 0.003 BTC on 100 USDT, and a price that rises against it."""
+    script = [(HOUR, "50000"), (after, top), (after + 3 * HOUR, then or top)]
+    return Owner(**({"collateral": "100", "script": script, "stops": FAR_STOP} | changes))
+
+
+def spot_cash(one: Owner) -> Decimal:
+    return one.exchange.floor.accounts.wallets.get((WalletKind.SPOT, USDT), Decimal(0))
+
+
+def cuts(one: Owner) -> list[Any]:
+    """Protective reductions that traded."""
+    orders = one.journal.books.orders
+    return [
+        trade
+        for trade in one.exchange.floor.trades
+        if trade.client_order_id and orders[trade.client_order_id].intent.purpose is Purpose.DELEVERAGE
+    ]
+
+
+def test_with_cash_in_the_spot_wallet_nothing_is_cut() -> None:
+    one = owner()
+    one.run(8 * HOUR)
+    assert one.held() == Decimal("-0.003")
+    assert cuts(one) == []
+    moved = sum((transfer.amount for transfer in one.exchange.transfers.all), Decimal(0))
+    assert 0 < moved == 4000 - spot_cash(one)
+    assert "wallet_moved" not in one.alerts(), "the bot knows its own transfers"
+    one.is_well()
+
+
+def test_without_cash_legs_are_cut_and_no_look_undoes_it() -> None:
+    one = owner(spare="0")
+    one.run(7 * HOUR)
+    assert one.exchange.floor.liquidations == []
+    assert cuts(one)
+    held = Decimal("-0.003")
+    for trade in one.exchange.floor.trades:
+        if trade.symbol == BTC_PERP and trade.at > one.facts(CeilingSet)[0].at:
+            held += trade.contracts * trade.side.sign
+            assert trade in cuts(one), "whatever trades after the ceiling, is a further cut"
+    assert any(ceiling.cause == "margin" for ceiling in one.journal.books.ceilings.values())
+    one.is_well()
+
+
+def test_what_was_cut_may_grow_again_after_an_hour_of_calm() -> None:
+    one = owner(spare="0", after=3 * HOUR, then="40000")
+    one.run(9 * HOUR)
+    (released, *_) = [fact for fact in one.facts(CeilingReleased) if fact.cause == "margin"]
+    calm = [fact.at for fact in one.facts(MarginRungChanged) if fact.rung is MarginRung.CALM]
+    assert released.at - max(at for at in calm if at <= released.at) >= HOUR
+    one.is_well()
+
+
+def test_without_the_ladder_the_stop_would_have_had_to_close_what_cash_could_hold() -> None:
+    never = WatchIntervals(margin=timedelta(days=365))
+    without, with_it = owner(top="86000", watch=never), owner(top="86000")
+    for one in (without, with_it):
+        one.run(8 * HOUR)
+        assert one.exchange.floor.liquidations == []
+    assert without.held() == 0
+    assert with_it.held() == Decimal("-0.003")
+
+
+def test_rungs_are_climbed_one_after_the_other_and_told() -> None:
+    one = owner(spare="0")
+    one.run(7 * HOUR)
+    rungs = [fact.rung for fact in one.facts(MarginRungChanged)]
+    assert rungs[:4] == [MarginRung.WARN, MarginRung.TRANSFER, MarginRung.CANCEL, MarginRung.REDUCE]
+    assert "margin" in one.alerts()
+    refused = [look for look in one.facts(LookTaken) if '"margin_ladder"' in look.document]
+    assert all(look.outcome in ("refused", "traded") for look in refused)
+
+
+@pytest.mark.parametrize("effect", [LoseReply(), LoseRequest(), Refuse(code="insufficient_funds")])
+def test_whatever_is_lost_on_the_way_money_moves_once(effect: Effect) -> None:
+    one = owner(top="62000")
+    one.exchange.faults.on("transfer", effect)
+    one.run(8 * HOUR)
+    arrived = [transfer.amount for transfer in one.exchange.transfers.all]
+    assert len(arrived) == 1
+    states = [transfer.state for transfer in one.journal.books.transfers.values()]
+    expected = {
+        LoseReply: [TransferState.DONE],
+        LoseRequest: [TransferState.ABSENT, TransferState.DONE],
+        Refuse: [TransferState.REFUSED, TransferState.DONE],
+    }
+    assert states == expected[type(effect)]
+    tries = [fact.at for fact in one.facts(TransferIntended)]
+    assert len(tries) == 1 or tries[1] - tries[0] >= MINUTE
+    one.is_well()
+
+
+def test_money_on_its_way_is_waited_for_and_not_sent_again_after_a_restart() -> None:
+    one = owner(top="62000", transfer_delay=20 * MINUTE)
+    one.run(4 * HOUR + 40 * MINUTE)
+    assert [transfer.state for transfer in one.journal.books.transfers.values()] == [TransferState.PENDING]
+    one.run(10 * MINUTE)
+    one.run(3 * HOUR)
+    (transfer,) = one.exchange.transfers.all
+    assert transfer.state is TransferState.DONE
+    assert spot_cash(one) == 4000 - transfer.amount
+    assert "wallet_moved" not in one.alerts()
+    one.is_well()
+
+
+def test_a_hard_halt_changes_nothing_and_still_tells() -> None:
+    one = owner(top="62000")
+
+    def halt(bot: Any) -> None:
+        import asyncio
+
+        halting.append(asyncio.ensure_future(bot.control.halt("owner", why="a look at it", is_hard=True)))
+
+    halting: list[Any] = []
+    one.run(6 * HOUR, halt)
+    assert one.exchange.transfers.all == []
+    assert "margin" in one.alerts()
+
+
+def test_an_owner_may_forbid_transfers() -> None:
+    one = owner(margin=replace(MarginPolicy(), transfer_assets=()))
+    one.run(7 * HOUR)
+    assert spot_cash(one) == 4000
+    assert cuts(one)
+    assert one.exchange.floor.liquidations == []
+
+
+@settings(max_examples=8, deadline=None)
+@given(
+    prices=st.lists(st.integers(30_000, 90_000), min_size=1, max_size=4),
+    spare=st.sampled_from(("0", "30", "4000")),
+    restarts=st.booleans(),
+)
+def test_no_rung_adds_exposure_blocks_a_reduction_or_repeats_a_transfer(
+    prices: list[int], spare: str, restarts: bool
+) -> None:
+    script = [((place + 1) * HOUR, str(price)) for place, price in enumerate(prices)]
+    one = Owner(collateral="100", spare=spare, script=script, stops=FAR_STOP)
+    for _ in range(4 if restarts else 1):
+        one.run((len(prices) + 2) * HOUR / (4 if restarts else 1))
+    assert one.checker.violated == []
+    held: dict[str, Decimal] = {}
+    for trade in one.exchange.floor.trades:
+        before = held.get(trade.symbol, Decimal(0))
+        held[trade.symbol] = before + trade.contracts * trade.side.sign
+        if trade in cuts(one):
+            assert abs(held[trade.symbol]) < abs(before)
+            assert held[trade.symbol] * before >= 0
+    ids = [transfer.transfer_id for transfer in one.exchange.transfers.all]
+    assert len(set(ids)) == len(ids)
+    assert spot_cash(one) >= 0
