@@ -103,6 +103,7 @@ def build(
         gaps=lambda: rebalance.newest_gaps_quote,
     )
     roll = RollWatcher(desk, gatherer, reference, execution, protection, signal)
+    breaker = Breaker(desk, gatherer)
     supervisor = Supervisor(
         desk,
         heartbeat=Heartbeat(desk, schedule),
@@ -112,8 +113,8 @@ def build(
         flatten=flatten,
         reconcile=reconcile,
         prices=PriceWatcher(desk, reference, signal),
-        breaker=Breaker(desk, gatherer),
         margin=margin,
+        breaker=breaker,
         roll=roll,
         funding=FundingWatcher(desk, gatherer, reference, bookkeeping, protection),
         execution=execution,
@@ -129,6 +130,7 @@ def build(
         rebalance=rebalance,
         flatten=flatten,
         margin=margin,
+        breaker=breaker,
         supervisor=supervisor,
         schedule=schedule,
         signal=signal,

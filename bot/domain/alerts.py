@@ -36,7 +36,7 @@ CATALOGUE: Mapping[str, AlertKind] = _catalogue(
         closes="With `trimtab resume`.",
     ),
     AlertKind(
-        code="breaker_tripped",
+        code="breaker",
         severity="critical",
         meaning="The overlay has lost more than TRIMTAB_BREAKER__… allows; from now on it only reduces.",
         likely_cause="A market that turns about faster than the looks, dear funding, or a contract without depth.",

@@ -29,8 +29,6 @@ Leg = tuple[VenueId, Symbol]
 #: How long increasing fills are remembered for the turnover limit.
 _TURNOVER_WINDOW = timedelta(hours=24)
 _ABNORMAL_ENDS_KEPT = 10
-#: What trades at a price that was there when it was decided; a stop waits for another.
-_AT_ONCE = (Purpose.HEDGE, Purpose.DELEVERAGE, Purpose.FLATTEN)
 #: A smoothed cost that is older than this is of another time.
 _CARRY_KEPT = timedelta(days=30)
 
@@ -53,10 +51,11 @@ class LegLedger:
     funding: Decimal = ZERO
     #: Fees paid, per currency.
     fees_paid: dict[Currency, Decimal] = field(default_factory=dict)
-    #: Σ signed contracts × (price − decision price) of what was decided to be traded at once; + is cost. Multiplied by
-    #: the contract size it is quote currency of a linear contract.
+    #: Σ signed contracts × (price − the price that was expected); + is cost. Multiplied by the contract size it is
+    #: quote currency of a linear contract.
     slippage_contract_value: Decimal = ZERO
-    #: The same, each ÷ its decision price: multiplied by the contract size it is quote currency of an inverse one.
+    #: The same, each ÷ the price that was expected: multiplied by the contract size it is quote currency of an inverse
+    #: one.
     inverse_slippage_contracts: Decimal = ZERO
 
 
@@ -216,9 +215,8 @@ def _filled(books: Books, fact: events.TradeFilled) -> None:
         order.filled_value += fill.contracts * fill.price
         order.venue_order_id = fill.venue_order_id or order.venue_order_id
     _book_trade(books, fill)
-    if order is not None and order.intent.purpose in _AT_ONCE:
-        _book_slippage(books.ledgers[fill.venue, fill.symbol], fill, order.intent.decision_price)
     if order is not None:
+        _book_slippage(books.ledgers[fill.venue, fill.symbol], fill, order.intent)
         _follow_roll(books, order.intent, fill)
     if order is not None and not order.intent.reduce_only and order.intent.purpose is Purpose.HEDGE:
         _remember_increase(books, fill)
@@ -244,10 +242,14 @@ def _funding_of(books: Books, venue: VenueId, symbol: Symbol) -> LegFunding:
     return books.funding.setdefault((venue, symbol), LegFunding())
 
 
-def _book_slippage(ledger: LegLedger, fill: Fill, decision_price: Decimal) -> None:
-    worse = fill.contracts * fill.side.sign * (fill.price - decision_price)
+def _book_slippage(ledger: LegLedger, fill: Fill, intent: OrderIntent) -> None:
+    """Count what a trade was worse than expected: a stop expects its trigger, a take-profit its own price."""
+    if intent.purpose is Purpose.TAKE_PROFIT:
+        return
+    expected = intent.decision_price if intent.trigger_price is None else intent.trigger_price
+    worse = fill.contracts * fill.side.sign * (fill.price - expected)
     ledger.slippage_contract_value += worse
-    ledger.inverse_slippage_contracts += worse / decision_price
+    ledger.inverse_slippage_contracts += worse / expected
 
 
 def _follow_roll(books: Books, intent: OrderIntent, fill: Fill) -> None:

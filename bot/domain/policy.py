@@ -366,15 +366,32 @@ class FundingPolicy:
     settlements: int = 3
 
 
+class LossMeasure(StrEnum):
+    """How a loss of the overlay is measured."""
+
+    #: Beside the coins alone, within a day.
+    DAY = "day"
+    #: Beside the coins alone, from where it stood best against them.
+    DRAWDOWN = "drawdown"
+    #: Fees, slippage, whipsaw and net funding within 30 days.
+    COST = "cost"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BreakerPolicy:
     """What the overlay may lose before it only reduces, in shares of the portfolio's value."""
 
-    #: Within a day, and from where it stood best against the coins alone.
     max_day_frac: Decimal = Decimal("0.05")
     max_drawdown_frac: Decimal = Decimal("0.15")
-    #: Fees, slippage and net funding in 30 days.
     max_cost_frac: Decimal = Decimal("0.03")
+
+    def limit(self, measure: LossMeasure) -> Decimal:
+        """Return how much may be lost by one measure."""
+        return {
+            LossMeasure.DAY: self.max_day_frac,
+            LossMeasure.DRAWDOWN: self.max_drawdown_frac,
+            LossMeasure.COST: self.max_cost_frac,
+        }[measure]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -391,7 +391,7 @@ class BreakerSettings(Block):
 
     max_day: Share = Field(Decimal("0.05"), description="loss within a day, share of the portfolio")
     max_drawdown: Share = Field(Decimal("0.15"), description="loss from where it stood best against the coins alone")
-    max_cost: Share = Field(Decimal("0.03"), description="fees, slippage and net funding in 30 days")
+    max_cost: Share = Field(Decimal("0.03"), description="fees, slippage, whipsaw and net funding in 30 days")
 
 
 class ExecutionSettings(Block):

@@ -11,7 +11,7 @@ import structlog
 from bot.decisions.breaker import judge_overlay, measure_overlay
 from bot.domain.errors import DataError, VenueError
 from bot.domain.events import BreakerTripped, Fact, TradingStateSet
-from bot.domain.policy import TradingState
+from bot.domain.policy import LossMeasure, TradingState
 from bot.engine.desk import Desk
 from bot.engine.snapshot import SnapshotGatherer
 
@@ -35,7 +35,7 @@ class Breaker:
         """Measure, and trip where it is due; a trip is told until the owner resumes, after a restart, too."""
         async with self._desk.lock:
             has_tripped = await self._measure(now)
-            self._tell()
+            self.tell()
         if has_tripped:
             await self.on_trip()
 
@@ -61,14 +61,16 @@ class Breaker:
             return []
         return [TradingStateSet(at=tripped.at, state=TradingState.REDUCE_ONLY, caller="bot", why=tripped.why)]
 
-    def _tell(self) -> None:
-        tripped = self._desk.journal.books.overlay.tripped
-        if tripped is None:
-            self._desk.alerts.close_alert("breaker_tripped", cause="bot")
-            return
-        self._desk.alerts.raise_alert(
-            "breaker_tripped",
-            f"The breaker has tripped: {tripped.why}. Positions may only get smaller until 'trimtab resume'",
-            severity="critical",
-            cause="bot",
-        )
+    def tell(self) -> None:
+        """Alert while it has tripped, and close the alert once it no longer has."""
+        tripped, alerts = self._desk.journal.books.overlay.tripped, self._desk.alerts
+        for measure in LossMeasure:
+            if tripped is None or tripped.measure is not measure:
+                alerts.close_alert("breaker", cause=measure)
+        if tripped is not None:
+            alerts.raise_alert(
+                "breaker",
+                f"The breaker has tripped: {tripped.why}. Positions may only get smaller until 'trimtab resume'",
+                severity="critical",
+                cause=tripped.measure,
+            )
