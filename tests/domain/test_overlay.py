@@ -167,7 +167,8 @@ def test_a_trip_without_a_measurement_is_cleared_too():
     books = Books()
     apply(books, tripped())
     apply(books, events.TradingStateSet(at=NOW + HOUR, state=TradingState.NORMAL, caller="owner", why=""))
-    assert (books.overlay.tripped, books.overlay.best, books.overlay.costs, books.overlay.cost) == (None, None, [], None)
+    record = books.overlay
+    assert (record.tripped, record.best, record.costs, record.cost) == (None, None, [], None)
 
 
 # --- prices that turn
