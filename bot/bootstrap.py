@@ -35,6 +35,7 @@ from bot.engine.scheduler import LookSchedule, LookSignal
 from bot.engine.snapshot import SnapshotGatherer
 from bot.engine.supervisor import Companion, Supervisor
 from bot.engine.transfers import Transfers
+from bot.engine.watchers.breaker import Breaker
 from bot.engine.watchers.funding import FundingWatcher
 from bot.engine.watchers.heartbeat import Heartbeat
 from bot.engine.watchers.margin import MarginWatcher
@@ -102,6 +103,7 @@ def build(
         gaps=lambda: rebalance.newest_gaps_quote,
     )
     roll = RollWatcher(desk, gatherer, reference, execution, protection, signal)
+    breaker = Breaker(desk, gatherer)
     supervisor = Supervisor(
         desk,
         heartbeat=Heartbeat(desk, schedule),
@@ -112,6 +114,7 @@ def build(
         reconcile=reconcile,
         prices=PriceWatcher(desk, reference, signal),
         margin=margin,
+        breaker=breaker,
         roll=roll,
         funding=FundingWatcher(desk, gatherer, reference, bookkeeping, protection),
         execution=execution,
@@ -127,6 +130,7 @@ def build(
         rebalance=rebalance,
         flatten=flatten,
         margin=margin,
+        breaker=breaker,
         supervisor=supervisor,
         schedule=schedule,
         signal=signal,

@@ -14,6 +14,7 @@ from bot.adapters.logs import configure_logging
 from bot.adapters.paper import PAPER
 from bot.backtest.files import time_text, write_files
 from bot.backtest.invariants import InvariantChecker
+from bot.backtest.losses import losses_of
 from bot.backtest.recorder import Recorder, RiskRecord
 from bot.backtest.simulation import simulate
 from bot.bootstrap import exchange_config
@@ -91,6 +92,7 @@ def _simulate(
         **_activity(exchange, journal, recorder),
         **_figures(recorder),
         "risk": _risk(recorder.risk),
+        "breaker": losses_of(journal, policy.breaker),
         "unprotected_seconds_max": edge_text(Decimal(str(checker.unprotected_seconds_max))),
         "derived_spans": exchange.floor.market.derived_spans(),
         "invariants": {"checked": checker.checked, "violated": list(checker.violated)},

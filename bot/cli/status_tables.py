@@ -14,6 +14,7 @@ from bot.cli.tables import (
     new_table,
     percent,
     show_assets,
+    show_breaker,
     show_funding,
     show_head,
     show_margin,
@@ -40,6 +41,7 @@ def show_status(console: "Console", status: Row) -> None:
     show_margin(console, status["margin"])
     _show_rungs(console, status["margin_rungs"])
     show_funding(console, status.get("funding", ()))
+    show_breaker(console, status.get("breaker"))
     show_rolls(console, status.get("rolls", ()))
     _show_rolling(console, status.get("rolling", ()))
     _show_risk(console, status["risk"])

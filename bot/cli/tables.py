@@ -79,6 +79,7 @@ def show_plan(console: "Console", plan: Row) -> None:
     _show_stops(console, plan["stops"])
     show_margin(console, plan["margin"])
     show_funding(console, plan.get("funding", ()))
+    show_breaker(console, plan.get("breaker"))
     show_rolls(console, plan["rolls"])
     show_refusals(console, plan["refusals"])
     show_notes(console, plan)
@@ -371,3 +372,17 @@ def show_notes(console: "Console", document: Row) -> None:
         console.print(Text.assemble(("warning ", "yellow"), warning))
     if document.get("ignored"):
         console.print(f"Outside the portfolio: {', '.join(document['ignored'])}")
+
+
+def show_breaker(console: "Console", breaker: Row | None) -> None:
+    """Say in a line what was lost beside what may be, and why the breaker has tripped."""
+    if breaker is None:
+        return
+    words = {"day": "in a day", "drawdown": "from its best", "cost": "as costs in 30 days"}
+    lost = ", ".join(
+        f"{percent(row['loss_frac'])} of {percent(row['limit_frac'])} {words[row['measure']]}"
+        for row in breaker["losses"]
+    )
+    console.print(f"The overlay has lost {lost}", highlight=False)
+    if breaker["tripped"] is not None:
+        console.print(Text.assemble(("Breaker", "bold red"), f" tripped {clock_time(breaker['tripped']['at'])}"))

@@ -156,7 +156,7 @@ def _leg(
         reduce_only=reduces,
         expected_cost_bps=cost_bps(quote, instrument),
         limit_price=price,
-        index_price=index_price,
+        index_price=quote.index_price,
         reason="shrinks the hedge" if reduces else "opens the hedge",
     )
 

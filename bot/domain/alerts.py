@@ -36,6 +36,14 @@ CATALOGUE: Mapping[str, AlertKind] = _catalogue(
         closes="With `trimtab resume`.",
     ),
     AlertKind(
+        code="breaker",
+        severity="critical",
+        meaning="The overlay has lost more than TRIMTAB_BREAKER__… allows; from now on it only reduces.",
+        likely_cause="A market that turns about faster than the looks, dear funding, or a contract without depth.",
+        what_to_do="Look at trades and costs; widen the bands, look less often, then `trimtab resume`.",
+        closes="With `trimtab resume`; losses are measured anew from there.",
+    ),
+    AlertKind(
         code="capacity_short",
         severity="warning",
         meaning="The futures wallets cannot carry all hedges under the stress rule; what they can carry is hedged.",

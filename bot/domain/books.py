@@ -17,6 +17,7 @@ from bot.domain.errors import InvariantViolated
 from bot.domain.funding import LegFunding, fold_change, fold_due, fold_judgement, fold_payment
 from bot.domain.ids import Asset, ClientOrderId, Currency, Symbol, TransferId, VenueId
 from bot.domain.orders import Fill, Order, OrderEvent, OrderIntent, Purpose, next_state
+from bot.domain.overlay import OverlayRecord, fold_measurement, fold_resume, fold_trip
 from bot.domain.policy import MarginRung, TradingState
 from bot.domain.portfolio import WalletKind
 from bot.domain.rolls import Roll
@@ -50,6 +51,12 @@ class LegLedger:
     funding: Decimal = ZERO
     #: Fees paid, per currency.
     fees_paid: dict[Currency, Decimal] = field(default_factory=dict)
+    #: Σ signed contracts × (price − the price that was expected); + is cost. Multiplied by the contract size it is
+    #: quote currency of a linear contract.
+    slippage_contract_value: Decimal = ZERO
+    #: The same, each ÷ the price that was expected: multiplied by the contract size it is quote currency of an inverse
+    #: one.
+    inverse_slippage_contracts: Decimal = ZERO
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +108,8 @@ class Books:
     ledgers: dict[Leg, LegLedger] = field(default_factory=dict)
     #: What is known of each contract's funding.
     funding: dict[Leg, LegFunding] = field(default_factory=dict)
+    #: What the overlay has been worth beside the coins alone.
+    overlay: OverlayRecord = field(default_factory=OverlayRecord)
     #: Terms of every contract that was traded, as they were then: venues forget contracts that have expired.
     terms: dict[Leg, events.ContractTermsNoted] = field(default_factory=dict)
     settled_profit_quote: Decimal = ZERO
@@ -207,6 +216,7 @@ def _filled(books: Books, fact: events.TradeFilled) -> None:
         order.venue_order_id = fill.venue_order_id or order.venue_order_id
     _book_trade(books, fill)
     if order is not None:
+        _book_slippage(books.ledgers[fill.venue, fill.symbol], fill, order.intent)
         _follow_roll(books, order.intent, fill)
     if order is not None and not order.intent.reduce_only and order.intent.purpose is Purpose.HEDGE:
         _remember_increase(books, fill)
@@ -230,6 +240,16 @@ def _book_trade(books: Books, fill: Fill) -> None:
 
 def _funding_of(books: Books, venue: VenueId, symbol: Symbol) -> LegFunding:
     return books.funding.setdefault((venue, symbol), LegFunding())
+
+
+def _book_slippage(ledger: LegLedger, fill: Fill, intent: OrderIntent) -> None:
+    """Count what a trade was worse than expected: a stop expects its trigger, a take-profit its own price."""
+    if intent.purpose is Purpose.TAKE_PROFIT:
+        return
+    expected = intent.decision_price if intent.trigger_price is None else intent.trigger_price
+    worse = fill.contracts * fill.side.sign * (fill.price - expected)
+    ledger.slippage_contract_value += worse
+    ledger.inverse_slippage_contracts += worse / expected
 
 
 def _follow_roll(books: Books, intent: OrderIntent, fill: Fill) -> None:
@@ -334,9 +354,18 @@ def _state_set(books: Books, fact: events.TradingStateSet) -> None:
     if fact.state is TradingState.NORMAL:
         # The owner has seen them: they do not count twice.
         books.abnormal_ends = []
+        fold_resume(books.overlay)
     books.trading_state = fact.state
     books.trading_state_why = fact.why
     books.is_hard_halt = fact.is_hard and fact.state is TradingState.HALTED
+
+
+def _measured(books: Books, fact: events.OverlayMeasured) -> None:
+    fold_measurement(books.overlay, fact)
+
+
+def _tripped(books: Books, fact: events.BreakerTripped) -> None:
+    fold_trip(books.overlay, fact)
 
 
 def _started(books: Books, fact: events.BotStarted) -> None:
@@ -469,6 +498,8 @@ _HANDLERS: dict[type[events.Fact], Callable[..., None]] = {
     events.PositionAdopted: _adopted,
     events.CeilingSet: _ceiling_set,
     events.CeilingReleased: _ceiling_released,
+    events.OverlayMeasured: _measured,
+    events.BreakerTripped: _tripped,
     events.TradingStateSet: _state_set,
     events.HedgeProfitSettled: _profit_settled,
     events.HoldingsAccepted: _holdings_accepted,

@@ -20,7 +20,7 @@ from bot.domain.ids import (
     VenueOrderId,
 )
 from bot.domain.orders import Fill, OrderEvent, OrderIntent
-from bot.domain.policy import MarginRung, TradingState
+from bot.domain.policy import LossMeasure, MarginRung, TradingState
 from bot.domain.portfolio import WalletKind
 from bot.domain.rolls import RollCause, RollStage
 from bot.domain.transfers import TransferIntent, TransferState
@@ -228,6 +228,44 @@ class CeilingReleased(Fact):
 
     asset: Asset
     cause: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverlayMeasured(Fact):
+    """What coins with futures are worth beside the same coins without, free of what the owner moved in or out."""
+
+    #: Coins of the owner, without what futures have brought or cost.
+    holdings_base: Mapping[Asset, Decimal]
+    #: Signed coins by which futures change the exposure to each.
+    added_base: Mapping[Asset, Decimal]
+    index_prices: Mapping[Asset, Decimal]
+    #: Cash that counts as portfolio and was not brought by futures; zero with scope ``assets``.
+    idle_quote: Decimal
+    #: All that our futures have brought, less fees, with funding; what was settled is still in.
+    profit_quote: Decimal
+    settled_quote: Decimal
+    #: V.
+    value_quote: Decimal
+    #: Fees + slippage − funding received since the journal began, + is cost; of currencies that have a price.
+    spent: Mapping[Currency, Decimal]
+    #: The same in USD since the first measurement, each part at the prices of its time.
+    cost_quote: Decimal
+    #: Currencies of costs that have no price: not counted until they have one.
+    unpriced: tuple[Currency, ...]
+    #: Growth since the first measurement, 1 there: with futures, and without.
+    overlay_index: Decimal
+    never_index: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BreakerTripped(Fact):
+    """The overlay has lost more than the owner allows."""
+
+    measure: LossMeasure
+    #: Fractions of the portfolio's value; + is loss.
+    loss_frac: Decimal
+    limit_frac: Decimal
     why: str
 
 

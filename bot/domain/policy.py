@@ -366,6 +366,34 @@ class FundingPolicy:
     settlements: int = 3
 
 
+class LossMeasure(StrEnum):
+    """How a loss of the overlay is measured."""
+
+    #: Beside the coins alone, within a day.
+    DAY = "day"
+    #: Beside the coins alone, from where it stood best against them.
+    DRAWDOWN = "drawdown"
+    #: Fees, slippage, whipsaw and net funding within 30 days.
+    COST = "cost"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BreakerPolicy:
+    """What the overlay may lose before it only reduces, in shares of the portfolio's value."""
+
+    max_day_frac: Decimal = Decimal("0.05")
+    max_drawdown_frac: Decimal = Decimal("0.15")
+    max_cost_frac: Decimal = Decimal("0.03")
+
+    def limit(self, measure: LossMeasure) -> Decimal:
+        """Return how much may be lost by one measure."""
+        return {
+            LossMeasure.DAY: self.max_day_frac,
+            LossMeasure.DRAWDOWN: self.max_drawdown_frac,
+            LossMeasure.COST: self.max_cost_frac,
+        }[measure]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WatchIntervals:
     """How often the supervised loops wake."""
@@ -375,6 +403,7 @@ class WatchIntervals:
     prices: timedelta = timedelta(seconds=60)
     margin: timedelta = timedelta(seconds=30)
     funding: timedelta = timedelta(minutes=15)
+    breaker: timedelta = timedelta(hours=1)
     roll: timedelta = timedelta(seconds=60)
 
 
@@ -399,6 +428,7 @@ class Policy:
     cost_gate: CostGatePolicy | None = None
     flows: FlowPolicy = field(default_factory=FlowPolicy)
     funding: FundingPolicy = field(default_factory=FundingPolicy)
+    breaker: BreakerPolicy = field(default_factory=BreakerPolicy)
     watch: WatchIntervals = field(default_factory=WatchIntervals)
     #: Kinds of contract that may hold a hedge, best first; per-asset entries come before the general one.
     contract_kinds: tuple[ContractKind, ...] = (ContractKind.LINEAR,)

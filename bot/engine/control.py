@@ -25,6 +25,7 @@ from bot.domain.events import (
 from bot.domain.ids import Asset, Symbol, VenueId
 from bot.domain.policy import TradingState
 from bot.domain.units import decimal_text
+from bot.engine.breaker_document import breaker_entry
 from bot.engine.desk import Desk
 from bot.engine.documents import plan_document
 from bot.engine.flatten import Flatten
@@ -37,6 +38,7 @@ from bot.engine.scheduler import LookSchedule, LookSignal
 from bot.engine.snapshot import SnapshotGatherer
 from bot.engine.status_document import status_document
 from bot.engine.supervisor import Supervisor
+from bot.engine.watchers.breaker import Breaker
 from bot.engine.watchers.margin import MarginWatcher
 
 log = structlog.get_logger()
@@ -54,6 +56,7 @@ class BotControl:
         rebalance: Rebalance,
         flatten: Flatten,
         margin: MarginWatcher,
+        breaker: Breaker,
         supervisor: Supervisor,
         schedule: LookSchedule,
         signal: LookSignal,
@@ -66,6 +69,7 @@ class BotControl:
         self._rebalance = rebalance
         self._flatten = flatten
         self._margin = margin
+        self._breaker = breaker
         self._supervisor = supervisor
         self._schedule = schedule
         self._signal = signal
@@ -119,6 +123,7 @@ class BotControl:
             rolls=[] if newest is None else roll_entries(newest.rolls),
             rolling=rolling_entries(books),
             funding=funding_entries(funding),
+            breaker=breaker_entry(books.overlay, desk.policy.breaker),
             foreign_symbols=desk.policy.foreign_symbols,
             margin_healths=[one for healths in self._margin.newest.values() for one in healths],
         )
@@ -146,6 +151,7 @@ class BotControl:
             rolls=roll_entries(decision.rolls),
             contracts=holding_cost_entries(decision.holding_costs),
             funding=funding_entries(funding),
+            breaker=breaker_entry(snapshot.books.overlay, policy.breaker),
         )
 
     async def halt(self, caller: str, *, why: str, is_hard: bool = False) -> dict[str, Any]:
@@ -202,6 +208,7 @@ class BotControl:
             await self._set_state(TradingState.NORMAL, caller, "", "resume", besides=besides)
         await self._flatten.check(self._desk.clock.now())
         self._desk.alerts.close_alert("abnormal_ends", cause="bot")
+        self._breaker.tell()
         self._signal.set("command")
         return _answer(self._desk.journal.books)
 

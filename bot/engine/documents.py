@@ -86,6 +86,7 @@ def plan_document(
     contracts: Sequence[Mapping[str, Any]] = (),
     foreign_symbols: Iterable[str] = (),
     funding: Sequence[Mapping[str, Any]] = (),
+    breaker: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return ``trimtab.plan/1``: one look's answer, whether or not it is acted on."""
     valuation = decision.valuation
@@ -110,6 +111,7 @@ def plan_document(
         "contracts": [dict(one) for one in contracts],
         "margin": [margin_entry(line) for line in decision.margins],
         "funding": [dict(row) for row in funding],
+        "breaker": breaker,
         "risk": risk_entry(decision.risk),
         "next_paced_at": optional_time(decision.next_paced_at),
         "next_tranche_at": optional_time(decision.next_tranche_at),

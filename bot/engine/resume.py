@@ -27,6 +27,8 @@ def clearances(books: Books) -> list[str]:
         sentences.append("the hard halt: stops are made to fit again")
     if books.is_flattening:
         sentences.append("flatten, which is not at its end: what is still open stays open")
+    if books.overlay.tripped is not None:
+        sentences.append("the breaker: losses and costs are measured anew from here")
     if books.abnormal_ends:
         last = books.abnormal_ends[-1]
         sentences.append(

@@ -53,6 +53,7 @@ def status_document(
     rolls: Sequence[Mapping[str, Any]] = (),
     rolling: Sequence[Mapping[str, Any]] = (),
     funding: Sequence[Mapping[str, Any]] = (),
+    breaker: Mapping[str, Any] | None = None,
     foreign_symbols: Iterable[str] = (),
     margin_healths: Iterable[MarginHealth] = (),
 ) -> dict[str, Any]:
@@ -85,6 +86,7 @@ def status_document(
         "rolls": [dict(row) for row in rolls],
         "rolling": [dict(row) for row in rolling],
         "funding": [dict(row) for row in funding],
+        "breaker": breaker,
         "unprotected": _dated_legs(books.unprotected),
         "locks": _dated_legs(books.locks),
         "ceilings": _ceilings(books),

@@ -24,6 +24,7 @@ from bot.engine.protection import Protection
 from bot.engine.rebalance import Rebalance
 from bot.engine.reconcile import Reconcile
 from bot.engine.scheduler import LookSchedule, LookSignal
+from bot.engine.watchers.breaker import Breaker
 from bot.engine.watchers.funding import FundingWatcher
 from bot.engine.watchers.heartbeat import Heartbeat
 from bot.engine.watchers.margin import MarginWatcher
@@ -66,6 +67,7 @@ class Supervisor:
         margin: MarginWatcher,
         roll: RollWatcher,
         funding: FundingWatcher,
+        breaker: Breaker,
         heartbeat: Heartbeat,
         companions: Sequence[Companion],
         execution: Execution,
@@ -84,6 +86,8 @@ class Supervisor:
         self._margin = margin
         self._roll = roll
         self._funding = funding
+        self._breaker = breaker
+        breaker.on_trip = self._cancel_increases
         self._heartbeat = heartbeat
         self._companions = companions
         self._execution = execution
@@ -146,6 +150,7 @@ class Supervisor:
                     self._loop("roll", self._roll.check, watch.roll),
                     self._loop("prices", self._watch_prices, watch.prices),
                     self._loop("funding", self._funding.check, watch.funding),
+                    self._loop("breaker", self._breaker.check, watch.breaker),
                     self._loop("heartbeat", self._heartbeat.check, _HEARTBEAT),
                     self._settle(),
                 ]
@@ -201,6 +206,9 @@ class Supervisor:
             for order in orders:
                 await self._execution.cancel(order, reason)
         return len(orders)
+
+    async def _cancel_increases(self) -> None:
+        await self.cancel_hedge_orders("the breaker has tripped", is_increasing_only=True)
 
     async def _finish(self, looks: "asyncio.Task[None]") -> None:
         """Let the current look end by the deadline; then abandon it. What it leaves is an unknown order at worst."""

@@ -386,6 +386,14 @@ class FundingSettings(Block):
     )
 
 
+class BreakerSettings(Block):
+    """What the overlay may lose, beside the coins alone, before it only reduces."""
+
+    max_day: Share = Field(Decimal("0.05"), description="loss within a day, share of the portfolio")
+    max_drawdown: Share = Field(Decimal("0.15"), description="loss from where it stood best against the coins alone")
+    max_cost: Share = Field(Decimal("0.03"), description="fees, slippage, whipsaw and net funding in 30 days")
+
+
 class ExecutionSettings(Block):
     """How orders are worked."""
 
@@ -435,6 +443,7 @@ class WatchSettings(Block):
     margin: Duration = Field(timedelta(seconds=30), description="margin of the futures wallets")
     roll: Duration = Field(timedelta(seconds=60), description="positions that expire")
     funding: Duration = Field(timedelta(minutes=15), description="funding: payments, gaps, the cap")
+    breaker: Duration = Field(timedelta(hours=1), description="what the overlay has lost")
 
 
 class AlertSettings(Block):
@@ -592,6 +601,7 @@ class Settings(Block):
     risk: RiskSettings = RiskSettings()
     margin: MarginSettings = MarginSettings()
     funding: FundingSettings = FundingSettings()
+    breaker: BreakerSettings = BreakerSettings()
     roll: RollSettings = RollSettings()
     execution: ExecutionSettings = ExecutionSettings()
     watch: WatchSettings = WatchSettings()

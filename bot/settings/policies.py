@@ -3,6 +3,7 @@
 from bot.domain.ids import Asset
 from bot.domain.policy import (
     BandPolicy,
+    BreakerPolicy,
     CadencePolicy,
     CostGatePolicy,
     DcaPolicy,
@@ -59,6 +60,11 @@ def policy_of(settings: Settings) -> Policy:
         else CostGatePolicy(risk_aversion=settings.cost_gate.risk_aversion, horizon=settings.cost_gate.horizon),
         flows=FlowPolicy(settle=settings.flow_settle),
         funding=FundingPolicy(gap_alert=settings.funding.gap_alert),
+        breaker=BreakerPolicy(
+            max_day_frac=settings.breaker.max_day,
+            max_drawdown_frac=settings.breaker.max_drawdown,
+            max_cost_frac=settings.breaker.max_cost,
+        ),
         watch=WatchIntervals(
             protection=settings.watch.protection,
             reconcile=settings.watch.reconcile,
@@ -66,6 +72,7 @@ def policy_of(settings: Settings) -> Policy:
             margin=settings.watch.margin,
             roll=settings.watch.roll,
             funding=settings.watch.funding,
+            breaker=settings.watch.breaker,
         ),
         contract_kinds=settings.contracts.general,
         asset_contract_kinds={Asset(asset): kinds for asset, kinds in settings.contracts.by_asset.items()},
