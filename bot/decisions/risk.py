@@ -194,11 +194,11 @@ def _check_prices(case: _Case) -> Answer:
     limits, quote = case.inputs.policy.limits, case.quote
     # A leg without a rate has no price in dollars; the peg's own rule refuses it.
     rate = case.inputs.exposures.usd_rates.get(case.leg.instrument.quote, ONE)
-    here = "this venue's index and the median"
+    here, median = "this venue's index and the median", case.inputs.exposures.by_asset[case.leg.instrument.asset]
     checks = (
         ("mark and index", quote.mark_price, quote.index_price, _mark_index_bound(case)),
         ("last and mark", quote.last_price, quote.mark_price, limits.max_last_mark_frac),
-        (here, quote.index_price * rate, case.leg.index_price, limits.max_index_spread_frac),
+        (here, quote.index_price * rate, median.index_price, limits.max_index_spread_frac),
     )
     for names, price, reference, bound in checks:
         apart = abs(price / reference - 1)

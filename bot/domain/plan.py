@@ -56,7 +56,7 @@ class HedgeLeg:
     expected_cost_bps: Decimal
     #: Bound of the limit price, already on the tick, in the direction that is safe for the order.
     limit_price: Decimal
-    #: In the contract's own currency: what slippage is counted from.
+    #: Of the contract's own venue, in its own currency: what slippage is counted from.
     index_price: Decimal
     #: How it is worked; never ``AUTO``.
     style: ExecutionStyle = ExecutionStyle.IOC
