@@ -3,8 +3,8 @@
 Never on the profit of futures alone: a short loses exactly when the coins beside it gain. Two growth indices, both
 free of what the owner moved in or out, are compared: coins with futures, and the same coins without. From a point of
 comparison a loss counts only as far as the owner is poorer both than the coins alone would have made them *and* than
-they were: a short that loses what the coins have gained leaves them where they were, and says nothing. Besides, what is
-lost for certain is counted by itself: fees, slippage, whipsaw and net funding.
+they were: a short that loses what the coins have gained leaves them where they were, and says nothing; within a day
+that holds for each coin by itself. Besides, what is lost for certain is counted: fees, slippage, whipsaw, net funding.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from bot.decisions.exposure import Exposures, folded, measure_exposure, traded_terms
+from bot.decisions.exposure import Exposures, folded, hedge_profits, measure_exposure, traded_terms
 from bot.decisions.flows import owned_holdings
 from bot.domain.events import BreakerTripped, OverlayMeasured
 from bot.domain.ids import Asset, Currency
@@ -54,7 +54,10 @@ def measure_overlay(snapshot: Snapshot, policy: Policy, now: datetime) -> Overla
     prices, valuation = exposures.index_prices, exposures.valuation
     owned, settled = owned_holdings(snapshot, policy), snapshot.books.settled_profit_quote
     alone = _worth(owned, prices)
-    profit = valuation.holdings_quote - alone + valuation.hedge_profit_quote + settled
+    profits = hedge_profits(snapshot, policy, exposures.usd_rates)
+    for asset, one in exposures.by_asset.items():
+        profits[asset] = profits.get(asset, ZERO) + (one.holding_base - owned[asset]) * one.index_price
+    profit = sum(profits.values(), ZERO)
     idle = valuation.portfolio_value_quote - alone - profit + settled
     if alone + idle <= 0:
         return None
@@ -69,7 +72,7 @@ def measure_overlay(snapshot: Snapshot, policy: Policy, now: datetime) -> Overla
         },
         index_prices=prices,
         idle_quote=idle,
-        profit_quote=profit,
+        profits_quote=profits,
         settled_quote=settled,
         value_quote=valuation.portfolio_value_quote,
         spent=spent,
@@ -170,7 +173,7 @@ def read_losses(record: OverlayRecord, policy: BreakerPolicy) -> tuple[LossReadi
         return ()
     newest = record.points[-1]
     losses = {
-        LossMeasure.DAY: max(loss_frac(point, newest) for point in record.points),
+        LossMeasure.DAY: max(day_loss_frac(point, newest) for point in record.points),
         LossMeasure.DRAWDOWN: loss_frac(record.best, newest),
         LossMeasure.COST: record.cost.since(record.costs[0]) / record.last.value_quote,
     }
@@ -183,3 +186,11 @@ def read_losses(record: OverlayRecord, policy: BreakerPolicy) -> tuple[LossReadi
 def loss_frac(since: OverlayPoint, now: OverlayPoint) -> Decimal:
     """Return the loss between two points as a fraction: the lesser of beside the coins alone and at all."""
     return max(ZERO, min(ONE - now.overlay / since.overlay, ONE - now.relative / since.relative))
+
+
+def day_loss_frac(since: OverlayPoint, now: OverlayPoint) -> Decimal:
+    """Return the loss between two points of a day: besides, the gain of one asset's coins is not hidden by another's.
+
+    A short on a coin that rises loses what that coin gains, whatever the others do meanwhile.
+    """
+    return min(loss_frac(since, now), max(ZERO, now.uncovered_quote(since) / since.value_quote))

@@ -82,7 +82,7 @@ def measure_exposure(snapshot: Snapshot, policy: Policy) -> Exposures:
         for asset in policy.assets
     }
     held = sum((line.holding_base * line.index_price for line in by_asset.values()), ZERO)
-    profit = _hedge_profit(snapshot, policy, rates)
+    profit = sum(hedge_profits(snapshot, policy, rates).values(), -snapshot.books.settled_profit_quote)
     cash = _cash_equity(snapshot, policy, rates)
     value = held + (profit if policy.scope is Scope.ASSETS else cash)
     if value <= 0:
@@ -192,12 +192,12 @@ def _index_prices(snapshot: Snapshot, policy: Policy, rates: Mapping[Currency, D
     return {asset: median([median(prices) for prices in by_venue.values()]) for asset, by_venue in seen.items()}
 
 
-def _hedge_profit(snapshot: Snapshot, policy: Policy, rates: Mapping[Currency, Decimal]) -> Decimal:
-    """Return realised + unrealised + funding − fees of our cash-settled futures, less what was settled.
+def hedge_profits(snapshot: Snapshot, policy: Policy, rates: Mapping[Currency, Decimal]) -> dict[Asset, Decimal]:
+    """Return realised + unrealised + funding − fees of our cash-settled futures per asset; what was settled is in it.
 
     Profit that settles in a coin, and fees paid in one, are in the holding of that coin already.
     """
-    profit = -snapshot.books.settled_profit_quote
+    profits: dict[Asset, Decimal] = {}
     for leg, ledger in snapshot.books.ledgers.items():
         if leg[1] in policy.foreign_symbols:
             continue
@@ -205,8 +205,9 @@ def _hedge_profit(snapshot: Snapshot, policy: Policy, rates: Mapping[Currency, D
         if instrument.is_linear:
             traded = ledger.cash_contract_value + ledger.contracts * mark_price
             settled = traded * instrument.contract_size + ledger.funding
-            profit += settled * _rate(instrument.settle, rates) - _cash_fees(ledger, rates)
-    return profit
+            profit = settled * _rate(instrument.settle, rates) - _cash_fees(ledger, rates)
+            profits[instrument.asset] = profits.get(instrument.asset, ZERO) + profit
+    return profits
 
 
 def _cash_fees(ledger: LegLedger, rates: Mapping[Currency, Decimal]) -> Decimal:

@@ -24,6 +24,7 @@ from bot.domain.policy import LossMeasure, MarginRung, TradingState
 from bot.domain.portfolio import WalletKind
 from bot.domain.rolls import RollCause, RollStage
 from bot.domain.transfers import TransferIntent, TransferState
+from bot.domain.units import ZERO
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,8 +243,8 @@ class OverlayMeasured(Fact):
     index_prices: Mapping[Asset, Decimal]
     #: Cash that counts as portfolio and was not brought by futures; zero with scope ``assets``.
     idle_quote: Decimal
-    #: All that our futures have brought, less fees, with funding; what was settled is still in.
-    profit_quote: Decimal
+    #: What our futures on each asset have brought, less fees, with funding; what was settled is still in.
+    profits_quote: Mapping[Asset, Decimal]
     settled_quote: Decimal
     #: V.
     value_quote: Decimal
@@ -256,6 +257,11 @@ class OverlayMeasured(Fact):
     #: Growth since the first measurement, 1 there: with futures, and without.
     overlay_index: Decimal
     never_index: Decimal
+
+    @property
+    def profit_quote(self) -> Decimal:
+        """All that our futures have brought."""
+        return sum(self.profits_quote.values(), ZERO)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

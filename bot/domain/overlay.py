@@ -4,6 +4,7 @@ Folded from facts alone by ``books.apply``. Bounded: the points of a day, one co
 the ground that prices have gone over in a month.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -20,17 +21,34 @@ COST_WINDOW = timedelta(days=30)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OverlayPoint:
-    """Both indices at one moment."""
+    """What there was at one moment."""
 
     at: datetime
-    #: Coins with futures, and without.
+    #: Growth of coins with futures, and without.
     overlay: Decimal
     never: Decimal
+    #: V.
+    value_quote: Decimal
+    #: What futures and coins of each asset have brought so far; differences between two points mean something.
+    futures_quote: Mapping[Asset, Decimal]
+    coins_quote: Mapping[Asset, Decimal]
 
     @property
     def relative(self) -> Decimal:
         """What the futures have made of a dollar that the coins alone would have been."""
         return self.overlay / self.never
+
+    def uncovered_quote(self, since: "OverlayPoint") -> Decimal:
+        """Return what futures have lost since an earlier point, less what the very coins that they hedge have gained.
+
+        Negative when they have won.
+        """
+        lost = ZERO
+        for asset in self.futures_quote.keys() | since.futures_quote.keys():
+            one = since.futures_quote.get(asset, ZERO) - self.futures_quote.get(asset, ZERO)
+            gained = self.coins_quote.get(asset, ZERO) - since.coins_quote.get(asset, ZERO)
+            lost += one - min(max(ZERO, one), max(ZERO, gained))
+        return lost
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +77,8 @@ class OverlayRecord:
     best: OverlayPoint | None = None
     #: The first of each UTC day of the last month, and the one before them.
     costs: list[CostPoint] = field(default_factory=list)
+    #: What the owner's coins have gained or lost since the first measurement, free of what came or went.
+    coins_quote: dict[Asset, Decimal] = field(default_factory=dict)
     #: What turning prices have cost since the first measurement, in USD; negative when they have brought more.
     whipsaw_quote: Decimal = ZERO
     #: Where each price has come from within a month, and with what position.
@@ -78,7 +98,14 @@ def fold_measurement(record: OverlayRecord, fact: OverlayMeasured) -> None:
     """Take up a measurement."""
     _follow_prices(record, fact)
     record.last = fact
-    point = OverlayPoint(at=fact.at, overlay=fact.overlay_index, never=fact.never_index)
+    point = OverlayPoint(
+        at=fact.at,
+        overlay=fact.overlay_index,
+        never=fact.never_index,
+        value_quote=fact.value_quote,
+        futures_quote=fact.profits_quote,
+        coins_quote=dict(record.coins_quote),
+    )
     if record.best is None or point.relative >= record.best.relative:
         record.best = point
     record.points.append(point)
@@ -91,7 +118,10 @@ def fold_measurement(record: OverlayRecord, fact: OverlayMeasured) -> None:
 
 
 def _follow_prices(record: OverlayRecord, fact: OverlayMeasured) -> None:
-    """Count what turning prices have cost since the last measurement; a position that changed counts as its mean."""
+    """Count what moves have brought to the coins, and what turning prices have cost.
+
+    A position that has changed since the last measurement counts as its mean.
+    """
     before = record.last
     if before is None:
         return
@@ -104,6 +134,8 @@ def _follow_prices(record: OverlayRecord, fact: OverlayMeasured) -> None:
             to_price=fact.index_prices[asset],
             held_base=(before.added_base[asset] + fact.added_base[asset]) / 2,
         )
+        gained = before.holdings_base[asset] * step.way
+        record.coins_quote[asset] = record.coins_quote.get(asset, ZERO) + gained
         record.whipsaw_quote += turn_back(path, step)
         forget(path, fact.at - COST_WINDOW)
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.decisions.breaker import judge_overlay, loss_frac, measure_overlay, read_losses
+from bot.decisions.breaker import day_loss_frac, judge_overlay, loss_frac, measure_overlay, read_losses
 from bot.domain.books import Books, LegLedger, apply
 from bot.domain.errors import IncompleteData
 from bot.domain.events import ContractTermsNoted, OverlayMeasured
@@ -29,7 +29,7 @@ from tests.builders import (
     make_snapshot,
 )
 
-BTC, ETH = Asset("BTC"), Asset("ETH")
+BTC, ETH, SOL = Asset("BTC"), Asset("ETH"), Asset("SOL")
 USDT = Currency("USDT")
 LINEAR, INVERSE = make_instrument("BTC"), make_instrument("BTC", inverse=True)
 LEG = (VENUE, LINEAR.symbol)
@@ -83,6 +83,20 @@ class Owner:
         return {one.measure.value: one.loss_frac for one in read_losses(self.books.overlay, BreakerPolicy(**policy))}
 
 
+def point_of(overlay, never, **changes) -> OverlayPoint:
+    """Return a point of a portfolio whose futures have made the difference, with nothing to cover it."""
+    overlay, never = dec(overlay), dec(never)
+    values = {
+        "at": NOW,
+        "overlay": overlay,
+        "never": never,
+        "value_quote": dec(100_000),
+        "futures_quote": {BTC: (overlay - never) * 100_000},
+        "coins_quote": {},
+    }
+    return OverlayPoint(**{**values, **changes})
+
+
 # --- what is measured
 
 
@@ -132,7 +146,8 @@ def test_a_long_that_falls_with_the_coins_has_lost_more_than_they_did():
     one.trade("1")
     one.measure(40_000)
     # Coins −20 %, with futures −30 %.
-    assert one.losses()["day"] == 1 - dec("0.7") / dec("0.8")
+    assert one.losses()["day"] == dec("0.1")
+    assert one.losses()["drawdown"] == 1 - dec("0.7") / dec("0.8")
 
 
 def test_a_loss_of_more_than_a_day_ago_is_no_loss_of_the_day():
@@ -252,6 +267,16 @@ def test_from_no_coins_nothing_grows():
     assert one.measure(70_000).overlay_index == before.overlay_index
 
 
+def test_within_a_day_a_short_is_covered_by_its_own_coins_whatever_the_others_do():
+    since = point_of(1, 1)
+    # The owner is 6 % poorer, as coins would not have been; SOL's short has lost half of that, and SOL has gained it.
+    futures = {BTC: dec(-3_000), SOL: dec(-3_000)}
+    coins = {BTC: dec(-4_000), SOL: dec(4_000)}
+    after = point_of("0.94", 1, futures_quote=futures, coins_quote=coins)
+    assert loss_frac(since, after) == dec("0.06")
+    assert day_loss_frac(since, after) == dec("0.03")
+
+
 # --- what it costs
 
 
@@ -314,7 +339,7 @@ def record_of(*points, cost=None):
     for overlay, never in points:
         fact = one.measure()
         record = one.books.overlay
-        point = OverlayPoint(at=fact.at, overlay=dec(overlay), never=dec(never))
+        point = point_of(overlay, never, at=fact.at)
         record.points[-1] = point
         record.best = max(record.points, key=lambda known: known.relative)
     if cost is not None:
@@ -344,7 +369,7 @@ def test_a_slow_loss_trips_as_a_drawdown():
     one = Owner()
     one.measure()
     record = one.books.overlay
-    newest = OverlayPoint(at=NOW + 90 * DAY, overlay=dec("0.84"), never=dec(1))
+    newest = point_of("0.84", 1, at=NOW + 90 * DAY)
     record.points = [newest]
     tripped = judge_overlay(record, LIMITS, NOW)
     assert (tripped.measure, tripped.loss_frac, tripped.limit_frac) == (
@@ -400,8 +425,7 @@ def test_without_futures_nothing_is_lost_whatever_prices_do_and_the_owner_moves(
 
 @given(st.decimals("0.1", "3", places=4), st.decimals("0.1", "3", places=4), st.decimals("0.1", "3", places=4))
 def test_a_loss_is_never_more_than_the_owner_has_lost_nor_than_futures_have_cost_him(was, now, never):
-    since = OverlayPoint(at=NOW, overlay=was, never=dec(1))
-    after = OverlayPoint(at=NOW, overlay=now, never=never)
+    since, after = point_of(was, 1), point_of(now, never)
     loss = loss_frac(since, after)
     assert 0 <= loss <= 1
     assert loss <= max(0, 1 - now / was)

@@ -18,7 +18,7 @@ BTC, ETH = Asset("BTC"), Asset("ETH")
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 
-def measured(at=NOW, *, overlay="1", never="1", cost=0, prices=None, held=None):
+def measured(at=NOW, *, overlay="1", never="1", cost=0, prices=None, held=None, brought=None):
     prices = {BTC: 50_000} if prices is None else prices
     return events.OverlayMeasured(
         at=at,
@@ -26,7 +26,7 @@ def measured(at=NOW, *, overlay="1", never="1", cost=0, prices=None, held=None):
         added_base={asset: dec((held or {}).get(asset, 0)) for asset in prices},
         index_prices={asset: dec(price) for asset, price in prices.items()},
         idle_quote=dec(0),
-        profit_quote=dec(0),
+        profits_quote={asset: dec(profit) for asset, profit in (brought or {}).items()},
         settled_quote=dec(0),
         value_quote=dec(100_000),
         spent={Currency("USDT"): dec(cost)},
@@ -126,6 +126,21 @@ def test_an_asset_that_was_no_target_for_a_while_begins_anew():
     )
     assert record.whipsaw_quote == 0
     assert record.paths[ETH][0].from_price == 3_000
+
+
+def test_what_the_very_coins_have_gained_covers_what_their_futures_have_lost():
+    record = folded(
+        measured(prices={BTC: 50_000, ETH: 2_000}, brought={BTC: 100, ETH: 100}),
+        measured(NOW + HOUR, prices={BTC: 50_300, ETH: 2_000}, brought={BTC: -100, ETH: 50}),
+        measured(NOW + 2 * HOUR, prices={BTC: 50_300, ETH: 1_900}, brought={BTC: -300, ETH: -50}),
+    )
+    start, middle, newest = record.points
+    # BTC's coins have gained 300; ETH's have gained nothing, and lost 100 afterwards.
+    assert middle.uncovered_quote(start) == 50
+    assert newest.uncovered_quote(start) == 100 + 150
+    assert newest.uncovered_quote(middle) == 200 + 100
+    assert start.uncovered_quote(newest) == -400 - 50 - 100 + 0
+    assert start.uncovered_quote(start) == 0
 
 
 def test_one_position_on_one_day_is_one_stretch():
