@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
+from dataclasses import fields
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -24,7 +25,7 @@ import structlog
 from bot.adapters.journal.journal import open_journal
 from bot.backtest.simulation import simulate
 from bot.domain.ids import Asset, Currency
-from bot.domain.policy import CadencePolicy, Policy, WatchIntervals
+from bot.domain.policy import CadencePolicy, Policy, RiskLimits, WatchIntervals
 from bot.exchange.config import ExchangeConfig, MarketKind
 from bot.exchange.exchange import Exchange, open_exchange
 
@@ -36,8 +37,12 @@ def _policy(watch: timedelta) -> Policy:
     return Policy(
         targets=TARGETS,
         cadence=CadencePolicy(cron="0 * * * *"),
-        watch=WatchIntervals(protection=watch, reconcile=watch, prices=watch, margin=watch),
+        watch=_everything_every(watch),
     )
+
+
+def _everything_every(watch: timedelta) -> WatchIntervals:
+    return WatchIntervals(**{one.name: watch for one in fields(WatchIntervals)})
 
 
 def _exchange() -> Exchange:
@@ -63,6 +68,36 @@ def _simulate(days: int, watch: timedelta, profile: cProfile.Profile | None = No
     if profile is not None:
         profile.disable()
     return seconds, looks, len(exchange.floor.trades)
+
+
+def _look_of(assets: int) -> float:
+    """Return the CPU milliseconds of a look at so many assets, each with a position, and every watcher once an hour.
+
+    From the second look on: the first one opens the positions, and measures how the assets move together.
+    """
+    names = [Asset(f"C{number:03}") for number in range(assets)]
+    exchange = open_exchange(
+        ExchangeConfig(
+            market=MarketKind.STATIC,
+            assets=tuple(names),
+            prices=dict.fromkeys(names, Decimal(100)),
+            holdings={name: Decimal(13 if number % 2 else 7) for number, name in enumerate(names)},
+            collateral={Currency("USDT"): Decimal(1000) * assets},
+        ),
+        None,
+    )
+    policy = Policy(
+        targets=dict.fromkeys(names, Decimal(1) / assets),
+        cadence=CadencePolicy(cron="0 * * * *"),
+        limits=RiskLimits(max_increasing_orders_per_minute=assets, max_reducing_orders_per_minute=assets),
+        watch=_everything_every(timedelta(hours=1)),
+    )
+    journal = open_journal(None, now=exchange.now, epoch_tail=lambda: "BEN")
+    ticks: list[float] = []
+    until = exchange.now + timedelta(hours=9, minutes=30)
+    simulate(policy, exchange, journal, until=until, observers=[lambda *_: ticks.append(time.process_time())])
+    assert len(exchange.floor.accounts.positions) > assets / 2
+    return (ticks[-1] - ticks[1]) / (len(ticks) - 2) * 1000
 
 
 def _by_layer(profile: cProfile.Profile) -> dict[str, float]:
@@ -171,6 +206,10 @@ def main() -> None:
     plain, plain_looks, _ = _simulate(20, timedelta(minutes=15))
     for name, share in _by_layer(profile).items():
         print(f"  {name:20} {share * plain / plain_looks * 1e6:8.0f}   {share:6.1%}")
+    few, some, many = (_look_of(assets) for assets in (3, 30, 300))
+    print(
+        f"a look with every watcher, ms: 3 assets {few:.1f}, 30 assets {some:.1f} ({some / few:.1f} ×), 300 assets {many:.0f} ({many / some:.1f} ×)"
+    )
     cpu, resident, wall = _start_to_ready()
     base = _import_seconds("aiohttp, structlog, sqlalchemy, pydantic_settings, apscheduler.schedulers.asyncio")
     print(

@@ -130,6 +130,7 @@ class PaperVenue:
         floor = self._exchange.floor
         margins = self._exchange.margins()
         unrealised = {(one.wallet, one.currency): one.unrealised for one in margins}
+        liquidation_prices = floor.margin.liquidation_prices(floor.mark_of)
         return AccountState(
             venue=PAPER,
             balances=tuple(
@@ -145,7 +146,7 @@ class PaperVenue:
                     {key: Decimal(0) for key in floor.accounts.in_transit} | floor.accounts.wallets
                 ).items()
             ),
-            positions=tuple(self._position(symbol) for symbol in floor.accounts.positions),
+            positions=tuple(self._position(symbol, liquidation_prices[symbol]) for symbol in floor.accounts.positions),
             margins=tuple(
                 MarginAccount(
                     venue=PAPER,
@@ -161,7 +162,7 @@ class PaperVenue:
             as_of=floor.now,
         )
 
-    def _position(self, symbol: Symbol) -> FuturesPosition:
+    def _position(self, symbol: Symbol, liquidation_price: Decimal) -> FuturesPosition:
         floor = self._exchange.floor
         contract = floor.contracts[symbol]
         return FuturesPosition(
@@ -169,7 +170,7 @@ class PaperVenue:
             symbol=symbol,
             contracts=floor.accounts.contracts_of(symbol),
             entry_price=floor.accounts.entry_price(contract),
-            liquidation_price=floor.margin.liquidation_price(contract, floor.mark_of),
+            liquidation_price=liquidation_price,
         )
 
     async def fetch_quotes(self, symbols: Sequence[Symbol]) -> tuple[Quote, ...]:

@@ -107,8 +107,7 @@ def _log_change(earlier: Decimal, close: Decimal) -> Decimal:
 
 def portfolio_sigma_annual(weights: Mapping[Asset, Decimal], moves: Covariance) -> Decimal | None:
     """Return √(w'Σw); None when an asset that weighs is not in Σ. Cash does not move."""
-    parts = _variance_parts(weights, moves)
-    return None if parts is None else sum(parts, ZERO).sqrt()
+    return _Parts.of(weights, moves).sigma
 
 
 def risk_shares(weights: Mapping[Asset, Decimal], moves: Covariance) -> dict[Asset, Decimal] | None:
@@ -116,11 +115,7 @@ def risk_shares(weights: Mapping[Asset, Decimal], moves: Covariance) -> dict[Ass
 
     None when there is no variance, or when an asset that weighs is not in Σ.
     """
-    parts = _variance_parts(weights, moves)
-    variance = sum(parts or (), ZERO)
-    if parts is None or variance == 0:
-        return None
-    return {asset: part / variance for asset, part in zip(moves.assets, parts, strict=True)}
+    return _Parts.of(weights, moves).shares
 
 
 def effective_bets(weights: Mapping[Asset, Decimal], moves: Covariance) -> Decimal | None:
@@ -129,8 +124,7 @@ def effective_bets(weights: Mapping[Asset, Decimal], moves: Covariance) -> Decim
     The number of uncorrelated bets of equal size that are diversified as well: 1 when all moves as one, n for n
     uncorrelated assets of equal risk; what offsets counts as more. None as for ``risk_shares``.
     """
-    sigma = portfolio_sigma_annual(weights, moves)
-    return (_standalone_sigma(weights, moves) / sigma) ** 2 if sigma else None
+    return _Parts.of(weights, moves).bets
 
 
 @lru_cache(maxsize=16)
@@ -157,19 +151,53 @@ def measure_risk(
     weighted = [asset for asset in {**weights_actual, **weights_target} if asset != CASH]
     if moves is None:
         return RiskView(missing=tuple(weighted))
+    actual, target = _Parts.of(weights_actual, moves), _Parts.of(weights_target, moves)
     return RiskView(
-        sigma_annual=portfolio_sigma_annual(weights_actual, moves),
-        sigma_target_annual=portfolio_sigma_annual(weights_target, moves),
-        shares_actual=risk_shares(weights_actual, moves),
-        shares_target=risk_shares(weights_target, moves),
-        effective_bets_actual=effective_bets(weights_actual, moves),
-        effective_bets_target=effective_bets(weights_target, moves),
+        sigma_annual=actual.sigma,
+        sigma_target_annual=target.sigma,
+        shares_actual=actual.shares,
+        shares_target=target.shares,
+        effective_bets_actual=actual.bets,
+        effective_bets_target=target.bets,
         correlated_pairs=pairs_above(moves, _CORRELATED),
         missing=tuple(asset for asset in weighted if asset not in moves.assets),
     )
 
 
-def _variance_parts(weights: Mapping[Asset, Decimal], moves: Covariance) -> tuple[Decimal, ...] | None:
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What the variance of a portfolio is made of. One multiplication of Σ serves every figure."""
+
+    assets: tuple[Asset, ...]
+    #: w_i·(Σw)_i; None where an asset that weighs is not in Σ.
+    parts: tuple[Decimal, ...] | None
+    variance: Decimal
+    standalone_sigma: Decimal
+
+    @classmethod
+    def of(cls, weights: Mapping[Asset, Decimal], moves: Covariance) -> "_Parts":
+        alone = _standalone_sigma(weights, moves)
+        parts = _variance_parts(weights, moves, alone)
+        return cls(moves.assets, parts, sum(parts or (), ZERO), alone)
+
+    @property
+    def sigma(self) -> Decimal | None:
+        return None if self.parts is None else self.variance.sqrt()
+
+    @property
+    def shares(self) -> dict[Asset, Decimal] | None:
+        if self.parts is None or self.variance == 0:
+            return None
+        return {asset: part / self.variance for asset, part in zip(self.assets, self.parts, strict=True)}
+
+    @property
+    def bets(self) -> Decimal | None:
+        return (self.standalone_sigma / self.sigma) ** 2 if self.sigma else None
+
+
+def _variance_parts(
+    weights: Mapping[Asset, Decimal], moves: Covariance, standalone_sigma: Decimal
+) -> tuple[Decimal, ...] | None:
     """Return w_i·(Σw)_i per asset of Σ: they sum to the variance. All zero where that is nothing but rounding."""
     if any(weight and asset not in moves.assets for asset, weight in weights.items() if asset != CASH):
         return None
@@ -178,7 +206,7 @@ def _variance_parts(weights: Mapping[Asset, Decimal], moves: Covariance) -> tupl
         weight * sum((entry * other for entry, other in zip(row, vector, strict=True)), ZERO)
         for weight, row in zip(vector, moves.annual, strict=True)
     )
-    if sum(parts, ZERO) <= _ROUNDING_FRAC * _standalone_sigma(weights, moves) ** 2:
+    if sum(parts, ZERO) <= _ROUNDING_FRAC * standalone_sigma**2:
         return (ZERO,) * len(parts)
     return parts
 

@@ -196,8 +196,10 @@ def release_ceiling(
     asset: Asset, books: Books, assets: Mapping[Leg, Asset], policy: Policy, now: datetime
 ) -> CeilingReleased | None:
     """Return the end of an asset's funding ceiling, once every leg that has counted was cheap for long enough."""
+    if (asset, CAUSE) not in books.ceilings:
+        return None
     counted = [record for leg, record in books.funding.items() if assets.get(leg) == asset and record.judged_side != 0]
-    if (asset, CAUSE) not in books.ceilings or any(one.below < policy.funding.settlements for one in counted):
+    if any(one.below < policy.funding.settlements for one in counted):
         return None
     return CeilingReleased(
         at=now,

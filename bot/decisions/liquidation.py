@@ -18,9 +18,17 @@ def joint_liquidation_frac(wallet: Wallet) -> Decimal | None:
 
 def own_liquidation_frac(wallet: Wallet, symbol: Symbol) -> Decimal | None:
     """Return the move of one leg alone at which the wallet is liquidated, as a venue would tell it."""
-    others = sum((one.maintenance_after(ZERO) for one in wallet.holdings if one.instrument.symbol != symbol), ZERO)
-    moving = tuple(one for one in wallet.holdings if one.instrument.symbol == symbol)
-    return _liquidation_frac(moving, wallet.margin_balance - others)
+    return own_liquidation_fracs(wallet).get(symbol)
+
+
+def own_liquidation_fracs(wallet: Wallet) -> dict[Symbol, Decimal | None]:
+    """Return the same for each leg; the others are added up once."""
+    needed = {one.instrument.symbol: one.maintenance_after(ZERO) for one in wallet.holdings}
+    room = wallet.margin_balance - sum(needed.values(), ZERO)
+    return {
+        one.instrument.symbol: _liquidation_frac((one,), room + needed[one.instrument.symbol])
+        for one in wallet.holdings
+    }
 
 
 def _liquidation_frac(moving: tuple[Holding, ...], room: Decimal) -> Decimal | None:

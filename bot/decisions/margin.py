@@ -28,6 +28,8 @@ class WalletLoad:
     before: Wallet
     #: With every leg done.
     after: Wallet
+    #: Σ |notional| of ``after``, in the settlement currency.
+    gross_after: Decimal
     #: What the worst stress leaves of ``after``; negative is the shortfall.
     surplus_after: Decimal
     #: Largest common fraction of the increasing legs that survives the stress.
@@ -86,6 +88,7 @@ def load_wallet(
     return WalletLoad(
         before=before,
         after=after,
+        gross_after=gross_after,
         surplus_after=surplus,
         stress_capacity_frac=ONE if surplus >= 0 else _stress_capacity(before, after, surplus, histories, limits),
         leverage_capacity_frac=ONE if grows_by <= max(room, ZERO) else clamp(room / grows_by, ZERO, ONE),

@@ -13,7 +13,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from bot.decisions.liquidation import joint_liquidation_frac, own_liquidation_frac
+from bot.decisions.liquidation import joint_liquidation_frac, own_liquidation_fracs
 from bot.decisions.wallets import Holding, Wallet
 from bot.domain.ids import Asset, Symbol
 from bot.domain.policy import MarginPolicy, MarginRung
@@ -183,12 +183,13 @@ def close_all(wallet: Wallet, *, untouchable: AbstractSet[Symbol]) -> tuple[Marg
 def liquidation_doubts(wallet: Wallet, positions: Iterable[FuturesPosition]) -> dict[Symbol, str]:
     """Return, per symbol, what is wrong with the liquidation price that the venue gives; none where all agree."""
     ours = {one.instrument.symbol: one for one in wallet.holdings}
+    by_formula = own_liquidation_fracs(wallet)
     doubts: dict[Symbol, str] = {}
     for position in positions:
         one = ours.get(position.symbol)
         if one is None:
             continue
-        own = own_liquidation_frac(wallet, position.symbol)
+        own = by_formula[position.symbol]
         said = _said_distance(position, one.mark_price)
         if said is None:
             if own is not None and own < ONE:

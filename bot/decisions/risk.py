@@ -56,6 +56,8 @@ class _Budgets:
     reducing_orders: int
     increasing_orders: int
     turnover_quote: Decimal
+    #: Contracts in which the outcome of an order is not known.
+    unproved: frozenset[Leg]
     #: Signed delta per asset with the legs so far done.
     deltas_base: dict[Asset, Decimal] = field(default_factory=dict)
 
@@ -92,6 +94,11 @@ def judge_legs(legs: Iterable[HedgeLeg], inputs: GateInputs) -> list[tuple[Hedge
         reducing_orders=limits.max_reducing_orders_per_minute - _recent(books, inputs.now, reduces=True),
         increasing_orders=limits.max_increasing_orders_per_minute - _recent(books, inputs.now, reduces=False),
         turnover_quote=_turnover_left(inputs),
+        unproved=frozenset(
+            (order.intent.venue, order.intent.symbol)
+            for order in books.orders.values()
+            if order.state in (OrderState.INTENDED, OrderState.UNKNOWN)
+        ),
         deltas_base={asset: one.futures_delta_base for asset, one in inputs.exposures.by_asset.items()},
     )
     judged = []
@@ -229,12 +236,7 @@ def _check_protected(case: _Case) -> Answer:
 
 
 def _check_unknown_orders(case: _Case) -> Answer:
-    is_unknown = any(
-        order.state in (OrderState.INTENDED, OrderState.UNKNOWN)
-        and (order.intent.venue, order.intent.symbol) == case.key
-        for order in case.inputs.snapshot.books.orders.values()
-    )
-    if not is_unknown:
+    if case.key not in case.budgets.unproved:
         return None
     return (
         Rule.UNKNOWN_ORDER,
@@ -357,7 +359,7 @@ def _check_tier(case: _Case) -> Answer:
     if load.after.margin_balance <= 0:
         return None
     instrument, mark_price = case.leg.instrument, case.quote.mark_price
-    used = min(load.after.gross / load.after.margin_balance, case.inputs.policy.limits.max_leverage)
+    used = min(load.gross_after / load.after.margin_balance, case.inputs.policy.limits.max_leverage)
     notional = next(one.notional for one in load.after.holdings if one.instrument.symbol == instrument.symbol)
     tier = instrument.tier_for(notional)
     if tier.max_leverage >= used:

@@ -32,7 +32,7 @@ def daily_sigma(history: PriceHistory, now: datetime) -> Decimal | None:
     return _sigma_of(history)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=1024)
 def _sigma_of(history: PriceHistory) -> Decimal:
     total = weight = ZERO
     factor = ONE

@@ -269,15 +269,9 @@ def _follow_roll(books: Books, intent: OrderIntent, fill: Fill) -> None:
 def _basis_noted(books: Books, fact: events.BasisNoted) -> None:
     record = books.basis.setdefault((fact.venue, fact.symbol), BasisRecord())
     record.take(BasisSample(at=fact.at, basis=fact.basis), is_wide=fact.is_wide)
-    # Contracts end, and nobody asks for them any more.
-    old = [leg for leg, one in books.basis.items() if one.samples[-1].at <= fact.at - HISTORY]
-    for leg in old:
-        del books.basis[leg]
 
 
 def _carry_noted(books: Books, fact: events.CarryNoted) -> None:
-    horizon = fact.at - _CARRY_KEPT
-    books.carries = {leg: one for leg, one in books.carries.items() if one[0] > horizon}
     books.carries[fact.venue, fact.symbol] = (fact.at, fact.annual)
 
 
@@ -488,6 +482,9 @@ def _looked(books: Books, fact: events.LookTaken) -> None:
     old = [key for key, order in books.orders.items() if order.state.is_final and order.intent.intended_at < horizon]
     for key in old:
         del books.orders[key]
+    # Contracts end, and nobody asks for them any more.
+    books.basis = {leg: one for leg, one in books.basis.items() if one.samples[-1].at > fact.at - HISTORY}
+    books.carries = {leg: one for leg, one in books.carries.items() if one[0] > fact.at - _CARRY_KEPT}
     done = [key for key, one in books.transfers.items() if one.state.is_final and one.changed_at < horizon]
     for transfer_id in done:
         del books.transfers[transfer_id]

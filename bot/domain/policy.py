@@ -467,6 +467,10 @@ class Policy:
         """The targeted coins, without ``CASH``."""
         return tuple(asset for asset in self.targets if asset != CASH)
 
+    def is_target(self, asset: Asset) -> bool:
+        """Return True for a targeted coin."""
+        return asset in self.targets and asset != CASH
+
     def may_hold(self, instrument: Instrument) -> bool:
         """Return True for a contract that the owner allows to hold a hedge of its asset."""
         return (

@@ -262,7 +262,7 @@ class BotControl:
 
     async def confirm_flow(self, caller: str, asset: Asset | None) -> dict[str, Any]:
         """Accept the present holdings of one asset or of all, and what the futures wallets hold."""
-        if asset is not None and asset not in self._desk.policy.assets:
+        if asset is not None and not self._desk.policy.is_target(asset):
             raise ConfigError(f"{asset} is not one of the targets: {', '.join(self._desk.policy.assets)}")
         async with self._desk.lock:
             snapshot = await self._gatherer.gather(may_be_empty=True)

@@ -26,6 +26,8 @@ class Reference:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._instruments: dict[Leg, Instrument] = {}
+        #: Assets that have a contract which may hold a hedge.
+        self._hedgeable: set[Asset] = set()
         self._read_at: dict[VenueId, datetime] = {}
         self._histories: dict[Asset, PriceHistory] = {}
         self._sigmas: dict[Asset, Decimal | None] = {}
@@ -41,6 +43,8 @@ class Reference:
             # Contracts that vanish from the listing are kept: a position in one may still be open.
             self._instruments[venue_id, instrument.symbol] = instrument
         self._read_at[venue_id] = now
+        policy = self._desk.policy
+        self._hedgeable = {one.asset for one in self._instruments.values() if policy.may_hold(one)}
 
     async def refresh_histories(self) -> None:
         """Read the daily closes when a UTC day has ended since they were read.
@@ -84,13 +88,11 @@ class Reference:
         """Return True for a contract that may hold a hedge, and for a perpetual: it gives its asset an index."""
         policy = self._desk.policy
         asset = instrument.asset
-        if asset not in policy.assets or instrument.symbol in policy.foreign_symbols:
+        if not policy.is_target(asset) or instrument.symbol in policy.foreign_symbols:
             return False
         if policy.may_hold(instrument):
             return True
-        return instrument.is_perpetual and not any(
-            other.asset == asset and policy.may_hold(other) for other in self._instruments.values()
-        )
+        return instrument.is_perpetual and asset not in self._hedgeable
 
     @property
     def histories(self) -> dict[Asset, PriceHistory]:

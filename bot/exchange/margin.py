@@ -96,10 +96,21 @@ class Margin:
 
         Zero for a long, and ``UNREACHABLE_FACTOR`` times the mark for a short, that no price liquidates.
         """
-        mark = mark_of(contract)
+        return self._liquidation_price(contract, mark_of(contract), self.surplus(contract.wallet, mark_of))
+
+    def liquidation_prices(self, mark_of: MarkOf) -> dict[Symbol, Decimal]:
+        """Return the same for every open position; each wallet is added up once."""
+        surpluses = {key: self.surplus(key, mark_of) for key in self.keys_at_risk()}
+        contracts = (self._contracts[symbol] for symbol in self._accounts.positions)
+        return {
+            contract.symbol: self._liquidation_price(contract, mark_of(contract), surpluses[contract.wallet])
+            for contract in contracts
+        }
+
+    def _liquidation_price(self, contract: Contract, mark: Decimal, surplus: Decimal) -> Decimal:
         held = self._accounts.contracts_of(contract.symbol)
         # What the wallet has without this contract's worth and maintenance.
-        rest = self.surplus(contract.wallet, mark_of) - contract.value(held, mark) + contract.maintenance(held, mark)
+        rest = surplus - contract.value(held, mark) + contract.maintenance(held, mark)
         price = self._solve(contract, held, rest)
         farthest = mark * UNREACHABLE_FACTOR
         if price is None or price <= 0:

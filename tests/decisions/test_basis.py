@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from bot.decisions.basis import basis_lines, grown
 from bot.domain.basis import BasisRecord, BasisSample
 from bot.domain.books import Books, apply
-from bot.domain.events import BasisNoted
-from bot.domain.ids import Symbol
+from bot.domain.events import BasisNoted, LookTaken
+from bot.domain.ids import CycleId, Symbol
 from bot.domain.policy import BasisPolicy, RiskLimits
 from tests.builders import NOW, VENUE, dec, make_quote
 from tests.decisions.rolling import FAR, NEAR, PERPETUAL, expiring_in
@@ -90,6 +90,8 @@ def test_the_books_keep_a_week_and_forget_contracts_that_nobody_asks_for():
     for hour in range(24 * 8):
         now = NOW + HOUR * hour
         apply(books, BasisNoted(at=now, venue=VENUE, symbol=FAR.symbol, basis=Decimal(hour), is_wide=hour % 2 == 0))
+    assert len(books.basis) == 2
+    apply(books, LookTaken(at=now, cycle_id=CycleId("x"), trigger="start", outcome="in_band", index_prices={}))
 
     assert set(books.basis) == {(VENUE, FAR.symbol)}
     record = books.basis[VENUE, FAR.symbol]

@@ -9,7 +9,7 @@ import pytest
 from bot.domain import events
 from bot.domain.books import Books, Leg, apply
 from bot.domain.errors import InvariantViolated
-from bot.domain.ids import Asset, Symbol
+from bot.domain.ids import Asset, CycleId, Symbol
 from bot.domain.orders import Purpose, Side
 from bot.domain.rolls import Roll, RollCause, RollStage
 from tests.builders import NOW, VENUE, dec, make_fill, make_intent
@@ -140,11 +140,13 @@ def test_smoothed_costs_are_kept_for_a_month() -> None:
     books = Books()
     apply(books, events.CarryNoted(at=NOW, venue=VENUE, symbol=NEAR, annual=dec("0.1")))
     apply(books, events.CarryNoted(at=NOW + timedelta(days=29), venue=VENUE, symbol=FAR, annual=dec("0.2")))
+    looked = events.LookTaken(at=NOW, cycle_id=CycleId("x"), trigger="start", outcome="in_band", index_prices={})
+    apply(books, replace(looked, at=NOW + timedelta(days=29)))
     assert set(books.carries) == {(VENUE, NEAR), (VENUE, FAR)}
 
-    apply(books, events.CarryNoted(at=NOW + timedelta(days=31), venue=VENUE, symbol=FAR, annual=dec("0.3")))
+    apply(books, replace(looked, at=NOW + timedelta(days=31)))
 
-    assert books.carries == {(VENUE, FAR): (NOW + timedelta(days=31), dec("0.3"))}
+    assert books.carries == {(VENUE, FAR): (NOW + timedelta(days=29), dec("0.2"))}
 
 
 @pytest.mark.parametrize("stage", RollStage)

@@ -173,7 +173,7 @@ class MarginWatcher:
                 desk.journal.books,
                 desk.policy.margin,
                 usd_price=self._usd_price(health.wallet),
-                is_coin=Asset(currency) in desk.policy.assets,
+                is_coin=desk.policy.is_target(Asset(currency)),
                 now=desk.clock.now(),
             )
             if draft is None:
