@@ -35,6 +35,7 @@ from bot.engine.scheduler import LookSchedule, LookSignal
 from bot.engine.snapshot import SnapshotGatherer
 from bot.engine.supervisor import Companion, Supervisor
 from bot.engine.transfers import Transfers
+from bot.engine.watchers.basis import BasisWatcher
 from bot.engine.watchers.breaker import Breaker
 from bot.engine.watchers.funding import FundingWatcher
 from bot.engine.watchers.heartbeat import Heartbeat
@@ -102,6 +103,7 @@ def build(
         protection,
         gaps=lambda: rebalance.newest_gaps_quote,
     )
+    basis = BasisWatcher(desk, reference)
     roll = RollWatcher(desk, gatherer, reference, execution, protection, signal)
     breaker = Breaker(desk, gatherer)
     supervisor = Supervisor(
@@ -116,6 +118,7 @@ def build(
         margin=margin,
         breaker=breaker,
         roll=roll,
+        basis=basis,
         funding=FundingWatcher(desk, gatherer, reference, bookkeeping, protection),
         execution=execution,
         schedule=schedule,
@@ -130,6 +133,7 @@ def build(
         rebalance=rebalance,
         flatten=flatten,
         margin=margin,
+        basis=basis,
         breaker=breaker,
         supervisor=supervisor,
         schedule=schedule,

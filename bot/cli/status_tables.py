@@ -14,6 +14,7 @@ from bot.cli.tables import (
     new_table,
     percent,
     show_assets,
+    show_basis,
     show_breaker,
     show_funding,
     show_head,
@@ -42,6 +43,7 @@ def show_status(console: "Console", status: Row) -> None:
     _show_rungs(console, status["margin_rungs"])
     show_funding(console, status.get("funding", ()))
     show_breaker(console, status.get("breaker"))
+    show_basis(console, status.get("basis", ()))
     show_rolls(console, status.get("rolls", ()))
     _show_rolling(console, status.get("rolling", ()))
     _show_risk(console, status["risk"])

@@ -260,6 +260,36 @@ def show_margin(console: "Console", margins: Sequence[Row]) -> None:
     console.print(table)
 
 
+def show_basis(console: "Console", basis: Sequence[Row]) -> None:
+    """Show how far contracts stand from the spot price; those that are blocked in red."""
+    if not basis:
+        return
+    table = new_table(
+        "Basis (+ above the index)",
+        ("Symbol", "word"),
+        ("Mark", "number"),
+        ("Index", "number"),
+        ("Basis", "number"),
+        ("A year", "number"),
+        ("Its week", "number"),
+        ("z", "number"),
+        ("", "text"),
+    )
+    for row in basis:
+        told = "blocked" if row["is_blocked"] else "wide" if row["is_wide"] else ""
+        table.add_row(
+            row["symbol"],
+            figure(row["mark_price"]),
+            figure(row["index_price"]),
+            percent(row["basis"], signed=True),
+            percent(row["annual"], signed=True),
+            percent(row["mean"], signed=True),
+            NOTHING if row["z_score"] is None else f"{Decimal(row['z_score']):+.1f}",
+            Text(told, style="bold red" if row["is_blocked"] else "yellow"),
+        )
+    console.print(table)
+
+
 def show_rolls(console: "Console", rolls: Sequence[Row]) -> None:
     """Show which positions will leave their contract, when, and what that is expected to cost."""
     if not rolls:

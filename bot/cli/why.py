@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
-from bot.cli.tables import clock_time, money, percent
+from bot.cli.tables import clock_time, money, percent, show_basis
 from bot.domain.units import decimal_text
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ _NOTHING = "–"
 def show_why(console: "Console", document: Row) -> None:
     """Print what ``plan --why`` adds."""
     _show_needs(console, document)
+    show_basis(console, document.get("basis", ()))
     _show_contracts(console, document["contracts"])
     _show_risk(console, document["risk"])
     _show_entry_stops(console, document["stops"])

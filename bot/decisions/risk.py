@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from bot.decisions.basis import grown
 from bot.decisions.ceilings import room_below
 from bot.decisions.exposure import Exposures, folded
 from bot.decisions.funding import paid_annual
@@ -25,7 +26,7 @@ from bot.domain.orders import OrderState, Purpose, Side
 from bot.domain.plan import HedgeLeg, Refusal, Rule, Verdict
 from bot.domain.policy import Policy, TradingState
 from bot.domain.snapshot import Snapshot
-from bot.domain.units import DAYS_PER_YEAR, ONE, ZERO, decimal_text
+from bot.domain.units import ONE, ZERO, decimal_text
 
 _MINUTE = timedelta(minutes=1)
 _DAY = timedelta(hours=24)
@@ -192,11 +193,12 @@ def _check_age(case: _Case) -> Answer:
 
 def _check_prices(case: _Case) -> Answer:
     limits, quote = case.inputs.policy.limits, case.quote
+    bound = grown(limits.max_mark_index_frac, limits.max_basis_annual, case.leg.instrument, case.inputs.now)
     # A leg without a rate has no price in dollars; the peg's own rule refuses it.
     rate = case.inputs.exposures.usd_rates.get(case.leg.instrument.quote, ONE)
     here, median = "this venue's index and the median", case.inputs.exposures.by_asset[case.leg.instrument.asset]
     checks = (
-        ("mark and index", quote.mark_price, quote.index_price, _mark_index_bound(case)),
+        ("mark and index", quote.mark_price, quote.index_price, bound),
         ("last and mark", quote.last_price, quote.mark_price, limits.max_last_mark_frac),
         (here, quote.index_price * rate, median.index_price, limits.max_index_spread_frac),
     )
@@ -205,15 +207,6 @@ def _check_prices(case: _Case) -> Answer:
         if apart > bound:
             return Rule.PRICE_SANITY, ZERO, f"{names} are {apart:.1%} apart"
     return None
-
-
-def _mark_index_bound(case: _Case) -> Decimal:
-    """Return how far mark may be from the index: a contract that expires has a basis, larger the longer it lives."""
-    limits, expires_at = case.inputs.policy.limits, case.leg.instrument.expires_at
-    if expires_at is None:
-        return limits.max_mark_index_frac
-    years = Decimal((expires_at - case.inputs.now) / _DAY) / DAYS_PER_YEAR
-    return limits.max_mark_index_frac + limits.max_basis_annual * years
 
 
 def _check_lock(case: _Case) -> Answer:

@@ -36,6 +36,14 @@ CATALOGUE: Mapping[str, AlertKind] = _catalogue(
         closes="With `trimtab resume`.",
     ),
     AlertKind(
+        code="basis_wide",
+        severity="warning",
+        meaning="A contract that holds a hedge, or may hold one, is unusually far from the spot price of its asset.",
+        likely_cause="A crowded market, a crash in which futures run ahead, or a venue whose mark or index is wrong.",
+        what_to_do="Compare with other venues. Beyond TRIMTAB_RISK__MAX_MARK_INDEX nothing is added to it.",
+        closes="When it is inside its band again, by a fifth of it.",
+    ),
+    AlertKind(
         code="breaker",
         severity="critical",
         meaning="The overlay has lost more than TRIMTAB_BREAKER__… allows; from now on it only reduces.",

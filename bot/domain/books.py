@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from bot.domain import events
+from bot.domain.basis import HISTORY, BasisRecord, BasisSample
 from bot.domain.errors import InvariantViolated
 from bot.domain.funding import LegFunding, fold_change, fold_due, fold_judgement, fold_payment
 from bot.domain.ids import Asset, ClientOrderId, Currency, Symbol, TransferId, VenueId
@@ -136,6 +137,8 @@ class Books:
     locks: dict[Leg, tuple[datetime, str]] = field(default_factory=dict)
     last_look_at: datetime | None = None
     last_look_index_prices: dict[Asset, Decimal] = field(default_factory=dict)
+    #: Basis of every contract that may hold a hedge, or holds one.
+    basis: dict[Leg, BasisRecord] = field(default_factory=dict)
     #: What a long pays a year for holding each contract that was compared, smoothed, and as of when.
     carries: dict[Leg, tuple[datetime, Decimal]] = field(default_factory=dict)
     #: Positions that are passed on into another contract, by the one they leave.
@@ -261,6 +264,15 @@ def _follow_roll(books: Books, intent: OrderIntent, fill: Fill) -> None:
         for leg, roll in books.rolls.items():
             if (roll.venue, roll.far) == (fill.venue, fill.symbol):
                 books.rolls[leg] = roll.with_opened(fill)
+
+
+def _basis_noted(books: Books, fact: events.BasisNoted) -> None:
+    record = books.basis.setdefault((fact.venue, fact.symbol), BasisRecord())
+    record.take(BasisSample(at=fact.at, basis=fact.basis), is_wide=fact.is_wide)
+    # Contracts end, and nobody asks for them any more.
+    old = [leg for leg, one in books.basis.items() if one.samples[-1].at <= fact.at - HISTORY]
+    for leg in old:
+        del books.basis[leg]
 
 
 def _carry_noted(books: Books, fact: events.CarryNoted) -> None:
@@ -513,6 +525,7 @@ _HANDLERS: dict[type[events.Fact], Callable[..., None]] = {
     events.MarginRungChanged: _margin_changed,
     events.TransferIntended: _transfer_intended,
     events.TransferChanged: _transfer_changed,
+    events.BasisNoted: _basis_noted,
     events.CarryNoted: _carry_noted,
     events.RollMoved: _roll_moved,
     events.RollFolded: _roll_folded,

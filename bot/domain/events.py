@@ -431,6 +431,17 @@ class TransferChanged(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BasisNoted(Fact):
+    """How far a contract stood from the index: a sample, or the moment at which it left its band or came back."""
+
+    venue: VenueId
+    symbol: Symbol
+    #: Mark ÷ index − 1.
+    basis: Decimal
+    is_wide: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CarryNoted(Fact):
     """What a long pays a year for holding a contract, smoothed: funding or basis, a fraction of notional."""
 

@@ -254,6 +254,17 @@ class RollPolicy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BasisPolicy:
+    """When a contract's distance from the index is told."""
+
+    #: |mark ÷ index − 1|, and for a contract that expires so much more for each year that is left.
+    alert_frac: Decimal = Decimal("0.01")
+    alert_annual: Decimal = Decimal("0.20")
+    #: Better than the bound by this share, before it is no longer told.
+    hysteresis_frac: Decimal = Decimal("0.20")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChoicePolicy:
     """Which of several contracts holds a hedge."""
 
@@ -405,6 +416,7 @@ class WatchIntervals:
     funding: timedelta = timedelta(minutes=15)
     breaker: timedelta = timedelta(hours=1)
     roll: timedelta = timedelta(seconds=60)
+    basis: timedelta = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -419,6 +431,7 @@ class Policy:
     limits: RiskLimits = field(default_factory=RiskLimits)
     execution: ExecutionPolicy = field(default_factory=ExecutionPolicy)
     roll: RollPolicy = field(default_factory=RollPolicy)
+    basis: BasisPolicy = field(default_factory=BasisPolicy)
     choice: ChoicePolicy = field(default_factory=ChoicePolicy)
     margin: MarginPolicy = field(default_factory=MarginPolicy)
     cadence: CadencePolicy = field(default_factory=CadencePolicy)

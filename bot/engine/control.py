@@ -10,6 +10,7 @@ from typing import Any
 
 import structlog
 
+from bot.decisions.basis import BasisLine, basis_lines
 from bot.decisions.flows import accept_flows, anchor_wallets
 from bot.decisions.funding import funding_lines
 from bot.domain.books import Books
@@ -23,8 +24,10 @@ from bot.domain.events import (
     TradingStateSet,
 )
 from bot.domain.ids import Asset, Symbol, VenueId
-from bot.domain.policy import TradingState
+from bot.domain.policy import Policy, TradingState
+from bot.domain.snapshot import Snapshot
 from bot.domain.units import decimal_text
+from bot.engine.basis_document import basis_entries
 from bot.engine.breaker_document import breaker_entry
 from bot.engine.desk import Desk
 from bot.engine.documents import plan_document
@@ -38,6 +41,7 @@ from bot.engine.scheduler import LookSchedule, LookSignal
 from bot.engine.snapshot import SnapshotGatherer
 from bot.engine.status_document import status_document
 from bot.engine.supervisor import Supervisor
+from bot.engine.watchers.basis import BasisWatcher
 from bot.engine.watchers.breaker import Breaker
 from bot.engine.watchers.margin import MarginWatcher
 
@@ -56,6 +60,7 @@ class BotControl:
         rebalance: Rebalance,
         flatten: Flatten,
         margin: MarginWatcher,
+        basis: BasisWatcher,
         breaker: Breaker,
         supervisor: Supervisor,
         schedule: LookSchedule,
@@ -69,6 +74,7 @@ class BotControl:
         self._rebalance = rebalance
         self._flatten = flatten
         self._margin = margin
+        self._basis = basis
         self._breaker = breaker
         self._supervisor = supervisor
         self._schedule = schedule
@@ -122,6 +128,7 @@ class BotControl:
             quotes=self._gatherer.newest_quotes,
             rolls=[] if newest is None else roll_entries(newest.rolls),
             rolling=rolling_entries(books),
+            basis=basis_entries(self._basis.newest),
             funding=funding_entries(funding),
             breaker=breaker_entry(books.overlay, desk.policy.breaker),
             foreign_symbols=desk.policy.foreign_symbols,
@@ -150,6 +157,7 @@ class BotControl:
             foreign_symbols=policy.foreign_symbols,
             rolls=roll_entries(decision.rolls),
             contracts=holding_cost_entries(decision.holding_costs),
+            basis=basis_entries(_basis_of(snapshot, policy, decision.at)),
             funding=funding_entries(funding),
             breaker=breaker_entry(snapshot.books.overlay, policy.breaker),
         )
@@ -322,3 +330,7 @@ async def adopt_position(
             "mark_price": decimal_text(quote.mark_price),
         }
     raise IncompleteData(f"there is no open position in {symbol}")
+
+
+def _basis_of(snapshot: Snapshot, policy: Policy, now: datetime) -> tuple[BasisLine, ...]:
+    return basis_lines(snapshot.instruments, snapshot.quotes, snapshot.books.basis, policy.basis, policy.limits, now)

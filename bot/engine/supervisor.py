@@ -24,6 +24,7 @@ from bot.engine.protection import Protection
 from bot.engine.rebalance import Rebalance
 from bot.engine.reconcile import Reconcile
 from bot.engine.scheduler import LookSchedule, LookSignal
+from bot.engine.watchers.basis import BasisWatcher
 from bot.engine.watchers.breaker import Breaker
 from bot.engine.watchers.funding import FundingWatcher
 from bot.engine.watchers.heartbeat import Heartbeat
@@ -66,6 +67,7 @@ class Supervisor:
         prices: PriceWatcher,
         margin: MarginWatcher,
         roll: RollWatcher,
+        basis: BasisWatcher,
         funding: FundingWatcher,
         breaker: Breaker,
         heartbeat: Heartbeat,
@@ -85,6 +87,7 @@ class Supervisor:
         self._prices = prices
         self._margin = margin
         self._roll = roll
+        self._basis = basis
         self._funding = funding
         self._breaker = breaker
         breaker.on_trip = self._cancel_increases
@@ -148,6 +151,7 @@ class Supervisor:
                     self._loop("reconcile", self._reconcile.check, watch.reconcile),
                     self._loop("margin", self._margin.check, watch.margin),
                     self._loop("roll", self._roll.check, watch.roll),
+                    self._loop("basis", self._basis.check, watch.basis),
                     self._loop("prices", self._watch_prices, watch.prices),
                     self._loop("funding", self._funding.check, watch.funding),
                     self._loop("breaker", self._breaker.check, watch.breaker),

@@ -329,6 +329,9 @@ class RiskSettings(Block):
     max_increasing_orders_per_minute: Whole = Field(20, description="increasing orders a minute")
     max_reducing_orders_per_minute: Whole = Field(60, description="reducing orders a minute")
     max_mark_index: Share = Field(Decimal("0.03"), description="mark and index further apart than this: no increase")
+    max_basis_annual: Share = Field(
+        Decimal("0.30"), description="and for a contract that expires, so much more for each year that is left"
+    )
     max_last_mark: Share = Field(Decimal("0.03"), description="last and mark further apart than this: no increase")
     max_index_spread: Share = Field(Decimal("0.02"), description="a venue's index off the median by more: no increase")
     max_quote_age: Duration = Field(timedelta(seconds=60), description="an older price refuses increases")
@@ -434,6 +437,15 @@ class RollSettings(Block):
     leg_gap_deadline: Duration = Field(timedelta(seconds=60), description="the same for longer than this alerts")
 
 
+class BasisSettings(Block):
+    """How far contracts are from the spot price."""
+
+    alert: Share = Field(Decimal("0.01"), description="mark further from the index than this is told")
+    alert_annual: Share = Field(
+        Decimal("0.20"), description="and for a contract that expires, so much more for each year that is left"
+    )
+
+
 class WatchSettings(Block):
     """How often the supervised loops wake."""
 
@@ -442,6 +454,7 @@ class WatchSettings(Block):
     prices: Duration = Field(timedelta(seconds=60), description="large moves")
     margin: Duration = Field(timedelta(seconds=30), description="margin of the futures wallets")
     roll: Duration = Field(timedelta(seconds=60), description="positions that expire")
+    basis: Duration = Field(timedelta(minutes=5), description="distance of contracts from the spot price")
     funding: Duration = Field(timedelta(minutes=15), description="funding: payments, gaps, the cap")
     breaker: Duration = Field(timedelta(hours=1), description="what the overlay has lost")
 
@@ -603,6 +616,7 @@ class Settings(Block):
     funding: FundingSettings = FundingSettings()
     breaker: BreakerSettings = BreakerSettings()
     roll: RollSettings = RollSettings()
+    basis: BasisSettings = BasisSettings()
     execution: ExecutionSettings = ExecutionSettings()
     watch: WatchSettings = WatchSettings()
     alerts: AlertSettings = AlertSettings()

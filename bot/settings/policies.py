@@ -3,6 +3,7 @@
 from bot.domain.ids import Asset
 from bot.domain.policy import (
     BandPolicy,
+    BasisPolicy,
     BreakerPolicy,
     CadencePolicy,
     CostGatePolicy,
@@ -43,6 +44,7 @@ def policy_of(settings: Settings) -> Policy:
             misfire_grace=settings.look.misfire_grace,
         ),
         margin=_margin(settings),
+        basis=BasisPolicy(alert_frac=settings.basis.alert, alert_annual=settings.basis.alert_annual),
         roll=RollPolicy(
             passive_before=settings.roll.passive_before,
             spread_before=settings.roll.spread_before,
@@ -71,6 +73,7 @@ def policy_of(settings: Settings) -> Policy:
             prices=settings.watch.prices,
             margin=settings.watch.margin,
             roll=settings.watch.roll,
+            basis=settings.watch.basis,
             funding=settings.watch.funding,
             breaker=settings.watch.breaker,
         ),
@@ -140,6 +143,7 @@ def _limits(settings: Settings) -> RiskLimits:
         max_increasing_orders_per_minute=risk.max_increasing_orders_per_minute,
         max_reducing_orders_per_minute=risk.max_reducing_orders_per_minute,
         max_mark_index_frac=risk.max_mark_index,
+        max_basis_annual=risk.max_basis_annual,
         max_last_mark_frac=risk.max_last_mark,
         max_index_spread_frac=risk.max_index_spread,
         max_quote_age=risk.max_quote_age,
