@@ -56,8 +56,8 @@ MUTATIONS = (
     Mutation(
         rule="Settled profit leaves V",
         file="exposure.py",
-        before="profit = -snapshot.books",
-        after="profit = +snapshot.books",
+        before="values(), -snapshot.books",
+        after="values(), +snapshot.books",
         test="test_exposure.py::test_hedge_profit_is_trades_funding_and_fees_less_what_was_settled",
     ),
     Mutation(

@@ -20,9 +20,9 @@ _LEVEL_STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 NOTHING = "–"
 
 
-def percent(text: str | None, *, signed: bool = False) -> str:
-    """Write a fraction as a percentage with two places."""
-    return NOTHING if text is None else f"{Decimal(text) * 100:{'+' if signed else ''}.2f} %"
+def percent(text: str | None, *, signed: bool = False, places: int = 2) -> str:
+    """Write a fraction as a percentage."""
+    return NOTHING if text is None else f"{Decimal(text) * 100:{'+' if signed else ''}.{places}f} %"
 
 
 def money(text: str | None, *, signed: bool = False) -> str:
@@ -326,15 +326,15 @@ def show_funding(console: "Console", funding: Sequence[Row]) -> None:
     if not funding:
         return
     table = new_table(
-        "Funding (cost a year, + is paid)",
+        "Funding (USD; cost a year, + is paid)",
         ("Symbol", "word"),
-        ("Next", "text"),
+        ("Next, UTC", "word"),
         ("Forecast", "number"),
-        ("Brings USD", "number"),
+        ("Brings", "number"),
         ("Day", "number"),
         ("Week", "number"),
-        ("Since open", "number"),
-        ("Earned USD", "number"),
+        ("Open", "number"),
+        ("Earned", "number"),
         ("", "word"),
     )
     for row in funding:
@@ -342,14 +342,15 @@ def show_funding(console: "Console", funding: Sequence[Row]) -> None:
         style = {"unknown": "yellow"}.get(row["state"], "")
         table.add_row(
             row["symbol"],
-            NOTHING if rate is None else f"{row['next_at'][11:16]} UTC, {row['interval_hours']} h",
+            NOTHING if rate is None else f"{row['next_at'][11:16]}, {row['interval_hours']} h",
             NOTHING if rate is None else f"{Decimal(rate) * 100:+.4f} %",
             money(row["forecast_quote"], signed=True),
-            percent(row["day_annual"], signed=True),
-            percent(row["week_annual"], signed=True),
-            percent(row["since_open_annual"], signed=True),
+            percent(row["day_annual"], signed=True, places=1),
+            percent(row["week_annual"], signed=True, places=1),
+            percent(row["since_open_annual"], signed=True, places=1),
             money(row["earned_quote"]),
-            Text(row["state"], style=style),
+            # What is settled goes without saying.
+            Text("" if row["state"] == "settled" else row["state"], style=style),
         )
     console.print(table)
 
@@ -408,11 +409,13 @@ def show_breaker(console: "Console", breaker: Row | None) -> None:
     """Say in a line what was lost beside what may be, and why the breaker has tripped."""
     if breaker is None:
         return
-    words = {"day": "in a day", "drawdown": "from its best", "cost": "as costs in 30 days"}
-    lost = ", ".join(
-        f"{percent(row['loss_frac'])} of {percent(row['limit_frac'])} {words[row['measure']]}"
+    words = {"day": "a day", "drawdown": "drawdown", "cost": "costs of 30 days"}
+    lost = " · ".join(
+        f"{words[row['measure']]} {percent(row['loss_frac'])} of {percent(row['limit_frac'])}"
         for row in breaker["losses"]
     )
-    console.print(f"The overlay has lost {lost}", highlight=False)
+    console.print(f"Lost: {lost}", highlight=False)
     if breaker["tripped"] is not None:
         console.print(Text.assemble(("Breaker", "bold red"), f" tripped {clock_time(breaker['tripped']['at'])}"))
+    if breaker["unpriced"]:
+        console.print(f"Not counted, for want of a price: costs in {', '.join(breaker['unpriced'])}", highlight=False)

@@ -12,10 +12,12 @@ from bot.domain.errors import VenueUnavailable
 from bot.domain.events import CeilingReleased, CeilingSet, FundingSettled, LookTaken, OrderIntended
 from bot.domain.market import FundingRate
 from bot.domain.orders import Purpose
+from bot.domain.policy import Tenor
 from bot.exchange.faults import FailRead, LoseRequest, OmitFunding
 from bot.exchange.static_market import DEFAULT_START
-from tests.engine.rig import BTC, BTC_PERP, ETH_PERP, HOUR, MINUTE, Died, Rig
+from tests.engine.rig import BTC, BTC_PERP, ETH_PERP, HOUR, MINUTE, Died, Rig, a_policy
 
+DAY = timedelta(days=1)
 #: A crisis: −2 % at each settlement, every 8 hours, then 4, then 2, then 8 again, and at last it is over.
 CRISIS = (
     (0.5, 8, "-0.02"),
@@ -104,6 +106,28 @@ def test_a_crisis_alerts_then_halves_the_hedge_and_the_ceiling_holds_until_it_is
     assert released.cause == "funding"
     # What the crisis has cost makes the same coins weigh more, so that a lot more is hedged.
     assert one.held() == full - Decimal("0.001")
+    assert one.alerts() == set()
+    one.is_well()
+
+
+def test_a_crisis_moves_the_hedge_to_a_contract_that_is_cheaper_before_it_costs_anything() -> None:
+    crisis = tuple((begin + 24, every, rate) for begin, every, rate in CRISIS)
+    tenors = (Tenor.PERPETUAL, Tenor.DATED)
+    one = rig((0.2, 8, "0.0001"), *crisis, policy=a_policy(tenors=tenors), dated_basis_annual=Decimal("-0.02"))
+    one.run(23 * HOUR)
+    full = one.held()
+    assert full < 0
+    one.run(hours(24.9) - one.exchange.now)
+    assert "funding_high" in one.alerts()
+    one.run(2 * HOUR)
+    held = {symbol: position.contracts for symbol, position in one.exchange.floor.accounts.positions.items()}
+    (dated,) = [symbol for symbol in held if symbol.startswith("BTC/")]
+    assert dated != BTC_PERP
+    assert held[dated] == full
+    assert one.facts(CeilingSet) == []
+    # What was paid is from before the crisis: received, by a short.
+    one.run(2 * DAY)
+    assert all(fact.amount > 0 for fact in paid(one))
     assert one.alerts() == set()
     one.is_well()
 
