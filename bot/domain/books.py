@@ -268,7 +268,8 @@ def _follow_roll(books: Books, intent: OrderIntent, fill: Fill) -> None:
 
 def _basis_noted(books: Books, fact: events.BasisNoted) -> None:
     record = books.basis.setdefault((fact.venue, fact.symbol), BasisRecord())
-    record.take(BasisSample(at=fact.at, basis=fact.basis), is_wide=fact.is_wide)
+    sample = BasisSample(at=fact.at, basis=fact.basis)
+    record.take(sample, is_wide=fact.is_wide, is_blocked=fact.is_blocked)
     # Contracts end, and nobody asks for them any more.
     old = [leg for leg, one in books.basis.items() if one.samples[-1].at <= fact.at - HISTORY]
     for leg in old:
