@@ -25,6 +25,7 @@ CADENCES = ("fixed", "volatility")
 STYLES = ("ioc", "chase", "twap")
 FIRST, LAST = datetime(2020, 9, 1, tzinfo=UTC), datetime(2025, 1, 1, tzinfo=UTC)
 ASSETS = ("BTC", "ETH", "SOL")
+LOOPS = ("PROTECTION", "RECONCILE", "PRICES", "MARGIN", "FUNDING", "BASIS")
 
 
 def environment(band: str, destination: str, cadence: str, style: str) -> dict[str, str]:
@@ -37,7 +38,7 @@ def environment(band: str, destination: str, cadence: str, style: str) -> dict[s
         "TRIMTAB_REBALANCE_TO": destination,
         "TRIMTAB_EXECUTION__STYLE": style,
         "TRIMTAB_PAPER__COLLATERAL": "USDT=100000",
-        **{f"TRIMTAB_WATCH__{loop}": "1h" for loop in ("PROTECTION", "RECONCILE", "PRICES", "MARGIN")},
+        **{f"TRIMTAB_WATCH__{loop}": "1h" for loop in LOOPS},
         **(paced if cadence == "volatility" else {}),
     }
 

@@ -12,6 +12,7 @@ from typing import Any
 from bot.adapters.journal.journal import SqlJournal, open_journal
 from bot.adapters.logs import configure_logging
 from bot.adapters.paper import PAPER
+from bot.backtest.basis import basis_of
 from bot.backtest.files import time_text, write_files
 from bot.backtest.invariants import InvariantChecker
 from bot.backtest.losses import losses_of
@@ -93,6 +94,7 @@ def _simulate(
         **_figures(recorder),
         "risk": _risk(recorder.risk),
         "breaker": losses_of(journal, policy.breaker),
+        "basis": basis_of(journal, policy.watch.basis, until),
         "unprotected_seconds_max": edge_text(Decimal(str(checker.unprotected_seconds_max))),
         "derived_spans": exchange.floor.market.derived_spans(),
         "invariants": {"checked": checker.checked, "violated": list(checker.violated)},

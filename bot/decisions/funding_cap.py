@@ -97,7 +97,7 @@ def _estimated(record: LegFunding, one: Settlement) -> tuple[int, Decimal, str] 
 def _level(
     record: LegFunding, one: Settlement, rate: FundingRate | None, own: tuple[int, Decimal, str], policy: Policy
 ) -> FundingLevel:
-    cap = policy.limits.max_funding_annual
+    cap = policy.funding.reduce_annual
     side, annual, basis = own
     if annual < cap * _RELEASE_FRAC:
         return FundingLevel.BELOW

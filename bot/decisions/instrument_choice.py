@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+from bot.decisions.basis import annual_basis, expected_basis_cost
 from bot.decisions.cadence import periods_per_year
 from bot.decisions.exposure import Exposures
 from bot.decisions.roll import is_opened_in
@@ -28,7 +29,7 @@ from bot.domain.policy import ChoicePolicy, Policy, TradingState
 from bot.domain.portfolio import FuturesPosition
 from bot.domain.rolls import RollCause, RollStage
 from bot.domain.snapshot import Snapshot
-from bot.domain.units import DAYS_PER_YEAR, ONE, ZERO, sign
+from bot.domain.units import DAYS_PER_YEAR, ZERO, sign
 
 _DAY = timedelta(days=1)
 _LAST = datetime.max.replace(tzinfo=UTC)
@@ -155,7 +156,7 @@ def _compare(
             _Compared(
                 instrument=one,
                 is_held=leg in held,
-                carry_annual=None if note is None else side * note.annual,
+                carry_annual=None if note is None else expected_basis_cost(side, note.annual),
                 upkeep_annual=ZERO if one.is_perpetual else _ROLLS_PER_YEAR * entry,
                 entry_frac=entry,
                 depth_quote=_depth_quote(one, snapshot),
@@ -196,11 +197,6 @@ def carry_annual(one: Instrument, quote: Quote, leg: Leg, snapshot: Snapshot, no
         funding = snapshot.funding_rates.get(leg)
         return None if funding is None else funding.rate * periods_per_year(funding.interval)
     return annual_basis(quote, one.expires_at, now)
-
-
-def annual_basis(quote: Quote, expires_at: datetime, now: datetime) -> Decimal:
-    """Return mark over index as a fraction a year, for the time that is left to the expiry; + above the index."""
-    return (quote.mark_price / quote.index_price - ONE) * DAYS_PER_YEAR / Decimal((expires_at - now) / _DAY)
 
 
 def _entry_frac(one: Instrument, quote: Quote) -> Decimal:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from bot.decisions.basis import grown
+from bot.decisions.basis import block_bound
 from bot.decisions.ceilings import room_below
 from bot.decisions.exposure import Exposures, folded
 from bot.decisions.funding import paid_annual
@@ -200,7 +200,7 @@ def _check_age(case: _Case) -> Answer:
 
 def _check_prices(case: _Case) -> Answer:
     limits, quote = case.inputs.policy.limits, case.quote
-    bound = grown(limits.max_mark_index_frac, limits.max_basis_annual, case.leg.instrument, case.inputs.now)
+    bound = block_bound(case.leg.instrument, limits, case.inputs.now)
     # A leg without a rate has no price in dollars; the peg's own rule refuses it.
     rate = case.inputs.exposures.usd_rates.get(case.leg.instrument.quote, ONE)
     here, median = "this venue's index and the median", case.inputs.exposures.by_asset[case.leg.instrument.asset]

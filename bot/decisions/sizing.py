@@ -73,7 +73,8 @@ def limit_price(
 ) -> Decimal:
     """Return the worst price that an order may trade at, on the tick and never beyond its bound.
 
-    A reduction gets a wider bound, wider still where mark, last and index disagree: it must get through.
+    A reduction gets a wider bound, wider still where mark and last disagree: it must get through. How far both are
+    from the index is no reason: it trades in its own contract's book, and venues refuse what is far beyond mark.
     """
     wide = execution.max_reduce_slippage_frac + _disagreement_frac(quote)
     bound = wide if reduces else execution.max_slippage_frac
@@ -83,7 +84,7 @@ def limit_price(
 
 
 def _disagreement_frac(quote: Quote) -> Decimal:
-    prices = (quote.mark_price, quote.last_price, quote.index_price)
+    prices = (quote.mark_price, quote.last_price)
     return max(prices) / min(prices) - 1
 
 

@@ -13,6 +13,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
+from bot.decisions.basis import block_bound
 from bot.decisions.sizing import meets_minimum
 from bot.domain.books import Books, Leg
 from bot.domain.ids import Asset
@@ -20,7 +21,7 @@ from bot.domain.instruments import Instrument
 from bot.domain.market import Quote
 from bot.domain.orders import OrderState, Side
 from bot.domain.plan import Decision, HedgeLeg
-from bot.domain.policy import ExecutionPolicy, ExecutionStyle, MarginRung, TradingState
+from bot.domain.policy import ExecutionPolicy, ExecutionStyle, MarginRung, RiskLimits, TradingState
 from bot.domain.units import ONE, ZERO, ceil_to_step, floor_to_step
 
 #: A resting order is moved when the touch is better than its price by more than this share.
@@ -289,6 +290,16 @@ def _holds_back(one: Instrument, books: Books, started_at: datetime) -> str:
     if one.asset in books.flows:
         return "holdings have changed since"
     return ""
+
+
+def is_off_index(leg: HedgeLeg, quote: Quote | None, limits: RiskLimits, now: datetime) -> bool:
+    """Return True when mark has left the index so far that a leg must not open any more; False for what reduces.
+
+    A book that could not be read says nothing; the style says what is done without one.
+    """
+    if leg.reduce_only or quote is None:
+        return False
+    return abs(quote.mark_price / quote.index_price - ONE) > block_bound(leg.instrument, limits, now)
 
 
 def is_held_back(one: Instrument, books: Books) -> bool:

@@ -268,7 +268,8 @@ def _follow_roll(books: Books, intent: OrderIntent, fill: Fill) -> None:
 
 def _basis_noted(books: Books, fact: events.BasisNoted) -> None:
     record = books.basis.setdefault((fact.venue, fact.symbol), BasisRecord())
-    record.take(BasisSample(at=fact.at, basis=fact.basis), is_wide=fact.is_wide)
+    sample = BasisSample(at=fact.at, basis=fact.basis)
+    record.take(sample, is_wide=fact.is_wide, is_blocked=fact.is_blocked)
 
 
 def _carry_noted(books: Books, fact: events.CarryNoted) -> None:

@@ -432,13 +432,15 @@ class TransferChanged(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BasisNoted(Fact):
-    """How far a contract stood from the index: a sample, or the moment at which it left its band or came back."""
+    """How far a contract stood from the index: a sample, or the moment at which it passed one of its bounds."""
 
     venue: VenueId
     symbol: Symbol
     #: Mark ÷ index − 1.
     basis: Decimal
     is_wide: bool
+    #: Too far for anything to be added.
+    is_blocked: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

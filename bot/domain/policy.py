@@ -369,11 +369,14 @@ class FlowPolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FundingPolicy:
-    """What is done about funding; the cap itself is ``RiskLimits.max_funding_annual``."""
+    """What is done about funding. From ``RiskLimits.max_funding_annual`` on it is told, and nothing is added."""
 
+    #: Annualised funding beyond which a leg is made smaller. Getting out and in again costs a few tenths of a per cent:
+    #: what passes within days is cheaper borne.
+    reduce_annual: Decimal = Decimal(2)
     #: A settlement whose payment is not found for longer than this is alerted.
     gap_alert: timedelta = timedelta(hours=4)
-    #: So many settlements in a row above the cap make the leg smaller, and so many below half of it end the ceiling.
+    #: So many settlements in a row above that make the leg smaller, and so many below half of it end the ceiling.
     settlements: int = 3
 
 

@@ -21,6 +21,7 @@ def basis_entries(lines: Iterable[BasisLine]) -> list[dict[str, Any]]:
             "annual": optional_text(line.annual),
             "mean": optional_text(line.mean),
             "z_score": optional_text(line.z_score),
+            "days_to_expiry": optional_text(line.days_to_expiry),
             "alert_frac": edge_text(line.alert_frac),
             "block_frac": edge_text(line.block_frac),
             "is_wide": line.is_wide,

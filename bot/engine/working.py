@@ -16,7 +16,7 @@ from decimal import Decimal
 
 import structlog
 
-from bot.decisions.working import Aim, Progress, Step, StepKind, interruption, needed_base, next_step
+from bot.decisions.working import Aim, Progress, Step, StepKind, interruption, is_off_index, needed_base, next_step
 from bot.domain.books import Leg
 from bot.domain.errors import DataError, VenueError
 from bot.domain.ids import Asset, ClientOrderId, CycleId, VenueId
@@ -234,17 +234,14 @@ class Worker:
         account = await self._account(work.leg.instrument.venue, works)
         if not await self._is_settled(work, account):
             return False
+        quote, policy, now = works.quotes.get(_place(work)), self._desk.policy, self._desk.clock.now()
         why = interruption(work.leg, self._desk.journal.books, work.started_at)
+        if not why and is_off_index(work.leg, quote, policy.limits, now):
+            why = "mark and index are too far apart"
         if why:
             await self._end(work, why)
             return False
-        step = next_step(
-            self._progress(work, works, account),
-            works.quotes.get(_place(work)),
-            work.leg.style,
-            self._desk.policy.execution,
-            self._desk.clock.now(),
-        )
+        step = next_step(self._progress(work, works, account), quote, work.leg.style, policy.execution, now)
         return await self._do(step, work, works)
 
     async def _is_settled(self, work: Work, account: AccountState) -> bool:

@@ -178,6 +178,7 @@ def _cross_checks(settings: Settings, values: Mapping[str, str]) -> Iterator[str
     yield from _check_pace(settings)
     yield from _check_margin(settings)
     yield from _check_roll(settings)
+    yield from _check_funding(settings)
     if settings.stop.floor_sigmas > settings.stop.daily_sigmas:
         yield "TRIMTAB_STOP__FLOOR_SIGMAS: must not be above TRIMTAB_STOP__DAILY_SIGMAS"
     if settings.execution.max_rounds < 1:
@@ -225,6 +226,11 @@ def _check_margin(settings: Settings) -> Iterator[str]:
         yield "TRIMTAB_MARGIN__FLATTEN: at a usage of 100% the venue liquidates; write less"
     if margin.hysteresis >= 1:
         yield f"TRIMTAB_MARGIN__HYSTERESIS={margin.hysteresis * 100:f}%: write a share below 100%"
+
+
+def _check_funding(settings: Settings) -> Iterator[str]:
+    if settings.funding.reduce_annual < settings.funding.max_annual:
+        yield "TRIMTAB_FUNDING__REDUCE_ANNUAL: must not be below TRIMTAB_FUNDING__MAX_ANNUAL"
 
 
 def _check_roll(settings: Settings) -> Iterator[str]:

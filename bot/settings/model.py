@@ -382,8 +382,9 @@ class FundingSettings(Block):
 
     max_annual: Share = Field(
         Decimal("0.60"),
-        description="annualised funding paid beyond this: no increase, an alert; for three settlements: half goes",
+        description="annualised funding paid beyond this: no increase, and an alert",
     )
+    reduce_annual: Share = Field(Decimal(2), description="beyond this for three settlements: half of the leg goes")
     gap_alert: Duration = Field(
         timedelta(hours=4), description="a settlement whose payment is not found for longer than this alerts"
     )

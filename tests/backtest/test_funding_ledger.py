@@ -35,9 +35,12 @@ def year(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, str], Path
         "TRIMTAB_CADENCE": "0 */12 * * *",
         "TRIMTAB_PAPER__COLLATERAL": "USDT=20000",
         "TRIMTAB_FUNDING__MAX_ANNUAL": "50%",
+        "TRIMTAB_FUNDING__REDUCE_ANNUAL": "50%",
         "TRIMTAB_WATCH__PROTECTION": "4h",
         "TRIMTAB_WATCH__RECONCILE": "4h",
         "TRIMTAB_WATCH__PRICES": "4h",
+        "TRIMTAB_WATCH__BASIS": "1d",
+        "TRIMTAB_WATCH__BREAKER": "1d",
         "TRIMTAB_WATCH__MARGIN": "4h",
         "TRIMTAB_WATCH__FUNDING": "1h",
     }

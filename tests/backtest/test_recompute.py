@@ -53,6 +53,7 @@ def result(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         "TRIMTAB_WATCH__RECONCILE": "1h",
         "TRIMTAB_WATCH__PRICES": "1h",
         "TRIMTAB_WATCH__MARGIN": "1h",
+        "TRIMTAB_WATCH__BASIS": "1h",
         "TRIMTAB_DATA_DIR": str(out / "data"),
     }
     data = _data_folder()

@@ -56,6 +56,8 @@ def years(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], lis
         "TRIMTAB_WATCH__PROTECTION": "6h",
         "TRIMTAB_WATCH__RECONCILE": "12h",
         "TRIMTAB_WATCH__PRICES": "12h",
+        "TRIMTAB_WATCH__BASIS": "1d",
+        "TRIMTAB_WATCH__BREAKER": "1d",
         "TRIMTAB_WATCH__MARGIN": "6h",
         "TRIMTAB_WATCH__FUNDING": "1d",
         "TRIMTAB_WATCH__ROLL": "30m",

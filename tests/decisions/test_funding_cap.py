@@ -23,11 +23,11 @@ from bot.domain.funding import LegFunding
 from bot.domain.instruments import Instrument
 from bot.domain.orders import Side
 from bot.domain.plan import HedgeLeg
-from bot.domain.policy import RiskLimits
+from bot.domain.policy import FundingPolicy
 from tests.builders import NOW, dec, make_funding, make_instrument, make_policy, make_position, make_quote
 from tests.decisions.test_funding import BTC, LEG, at, books_of, bought, due, paid, sold
 
-POLICY = make_policy({"BTC": "0.5"}, limits=RiskLimits(max_funding_annual=dec("0.6")))
+POLICY = make_policy({"BTC": "0.5"}, funding=FundingPolicy(reduce_annual=dec("0.6")))
 #: What a short pays per eight hours: 109 % a year, 44 %, 11 %, and nothing.
 HIGH, MIDDLE, LOW = "-0.001", "-0.0004", "-0.0001"
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.decisions.exposure import measure_exposure
-from bot.decisions.instrument_choice import annual_basis, choose_instruments
+from bot.decisions.instrument_choice import choose_instruments
 from bot.domain.books import Books
 from bot.domain.events import CarryNoted, RollMoved
 from bot.domain.instruments import ContractKind, Tenor
@@ -22,7 +22,6 @@ from tests.builders import (
     make_balance,
     make_funding,
     make_instrument,
-    make_margin,
     make_policy,
     make_position,
     make_snapshot,
@@ -212,9 +211,3 @@ def test_a_position_in_what_is_no_candidate_any_more_is_not_compared_but_moves()
     (moved,) = [fact for fact in choice.facts if isinstance(fact, RollMoved)]
     assert moved.near == PERPETUAL.symbol
     assert "saves" not in moved.why
-
-
-def test_the_basis_of_a_year():
-    quote = quote_of(FAR, 51_000)
-    assert annual_basis(quote, FAR.expires_at, NOW) == dec("0.02") * 365 / 91
-    assert make_margin().currency == "USDT"

@@ -165,6 +165,17 @@ def test_prices_that_disagree_refuse_an_increase(changes, refused):
     assert (Rule.PRICE_SANITY in _refused(_decided(market=market))) is refused
 
 
+@given(mark=st.decimals(min_value="0.5", max_value=2, places=3))
+def test_a_mark_off_its_index_refuses_no_reduction(mark):
+    """A long of 0.02 BTC, where a thousand dollars of it are too many."""
+    market = [(BTC, make_quote(BTC, 50_000, mark_price=50_000 * mark)), *linear_market("ETH", "SOL")]
+
+    decision = _decided(market=market, positions=[make_position(BTC, "0.02", 50_000)])
+
+    (leg,) = [one for one in decision.legs if one.instrument.asset == "BTC" and one.reduce_only]
+    assert (leg.side, leg.contracts) == (Side.SELL, dec("0.02"))
+
+
 @pytest.mark.parametrize(("here", "refused"), [("51000", False), ("51001", True)])
 def test_an_index_off_the_median_of_the_venues_refuses_an_increase(here, refused):
     others = [make_instrument("BTC", venue=VenueId(name)) for name in "xyz"]

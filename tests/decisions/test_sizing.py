@@ -124,6 +124,16 @@ def test_a_reduction_gets_through_where_prices_disagree():
     assert limit_price(Side.BUY, quote, instrument, EXECUTION, reduces=False) == dec("1.003") * 55_000
 
 
+@given(index=st.decimals(min_value=10_000, max_value=200_000, places=2))
+def test_the_bound_of_a_reduction_does_not_know_the_index(index):
+    """A venue refuses a limit far beyond mark, and with it a reduction that was to get through."""
+    instrument = make_instrument()
+    quote = make_quote(instrument, index, mark_price=55_000, last_price=dec(55_000))
+
+    assert limit_price(Side.BUY, quote, instrument, EXECUTION, reduces=True) == dec("1.01") * 55_000
+    assert limit_price(Side.SELL, quote, instrument, EXECUTION, reduces=True) == dec("0.99") * 55_000
+
+
 def test_a_sale_is_never_offered_below_half_the_bid():
     instrument = make_instrument()
     quote = make_quote(instrument, 50_000, last_price=dec(10_000))

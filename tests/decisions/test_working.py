@@ -14,6 +14,7 @@ from bot.decisions.working import (
     StepKind,
     choose_style,
     interruption,
+    is_off_index,
     needed_base,
     next_step,
     slice_contracts,
@@ -25,7 +26,7 @@ from bot.domain.books import Books, Ceiling, SuspectedFlow
 from bot.domain.ids import Asset, Symbol
 from bot.domain.orders import OrderState, Side
 from bot.domain.plan import HedgeLeg
-from bot.domain.policy import ExecutionPolicy, ExecutionStyle, MarginRung, TradingState
+from bot.domain.policy import ExecutionPolicy, ExecutionStyle, MarginRung, RiskLimits, TradingState
 from bot.domain.rolls import RollStage
 from tests.builders import NOW, VENUE, dec, make_instrument, make_order, make_quote
 from tests.decisions.rolling import make_roll
@@ -309,6 +310,14 @@ def test_a_roll_of_the_asset_and_a_wallet_that_is_held_back_end_it():
     short = Books(margin_rungs={(VENUE, ONE.settle): (MarginRung.CANCEL, NOW)})
     assert interruption(_leg(), short, NOW) == "the margin of its wallet is short"
     assert interruption(_leg(reduces=True), short, NOW) == ""
+
+
+@given(mark=st.decimals(min_value=1, max_value=200_000, places=2))
+def test_a_mark_that_leaves_the_index_ends_what_opens_and_never_what_reduces(mark):
+    quote = make_quote(ONE, 50_000, mark_price=mark)
+    assert is_off_index(_leg(), quote, RiskLimits(), NOW) is (abs(mark / 50_000 - 1) > dec("0.03"))
+    assert not is_off_index(_leg(reduces=True), quote, RiskLimits(), NOW)
+    assert not is_off_index(_leg(), None, RiskLimits(), NOW)
 
 
 def test_an_unknown_order_on_the_symbol_ends_everything():

@@ -133,6 +133,31 @@ WRONG = [
     ({"TRIMTAB_PAPER__SEED": "x"}, "TRIMTAB_PAPER__SEED=x: write a whole number"),
     ({"TRIMTAB_VENUES__BYBIT__TESTNET": "maybe"}, "TRIMTAB_VENUES__BYBIT__TESTNET=maybe: write true or false"),
     ({"TRIMTAB_BNAD": "5%"}, "TRIMTAB_BNAD: there is no such variable; did you mean TRIMTAB_BAND?"),
+    (
+        {"TRIMTAB_FUNDING__REDUCE_ANNUAL": "50%"},
+        "TRIMTAB_FUNDING__REDUCE_ANNUAL: must not be below TRIMTAB_FUNDING__MAX_ANNUAL",
+    ),
+    (
+        {"TRIMTAB_TENORS": "monthly"},
+        "TRIMTAB_TENORS=monthly: write perpetual, dated, or perpetual,dated",
+    ),
+    (
+        {"TRIMTAB_TENORS": "dated"},
+        "TRIMTAB_TENORS=dated: the embedded exchange lists such contracts with TRIMTAB_PAPER__DATED_BASIS only",
+    ),
+    (
+        {"TRIMTAB_ROLL__SPREAD_BEFORE": "30h"},
+        "TRIMTAB_ROLL__SPREAD_BEFORE: must be shorter than TRIMTAB_ROLL__PASSIVE_BEFORE and longer than"
+        " TRIMTAB_ROLL__OUTRIGHT_BEFORE",
+    ),
+    (
+        {"TRIMTAB_WATCH__ROLL": "1h"},
+        "TRIMTAB_WATCH__ROLL: must be at most a quarter of TRIMTAB_ROLL__OUTRIGHT_BEFORE, or it comes too late",
+    ),
+    (
+        {"TRIMTAB_ROLL__MAX_LEG_GAP": "0%"},
+        "TRIMTAB_ROLL__MAX_LEG_GAP=0%: write a share above 0% and up to 100%",
+    ),
     ({"TRIMTAB_DCA__TRANCHES": "1"}, "TRIMTAB_DCA__TRANCHES=1: write a number from 2 to 100, or off"),
     (
         {"TRIMTAB_CADENCE": "off"},

@@ -1,6 +1,6 @@
 """How far are contracts from the spot price of their assets? Samples it hourly, and says so where it is wide."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import structlog
 
@@ -15,8 +15,6 @@ from bot.engine.desk import Desk
 from bot.engine.reference import Reference
 
 log = structlog.get_logger()
-
-_SAMPLED_EVERY = timedelta(hours=1)
 
 
 class BasisWatcher:
@@ -34,10 +32,11 @@ class BasisWatcher:
         for venue_id in self._desk.venues:
             try:
                 lines.extend(await self._measure(venue_id, now))
+                self._forget(venue_id, now)
             except (DataError, VenueError) as failure:
                 log.warning("The basis could not be measured", code="basis_unknown", reason=str(failure))
         self.newest = tuple(lines)
-        noted = [fact for line in lines for fact in self._news(line, now)]
+        noted = [fact for line in lines for fact in self._news(line)]
         if noted:
             await self._desk.journal.record(*noted)
         for line in lines:
@@ -65,13 +64,28 @@ class BasisWatcher:
             )
         }
 
-    def _news(self, line: BasisLine, now: datetime) -> list[BasisNoted]:
-        """Return a sample where one is due, or where the band was left or entered again."""
+    def _forget(self, venue_id: VenueId, now: datetime) -> None:
+        """Close the alert of what has expired, or is neither held nor to be held any more."""
+        concerned = self._concerned(venue_id, now)
+        for leg in self._desk.journal.books.basis:
+            if leg[0] == venue_id and leg not in concerned:
+                self._desk.alerts.close_alert("basis_wide", cause=f"{leg[0]}/{leg[1]}")
+
+    def _news(self, line: BasisLine) -> list[BasisNoted]:
+        """Return a sample where one is due, or where a bound was passed."""
         record = self._desk.journal.books.basis.get((line.venue, line.symbol), BasisRecord())
-        is_due = not record.samples or now - record.samples[-1].at >= _SAMPLED_EVERY
-        if not is_due and line.is_wide is record.is_wide:
+        if not record.is_due(line.at) and (line.is_wide, line.is_blocked) == (record.is_wide, record.is_blocked):
             return []
-        return [BasisNoted(at=now, venue=line.venue, symbol=line.symbol, basis=line.basis, is_wide=line.is_wide)]
+        return [
+            BasisNoted(
+                at=line.at,
+                venue=line.venue,
+                symbol=line.symbol,
+                basis=line.basis,
+                is_wide=line.is_wide,
+                is_blocked=line.is_blocked,
+            )
+        ]
 
     def _tell(self, line: BasisLine) -> None:
         cause = f"{line.venue}/{line.symbol}"

@@ -240,7 +240,7 @@ class FundingWatcher:
 
     def _tell_high(self, venue_id: VenueId, rates: Mapping[Leg, FundingRate]) -> None:
         """Alert what a leg pays; what is not known closes nothing."""
-        cap = self._desk.policy.limits.max_funding_annual
+        cap, reduces = self._desk.policy.limits.max_funding_annual, self._desk.policy.funding.reduce_annual
         for leg, record in self._records(venue_id):
             symbol, cause = leg[1], f"{leg[0]}/{leg[1]}"
             paid = paid_annual(record, sign(record.contracts), rates.get(leg))
@@ -250,7 +250,7 @@ class FundingWatcher:
                 self._desk.alerts.raise_alert(
                     "funding_high",
                     f"Holding {symbol} costs {paid:.0%} a year in funding, more than the {cap:.0%} that are allowed;"
-                    f" {record.above} settlements in a row, and after three of them half of it goes",
+                    f" {record.above} settlements in a row above {reduces:.0%}; after three of them half of it goes",
                     severity="warning",
                     cause=cause,
                 )
