@@ -10,7 +10,7 @@ no more than the slippage allowed, and never further from the price of the decis
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_DOWN, Decimal
 from enum import StrEnum
 
 from bot.decisions.basis import block_bound
@@ -87,6 +87,15 @@ def needed_base(aim: Aim, asset: Asset, traded_base: Decimal, index_prices: Mapp
         value += exposure * (index_prices.get(other, aim.index_prices[other]) / aim.index_prices[other] - ONE)
     exposure_base = aim.exposures_quote[asset] / aim.index_prices[asset] + traded_base
     return aim.weights[asset] * value / price - exposure_base
+
+
+def nearest_lots(contracts: Decimal, instrument: Instrument) -> Decimal:
+    """Return what a reduction should take off, to the nearest lot: a need that ends within a lot is not left undone.
+
+    Half a lot and less is left: taking a whole one would end as far away on the other side, or further.
+    """
+    lot = instrument.lot_size
+    return (contracts / lot).to_integral_value(rounding=ROUND_HALF_DOWN) * lot
 
 
 class StepKind(StrEnum):

@@ -16,7 +16,17 @@ from decimal import Decimal
 
 import structlog
 
-from bot.decisions.working import Aim, Progress, Step, StepKind, interruption, is_off_index, needed_base, next_step
+from bot.decisions.working import (
+    Aim,
+    Progress,
+    Step,
+    StepKind,
+    interruption,
+    is_off_index,
+    nearest_lots,
+    needed_base,
+    next_step,
+)
 from bot.domain.books import Leg
 from bot.domain.errors import DataError, VenueError
 from bot.domain.ids import Asset, ClientOrderId, CycleId, VenueId
@@ -27,7 +37,7 @@ from bot.domain.plan import Decision, HedgeLeg
 from bot.domain.policy import ExecutionStyle
 from bot.domain.portfolio import AccountState
 from bot.domain.snapshot import Snapshot
-from bot.domain.units import ZERO, ceil_to_step
+from bot.domain.units import ZERO
 from bot.engine.desk import Desk
 from bot.engine.execution import Execution
 from bot.engine.ioc import ImmediateStyle, contracts_held
@@ -282,7 +292,7 @@ class Worker:
         traded = sum((_traded_base(other, works) for other in others.values()), ZERO)
         needed = needed_base(works.aim, asset, traded, works.index_prices) * leg.side.sign
         contracts = leg.instrument.contracts_from_base(max(ZERO, needed), works.marks[_place(work)])
-        return ceil_to_step(contracts, leg.instrument.lot_size) if leg.reduce_only else contracts
+        return nearest_lots(contracts, leg.instrument) if leg.reduce_only else contracts
 
     async def _do(self, step: Step, work: Work, works: Works) -> bool:
         if step.kind is StepKind.WAIT:

@@ -15,6 +15,7 @@ from bot.decisions.working import (
     choose_style,
     interruption,
     is_off_index,
+    nearest_lots,
     needed_base,
     next_step,
     slice_contracts,
@@ -327,6 +328,17 @@ def test_an_unknown_order_on_the_symbol_ends_everything():
     assert interruption(_leg(reduces=True), books, NOW) == "the outcome of an order is not known"
     order.state = OrderState.OPEN
     assert interruption(_leg(), books, NOW) == ""
+
+
+@given(lots=st.decimals(0, 50, places=4))
+def test_a_reduction_never_ends_further_away_than_it_began(lots):
+    needed = lots * ONE.lot_size
+
+    taken = nearest_lots(needed, ONE)
+
+    assert taken % ONE.lot_size == 0
+    assert taken == 0 or abs(needed - taken) < needed
+    assert abs(needed - taken) <= ONE.lot_size / 2
 
 
 AIM = Aim(
