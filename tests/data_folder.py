@@ -8,7 +8,7 @@ import pytest
 
 def data_folder() -> Path:
     """Return the folder of recorded market data; skip where there is none."""
-    folder = Path(os.environ.get("TRIMTAB_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
+    folder = Path(os.environ.get("TEST_MARKET_DATA", Path(__file__).parents[2] / "shared" / "data"))
     if not (folder / "README.md").exists():
-        pytest.skip(f"no recorded market data in {folder}; name a folder with TRIMTAB_TEST_DATA")
+        pytest.skip(f"no recorded market data in {folder}; name a folder with TEST_MARKET_DATA")
     return folder

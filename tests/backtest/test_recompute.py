@@ -19,9 +19,9 @@ _CENT = Fraction(1, 100)
 
 
 def _data_folder() -> Path:
-    folder = Path(os.environ.get("TRIMTAB_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
+    folder = Path(os.environ.get("TEST_MARKET_DATA", Path(__file__).parents[3] / "shared" / "data"))
     if not (folder / "README.md").exists():
-        pytest.skip(f"no recorded market data in {folder}; name a folder with TRIMTAB_TEST_DATA")
+        pytest.skip(f"no recorded market data in {folder}; name a folder with TEST_MARKET_DATA")
     return folder
 
 
@@ -59,8 +59,6 @@ def result(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     data = _data_folder()
     arguments = ["backtest", "--data", str(data), "--from", begin, "--to", end, "--out", str(out), "--json"]
     with pytest.MonkeyPatch.context() as patch:
-        # Ours, and no setting of the bot's.
-        patch.delenv("TRIMTAB_TEST_DATA", raising=False)
         for name, value in environ.items():
             patch.setenv(name, value)
         document = _run(arguments, out)

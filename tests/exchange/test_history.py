@@ -389,9 +389,9 @@ def test_a_restart_needs_nothing_but_the_files(tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def recorded() -> Path:
     """The folder of real market data."""
-    folder = Path(os.environ.get("TRIMTAB_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
+    folder = Path(os.environ.get("TEST_MARKET_DATA", Path(__file__).parents[3] / "shared" / "data"))
     if not (folder / SPOT).exists():
-        pytest.skip(f"no recorded market data in {folder}; name a folder with TRIMTAB_TEST_DATA")
+        pytest.skip(f"no recorded market data in {folder}; name a folder with TEST_MARKET_DATA")
     return folder
 
 

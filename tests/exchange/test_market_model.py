@@ -272,9 +272,9 @@ def test_falls_are_followed_by_larger_moves_than_rises(modelled: Figures) -> Non
 
 
 def test_it_is_like_the_recorded_years(modelled: Figures) -> None:
-    folder = Path(os.environ.get("TRIMTAB_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
+    folder = Path(os.environ.get("TEST_MARKET_DATA", Path(__file__).parents[3] / "shared" / "data"))
     if not (folder / "README.md").exists():
-        pytest.skip(f"no recorded market data in {folder}; name a folder with TRIMTAB_TEST_DATA")
+        pytest.skip(f"no recorded market data in {folder}; name a folder with TEST_MARKET_DATA")
     real = moments.figures({asset: moments.read_track(folder, asset) for asset in moments.ASSETS})
     loose = {
         "annualised vol % (daily)": 0.3,
