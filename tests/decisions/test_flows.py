@@ -15,9 +15,10 @@ from bot.decisions.flows import (
 from bot.domain.books import Books, LegLedger, SuspectedFlow
 from bot.domain.errors import IncompleteData
 from bot.domain.events import FlowSuspected, HoldingsAccepted
-from bot.domain.ids import Asset, Currency, VenueId
+from bot.domain.ids import Asset, Currency, TransferId, VenueId
 from bot.domain.plan import Rule
 from bot.domain.portfolio import WalletKind
+from bot.domain.transfers import Transfer, TransferIntent, TransferState
 from tests.builders import (
     NOW,
     VENUE,
@@ -202,6 +203,27 @@ def test_rounding_is_no_question(balance, asks):
     _, questions = judge_wallets(*_wallets(balance, baseline="6000"))
 
     assert bool(questions) is asks
+
+
+def test_while_a_transfer_of_ours_is_on_its_way_nothing_is_asked():
+    intent = TransferIntent(
+        venue=VENUE,
+        currency=Currency("USDT"),
+        source=WalletKind.SPOT,
+        target=WalletKind.LINEAR_FUTURES,
+        amount=dec(500),
+        why="",
+        transfer_id=TransferId("T1"),
+        intended_at=NOW,
+    )
+    snapshot, policy = _wallets(6500, baseline="6000")
+    pending = Transfer(intent=intent, state=TransferState.INTENDED, changed_at=NOW)
+    snapshot.books.transfers[intent.transfer_id] = pending
+
+    assert judge_wallets(snapshot, policy) == ((), ())
+    snapshot.books.transfers[intent.transfer_id] = pending.moved_to(TransferState.ABSENT, NOW, "")
+    _, (question,) = judge_wallets(snapshot, policy)
+    assert question.difference == 500
 
 
 def test_a_wallet_that_is_no_longer_listed_is_empty_and_asked_about():

@@ -16,7 +16,7 @@ from bot.domain.instruments import ContractKind, MarginTier, Tenor
 from bot.domain.market import CurrencyRate
 from bot.domain.orders import OrderState, Purpose, Side
 from bot.domain.plan import Rule
-from bot.domain.policy import RiskLimits, TradingState
+from bot.domain.policy import MarginRung, RiskLimits, TradingState
 from bot.domain.portfolio import Alias, ExternalHolding
 from tests.builders import (
     NOW,
@@ -89,6 +89,15 @@ def test_a_contract_that_expires_may_be_off_the_index_by_its_basis(premium, pass
 
     assert ("BTC" in orders_of(decision)) is passes
     assert (Rule.PRICE_SANITY in _refused(decision)) is not passes
+
+
+def test_nothing_is_added_in_a_wallet_that_the_ladder_holds_back():
+    books = Books(margin_rungs={(VENUE, BTC.settle): (MarginRung.CANCEL, NOW)})
+
+    decision = _decided(books=books)
+
+    assert orders_of(decision) == {}
+    assert Rule.MARGIN_LADDER in _refused(decision)
 
 
 def test_an_order_is_no_larger_than_the_book_can_bear():
