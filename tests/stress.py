@@ -62,6 +62,8 @@ class Protection(StrEnum):
 
     #: The bot as it is.
     FULL = "ladder, stops"
+    #: The cash may not be moved.
+    NO_CASH = "ladder, stops, no cash"
     #: So that nothing but the ladder can help.
     LADDER = "ladder"
     #: Nobody measures the margin.
@@ -70,6 +72,8 @@ class Protection(StrEnum):
 
     def applied(self, policy: Policy) -> Policy:
         """Return a policy without what is missing here."""
+        if self is Protection.NO_CASH:
+            policy = replace(policy, margin=replace(policy.margin, transfer_assets=()))
         if self in (Protection.STOPS, Protection.NOTHING):
             policy = replace(policy, watch=replace(policy.watch, margin=timedelta(days=365)))
         if self in (Protection.LADDER, Protection.NOTHING):
