@@ -103,6 +103,7 @@ def build(
         protection,
         gaps=lambda: rebalance.newest_gaps_quote,
     )
+    protection.relieve = margin.relieve
     basis = BasisWatcher(desk, reference)
     roll = RollWatcher(desk, gatherer, reference, execution, protection, signal)
     breaker = Breaker(desk, gatherer)

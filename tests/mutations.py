@@ -175,8 +175,8 @@ MUTATIONS = (
     Mutation(
         rule="A long's stop is the nearer of distance and buffered liquidation",
         file="stops.py",
-        before="ceil_to_step(max(wanted, farthest), tick)",
-        after="ceil_to_step(min(wanted, farthest), tick)",
+        before="ceil_to_step(max(wanted, inside), tick)",
+        after="ceil_to_step(min(wanted, inside), tick)",
         test="test_stops.py::test_a_stop_is_never_beyond_liquidation_and_a_reduction_makes_it_fit",
     ),
     Mutation(

@@ -1,19 +1,20 @@
 """Which collateral is moved, and which not yet?
 
-From the spot wallet to a futures wallet that asks for it: as much as takes it off the ladder, bounded by what is
-there, by what the owner allows in a day, and for a targeted coin by the share that may be pledged. One transfer at a
-time, and after one that did not arrive the next only after a wait: all of it read from the journal, so that a restart
-moves nothing twice.
+From the spot wallet to a futures wallet that asks for it: as much as takes it off the ladder, and as gives its stops
+the room without which legs would be cut; bounded by what is there, by what the owner allows in a day, and for a
+targeted coin by the share that may be pledged. One transfer at a time, and after one that did not arrive the next only
+after a wait: all of it read from the journal, so that a restart moves nothing twice.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from bot.decisions.margin_ladder import MarginHealth, missing_cash, rank
+from bot.decisions.margin_ladder import MarginHealth, missing_cash, rank, surplus_after
 from bot.decisions.wallets import Wallet
 from bot.domain.books import Books
-from bot.domain.policy import MarginPolicy, MarginRung
+from bot.domain.policy import MarginBound, MarginPolicy, MarginRung
 from bot.domain.portfolio import AccountState, WalletKind
 from bot.domain.transfers import Transfer, TransferDraft, TransferState
 from bot.domain.units import ZERO, ceil_to_step, floor_to_step
@@ -21,6 +22,27 @@ from bot.domain.units import ZERO, ceil_to_step, floor_to_step
 _DAY = timedelta(days=1)
 _CASH_STEP = Decimal("0.01")
 _COIN_STEP = Decimal("0.00000001")
+#: Cash is asked for while there is still so much more room than is needed: it has to come before the cut.
+_AHEAD = Decimal("1.1")
+
+
+def ask_in_time(policy: MarginPolicy, needed_frac: Decimal) -> MarginPolicy:
+    """Return a policy that moves collateral before a leg has to be cut for its stop's sake.
+
+    ``needed_frac`` is the move against every leg that the wallet must survive for that.
+    """
+    nearest = needed_frac * _AHEAD
+
+    def at_least(bound: MarginBound) -> MarginBound:
+        return replace(bound, distance_frac=max(bound.distance_frac, nearest))
+
+    return replace(policy, warn=at_least(policy.warn), transfer=at_least(policy.transfer))
+
+
+def is_room_coming(wallet: Wallet, books: Books, needed_frac: Decimal) -> bool:
+    """Return True while so much is on its way that the wallet will survive a move of ``needed_frac``."""
+    coming = on_the_way(wallet, books)
+    return coming > 0 and surplus_after(wallet, needed_frac) + coming >= 0
 
 
 def plan_transfer(

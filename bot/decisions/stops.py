@@ -35,6 +35,11 @@ _ASSUMED_DAILY_SIGMA = Decimal("0.05")
 _FARTHEST = Decimal("0.9")
 #: Tiers change with the size, so what is left is measured again, this often at most.
 _ROUNDS = 4
+#: Room is made for so much more than is needed, or the next tick would ask again.
+_ROOM = Decimal("1.1")
+#: Where the cap decides, a stop is placed at this share of the way to it: a cap that comes nearer does not pass it at
+#: once.
+_INSIDE_CAP = Decimal("0.95")
 #: The venue's liquidation price and ours may differ by this share of the mark.
 _AGREEMENT_FRAC = Decimal("0.10")
 
@@ -166,23 +171,38 @@ class _OneLeg:
 
     def needed_distance_frac(self, stops: StopPolicy) -> Decimal:
         """Return how far liquidation must be so that the nearest sensible stop stands before its buffer."""
-        return min(_FARTHEST, stops.floor_sigmas * self.sigma / (ONE - stops.liquidation_buffer_frac))
+        return _needed_frac(self.sigma, stops)
+
+
+def _needed_frac(sigma: Decimal, stops: StopPolicy) -> Decimal:
+    return min(_FARTHEST, stops.floor_sigmas * sigma / (ONE - stops.liquidation_buffer_frac))
+
+
+def needed_room_frac(wallet: Wallet, daily_sigmas: Mapping[Asset, Decimal | None], policy: Policy) -> Decimal:
+    """Return the move against every leg that a wallet must survive, or a leg is made smaller for its stop's sake."""
+    needed = ZERO
+    for one in wallet.holdings:
+        if one.instrument.symbol not in policy.foreign_symbols:
+            sigma = daily_sigmas.get(one.instrument.asset)
+            needed = max(needed, _needed_frac(_ASSUMED_DAILY_SIGMA if sigma is None else sigma, policy.stops))
+    return needed
 
 
 def _target(one: _OneLeg, stops: StopPolicy) -> StopTarget:
     mark = one.quote.mark_price
     anchor = one.position.entry_price if stops.anchor is StopAnchor.ENTRY else one.look_price
     distance = min(_FARTHEST, max(stops.min_distance_frac, stops.daily_sigmas * one.sigma))
-    cap = min(_FARTHEST, one.liquidation_distance_frac() * (ONE - stops.liquidation_buffer_frac))
+    cap = one.liquidation_distance_frac() * (ONE - stops.liquidation_buffer_frac)
     wanted = anchor * (ONE - one.direction * distance)
-    farthest = mark * (ONE - one.direction * cap)
+    farthest = mark * (ONE - one.direction * min(_FARTHEST, cap))
+    inside = mark * (ONE - one.direction * min(_FARTHEST, cap * _INSIDE_CAP))
     slack = mark * stops.reanchor_frac
     tick = one.instrument.tick_size
     if one.direction > 0:
-        trigger = ceil_to_step(max(wanted, farthest), tick)
+        trigger = ceil_to_step(max(wanted, inside), tick)
         low, high = max(farthest, trigger - slack), trigger + slack
     else:
-        trigger = floor_to_step(min(wanted, farthest), tick)
+        trigger = floor_to_step(min(wanted, inside), tick)
         low, high = trigger - slack, min(farthest, trigger + slack)
     return StopTarget(
         venue=one.position.venue,
@@ -246,15 +266,16 @@ def _without(wallet: Wallet, one: _OneLeg, contracts: Decimal) -> Wallet:
 
 
 def _excess_contracts(one: _OneLeg, wallet: Wallet | None, needed_frac: Decimal) -> Decimal:
-    """Return how many contracts must go, on the lot and rounded up, so that liquidation is ``needed_frac`` away."""
+    """Return how many contracts must go, on the lot and rounded up, where liquidation is not ``needed_frac`` away."""
     size = abs(one.position.contracts)
+    wanted_frac = needed_frac * _ROOM
     theirs = one.venue_distance_frac
     short = ZERO
     if theirs is not None and theirs < needed_frac:
         # All we know of the venue's number: room ÷ size. Room stays, so distance grows as size shrinks.
-        short = size * (ONE - theirs / needed_frac) if theirs > 0 else size
+        short = size * (ONE - theirs / wanted_frac) if theirs > 0 else size
     if wallet is not None and one.joint_frac is not None and one.joint_frac < needed_frac:
-        short = max(short, _excess_by_formula(one, wallet, needed_frac, size))
+        short = max(short, _excess_by_formula(one, wallet, wanted_frac, size))
     return min(size, ceil_to_step(short, one.instrument.lot_size))
 
 

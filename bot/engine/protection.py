@@ -6,11 +6,12 @@ Rules of this file:
 purpose.
 - A stop whose outcome is unknown is looked up, and no second one is sent until it is settled.
 - Orphans, stops without a position, are cancelled.
+- A leg is made smaller for its stop only where cash does not make it needless.
 - A leg without its stop is journalled at once and alerted after a deadline; then the ladder of
   ``decisions.unprotected`` is climbed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -57,6 +58,10 @@ class _View:
     plan: StopPlan
 
 
+async def _no_relief(_venue_id: VenueId) -> bool:
+    return False
+
+
 class Protection:
     """Keeps a stop of the position's size resting for every position."""
 
@@ -76,6 +81,8 @@ class Protection:
         self._take_profit = TakeProfit(desk, execution)
         #: Price of each asset at the last look, from which the distance of a stop is measured.
         self.anchors: Mapping[Asset, Decimal] = desk.journal.books.last_look_index_prices
+        #: Sends for collateral before legs are cut; True while enough of it is on its way. The caller holds the desk.
+        self.relieve: Callable[[VenueId], Awaitable[bool]] = _no_relief
         #: Since when this process has tried to protect a leg that has no stop.
         self._tried_since: dict[Leg, datetime] = {}
 
@@ -151,14 +158,22 @@ class Protection:
                 severity="critical",
                 cause=f"{venue_id}/{symbol}",
             )
-        for reduction in view.plan.reductions:
-            await self._reduce(reduction)
         if view.plan.reductions:
-            view = await self._view(venue_id, None)
+            view = await self._make_room(venue_id)
         for target in view.plan.stops:
             await self._protect_leg(target, view)
         await self._sweep(view)
         await self._take_profit.keep(view.account, view.instruments)
+
+    async def _make_room(self, venue_id: VenueId) -> _View:
+        """Let legs give up what their stops need, unless cash does; return how things stand then."""
+        is_coming = await self.relieve(venue_id)
+        view = await self._view(venue_id, None)
+        if is_coming or not view.plan.reductions:
+            return view
+        for reduction in view.plan.reductions:
+            await self._reduce(reduction)
+        return await self._view(venue_id, None)
 
     async def _view(self, venue_id: VenueId, account: AccountState | None) -> _View:
         account = account or await self._gatherer.read_account(venue_id)

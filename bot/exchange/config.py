@@ -23,6 +23,15 @@ class MarketKind(StrEnum):
     HISTORY = "history"
 
 
+class ExtremeOrder(StrEnum):
+    """Which of its two extremes a bar reaches first; the file does not say."""
+
+    #: The one that hurts the account.
+    ADVERSE_FIRST = "adverse_first"
+    #: The other one: the account is at its best before the fall, and what hurts is nearer to the close.
+    FAVOURABLE_FIRST = "favourable_first"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExchangeConfig:
     """The embedded exchange as the owner wants it."""
@@ -47,6 +56,8 @@ class ExchangeConfig:
     script: Mapping[Asset, tuple[tuple[datetime, Decimal], ...]] = field(default_factory=dict)
     #: History: the market data directory.
     data_dir: Path | None = None
+    #: Model and history: how the path goes inside a bar.
+    extremes: ExtremeOrder = ExtremeOrder.ADVERSE_FIRST
     #: Model: everything random follows from it.
     seed: int = 1
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 from bot.domain.ids import Asset, ClientOrderId, Symbol
 from bot.exchange.accounts import Accounts
 from bot.exchange.book import Book
-from bot.exchange.config import ExchangeConfig
+from bot.exchange.config import ExchangeConfig, ExtremeOrder
 from bot.exchange.contracts import Contract, list_contracts
 from bot.exchange.dated import DatedPrices
 from bot.exchange.feed import Feed
@@ -118,7 +118,10 @@ class Floor:
         return contract.expires_us is not None and contract.expires_us <= self._now_us
 
     def leans(self) -> dict[Asset, int]:
-        """Return the sign of the account's futures per asset, in coins."""
+        """Return which way each asset's next bar goes: +1 low first, −1 high first, 0 where nothing is held.
+
+        That is the sign of the account's futures in coins, unless the favourable extreme is to come first.
+        """
         coins: dict[Asset, Decimal] = {}
         for symbol, position in self.accounts.positions.items():
             contract = self.contracts[symbol]
@@ -126,7 +129,8 @@ class Floor:
             if not contract.is_linear:
                 amount /= self.mark_of(contract)
             coins[contract.asset] = coins.get(contract.asset, Decimal(0)) + amount
-        return {asset: (amount > 0) - (amount < 0) for asset, amount in coins.items()}
+        way = 1 if self.config.extremes is ExtremeOrder.ADVERSE_FIRST else -1
+        return {asset: way * ((amount > 0) - (amount < 0)) for asset, amount in coins.items()}
 
     def add_order(self, order: ExchangeOrder) -> None:
         """Take an order in."""

@@ -4,7 +4,7 @@ A market is a path of straight lines, *legs*: within one, index, mark and last m
 the next, so that a
 price passes a level once or not at all, at a moment that can be computed. A bar is three legs: open → the
 extreme adverse to
-the account → the other extreme → close.
+the account → the other extreme → close; or the other way round, where that is asked for.
 """
 
 from dataclasses import dataclass

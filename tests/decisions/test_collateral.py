@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.decisions.collateral import coins_pledged, on_the_way, plan_transfer
+from bot.decisions.collateral import ask_in_time, coins_pledged, is_room_coming, on_the_way, plan_transfer
+from bot.decisions.liquidation import joint_liquidation_frac
 from bot.decisions.margin_ladder import measure_wallet
 from bot.decisions.wallets import Holding, Wallet
 from bot.domain.books import Books
@@ -82,6 +83,31 @@ def test_while_one_is_open_nothing_else_is_moved(state):
     books = _books(_transfer(1, state))
     assert _plan(books=books) is None
     assert on_the_way(_wallet(), books) == 100
+
+
+def test_cash_is_asked_for_before_a_leg_has_to_be_cut_for_its_stop():
+    """15,000 carry a short of 50,000 29 % up: calm as a rule, and not where stops need liquidation 28 % away."""
+    wallet, needed = _wallet("15000"), dec("0.28")
+    policy = ask_in_time(POLICY, needed)
+
+    assert _plan(wallet) is None
+    draft = _plan(wallet, policy=policy, spare="50000")
+
+    richer = replace(wallet, margin_balance=wallet.margin_balance + draft.amount)
+    assert joint_liquidation_frac(richer) > needed * dec("1.1")
+    assert _plan(richer, policy=policy, spare="50000") is None
+
+
+def test_stops_that_need_little_change_nothing_on_the_ladder():
+    assert ask_in_time(POLICY, dec("0.15")) == POLICY
+
+
+@pytest.mark.parametrize(("coming", "suffices"), [(None, False), ("900", False), ("1100", True)])
+def test_room_is_coming_when_what_is_on_its_way_suffices(coming, suffices):
+    """At a rise of 30 % a short of 50,000 loses 15,000 and needs 325 of maintenance: 14,325 are 1,000 short."""
+    books = _books(*([] if coming is None else [_transfer(1, TransferState.PENDING, amount=coming)]))
+
+    assert is_room_coming(_wallet("14325"), books, dec("0.3")) is suffices
 
 
 def test_transfers_to_other_wallets_are_not_ours_to_wait_for():

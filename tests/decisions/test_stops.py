@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.decisions.liquidation import joint_liquidation_frac
-from bot.decisions.stops import ceiling_after_stop_out, tell_stop_out, want_stops
+from bot.decisions.stops import ceiling_after_stop_out, needed_room_frac, tell_stop_out, want_stops
 from bot.decisions.wallets import wallets_of
 from bot.domain.events import CeilingSet
 from bot.domain.ids import Asset, Symbol
@@ -100,20 +100,33 @@ def test_distance_is_measured_from_entry_where_the_owner_wants_a_stop_loss():
 
 
 def test_a_stop_is_never_beyond_the_venue_s_buffered_liquidation_price():
-    """Liquidation at 60,000 is 20 % away: the stop stands at 16 %, and no further."""
+    """Liquidation at 60,000 is 20 % away: the stop may stand at 16 %, and is placed a twentieth of that inside."""
     (stop,) = plan_for(_short(liquidation_price=dec(60_000))).stops
 
-    assert stop.trigger_price == 58_000
-    assert (stop.acceptable_low, stop.acceptable_high) == (57_000, 58_000)
+    assert stop.trigger_price == 57_600
+    assert (stop.acceptable_low, stop.acceptable_high) == (56_600, 58_000)
+
+
+@pytest.mark.parametrize("moved_frac", ["-0.03", "-0.01", "0.01"])
+def test_a_stop_at_its_cap_stays_where_it_is_while_prices_move_a_little(moved_frac):
+    """A long of which liquidation is at 40,000: as mark rises the cap comes nearer, and must not push the stop."""
+    position = _short("0.1", liquidation_price=dec(40_000))
+    resting = _trigger(plan_for(position))
+    quote = make_quote(BTC, 50_000 * (1 - dec(moved_frac)))
+
+    (stop,) = plan_for(position, quotes={LEG: quote}).stops
+
+    assert resting == 42_400
+    assert stop.acceptable_low <= resting <= stop.acceptable_high
 
 
 def test_a_stop_is_never_beyond_our_own_buffered_liquidation_price():
-    """1,000 on 5,000 short are liquidated 19.4 % up; a fifth of that is kept."""
+    """1,000 on 5,000 short are liquidated 19.4 % up; a fifth of that is kept, and a twentieth of the rest."""
     plan = plan_for(_short(liquidation_price=dec(500_000)), balance=1000)
 
     liquidation = 50_000 * (1 + (1000 - dec(25)) / (5000 + 25))
-    cap = 50_000 + (liquidation - 50_000) * dec("0.8")
-    assert cap - dec("0.01") < _trigger(plan) <= cap
+    inside = 50_000 + (liquidation - 50_000) * dec("0.8") * dec("0.95")
+    assert inside - dec("0.01") < _trigger(plan) <= inside
 
 
 def test_the_trigger_is_on_the_tick_on_the_near_side():
@@ -192,7 +205,7 @@ def test_a_position_without_a_price_is_named():
 def test_a_position_without_a_margin_account_is_protected_by_the_venue_s_number():
     plan = plan_for(_short(liquidation_price=dec(60_000)), margins=[])
 
-    assert _trigger(plan) == 58_000
+    assert _trigger(plan) == 57_600
     assert not plan.warnings
 
 
@@ -244,28 +257,59 @@ def test_a_covered_short_needs_no_liquidation_price():
 
 
 def test_a_leg_whose_stop_would_stand_within_noise_is_made_smaller():
-    """Liquidation 19.4 % away, buffered 15.5 %; three σ of 6 % are 18 %: it must be 22.5 % away.
+    """Liquidation 19.4 % away, buffered 15.5 %; three σ of 6 % are 18 %: it must be 22.5 % away, and a tenth more.
 
-    At a rise of 22.5 % a short of N loses 0.225 N and needs 0.005 × 1.225 N: 1,000 carry N = 4,326.66, and 0.0866 BTC
-    are 4,330: one lot less, 0.0865, stays.
+    At a rise of 24.75 % a short of N loses 0.2475 N and needs 0.005 × 1.2475 N: 1,000 carry N = 3,941.08, which is
+    0.0788 BTC to the lot.
     """
     plan = plan_for(_short(), balance=1000, sigmas={Asset("BTC"): dec("0.06")})
 
     (reduction,) = plan.reductions
     leg, ceiling = reduction.leg, reduction.ceiling
-    assert (leg.side, leg.contracts, leg.reduce_only) == (Side.BUY, dec("0.0135"), True)
-    assert (leg.amount_base, leg.notional_quote) == (dec("0.0135"), 675)
-    assert (ceiling.cause, ceiling.max_delta_base) == ("stop_floor", dec("0.0865"))
+    assert (leg.side, leg.contracts, leg.reduce_only) == (Side.BUY, dec("0.0212"), True)
+    assert (leg.amount_base, leg.notional_quote) == (dec("0.0212"), 1060)
+    assert (ceiling.cause, ceiling.max_delta_base) == ("stop_floor", dec("0.0788"))
     assert ceiling.release_at == NOW + timedelta(hours=24)
     assert plan.shrinking == {"BTC"}
 
 
+def test_a_cut_is_not_followed_by_another_at_the_next_tick():
+    position, sigmas = _short(), {Asset("BTC"): dec("0.06")}
+    (reduction,) = plan_for(position, balance=1000, sigmas=sigmas).reductions
+    left = position.contracts + reduction.leg.contracts
+    risen = make_quote(BTC, 50_500)
+
+    after = plan_for(_short(left), balance=1000 + 500 * left, sigmas=sigmas, quotes={LEG: risen})
+
+    assert not after.reductions
+
+
+def test_the_room_that_stops_need_is_that_of_the_wildest_leg_of_ours():
+    """Three σ, buffered by a fifth; what is not known is 5 %, and a reserved symbol has no stop of ours."""
+    legs = (make_position(BTC, 1, 50_000), make_position(ETH, 1, 2500))
+    account = make_account(positions=legs, margins=[make_margin("USDT", 1000)])
+    (wallet,) = wallets_of(
+        account,
+        {(VENUE, one.symbol): one for one in (BTC, ETH)},
+        {(VENUE, one.symbol): make_quote(one, 2500) for one in (BTC, ETH)},
+    )
+    ours, reserved = (
+        make_policy({"BTC": "1"}, foreign_symbols=foreign) for foreign in (frozenset(), frozenset({ETH.symbol}))
+    )
+    wild_eth = {Asset("BTC"): dec("0.02"), Asset("ETH"): dec("0.08")}
+
+    assert needed_room_frac(wallet, wild_eth, ours) == dec("0.3")
+    assert needed_room_frac(wallet, wild_eth, reserved) == dec("0.075")
+    assert needed_room_frac(wallet, {Asset("BTC"): None}, ours) == dec("0.1875")
+    assert needed_room_frac(wallet, {Asset("BTC"): dec(1)}, ours) == dec("0.9")
+
+
 def test_without_a_margin_account_the_venue_s_number_says_how_much_must_go():
-    """10 % away where 18.75 % are needed: what stays is 10/18.75 of it."""
+    """10 % away where 18.75 % are needed, and a tenth more: what stays is 10/20.625 of it."""
     plan = plan_for(_short(liquidation_price=dec(55_000)), margins=[], sigmas={Asset("BTC"): dec("0.05")})
 
     (reduction,) = plan.reductions
-    assert reduction.leg.contracts == dec("0.0467")
+    assert reduction.leg.contracts == dec("0.0516")
 
 
 @pytest.mark.parametrize(("liquidation", "balance"), [("50000", 100_000), ("49000", 100_000), (None, -5)])
@@ -299,7 +343,7 @@ def test_longs_and_shorts_of_a_coin_shrink_step_by_step():
 
     plan = plan_for(*positions, margins=[make_margin("BTC", "0.03")])
 
-    assert [one.leg.contracts for one in plan.reductions] == [16, 4]
+    assert [one.leg.contracts for one in plan.reductions] == [31, 4]
 
 
 def test_a_leg_that_protection_shrinks_is_not_rebalanced_in_the_same_look():

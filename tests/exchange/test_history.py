@@ -13,7 +13,8 @@ import pytest
 
 from bot.domain.ids import Asset, ClientOrderId, Symbol
 from bot.domain.orders import OrderType, Side
-from bot.exchange.exchange import Exchange
+from bot.exchange.config import ExtremeOrder
+from bot.exchange.exchange import Exchange, open_exchange
 from bot.exchange.history import HistoryMarket
 from bot.exchange.market import Leg
 from bot.exchange.moments import DAY_US, HOUR_US, from_us, to_us
@@ -65,6 +66,28 @@ def test_prices_go_to_the_adverse_extreme_first(tmp_path: Path, lean: int, passe
     legs = _market(tmp_path).legs(BTC, at(1), lean)
     assert (legs[0].begin_us, legs[-1].end_us) == (at(1), at(2))
     assert _corners(legs, 0) == _corners(legs, 1) == _corners(legs, 2) == passed
+
+
+@pytest.mark.parametrize(
+    ("extremes", "side", "low_first"),
+    [
+        (ExtremeOrder.ADVERSE_FIRST, Side.BUY, True),
+        (ExtremeOrder.ADVERSE_FIRST, Side.SELL, False),
+        (ExtremeOrder.FAVOURABLE_FIRST, Side.BUY, False),
+        (ExtremeOrder.FAVOURABLE_FIRST, Side.SELL, True),
+    ],
+)
+def test_which_extreme_comes_first_is_a_setting(
+    tmp_path: Path, extremes: ExtremeOrder, side: Side, low_first: bool
+) -> None:
+    for name in (SPOT, PERP):
+        write_rows(tmp_path / name, [bar_row(hour, 100) for hour in range(4)])
+    exchange = open_exchange(history_config(tmp_path, extremes=extremes), None)
+    exchange.submit(_request(side, OrderType.MARKET, "0.1"))
+    exchange.advance(START + timedelta(hours=1, minutes=20))
+    assert exchange.floor.perpetual_mark_of(BTC) == (97 if low_first else 102)
+    exchange.advance(START + timedelta(hours=1, minutes=40))
+    assert exchange.floor.perpetual_mark_of(BTC) == (102 if low_first else 97)
 
 
 def test_each_series_has_its_own_bar(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """What does the whole bot do while a wallet is on its way to liquidation?"""
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -9,12 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bot.adapters.paper import PAPER
 from bot.domain.events import CeilingReleased, CeilingSet, LookTaken, MarginRungChanged, TransferIntended
 from bot.domain.orders import Purpose
 from bot.domain.policy import MarginPolicy, MarginRung, StopPolicy, WatchIntervals
 from bot.domain.portfolio import WalletKind
 from bot.domain.transfers import TransferState
-from bot.exchange.faults import Effect, LoseReply, LoseRequest, Refuse
+from bot.exchange.faults import Effect, FailRead, LoseReply, LoseRequest, Refuse
 from tests.simulation.test_scenarios import BTC_PERP, HOUR, USDT, Owner
 
 MINUTE = timedelta(minutes=1)
@@ -76,6 +78,64 @@ def test_what_was_cut_may_grow_again_after_an_hour_of_calm() -> None:
     one.is_well()
 
 
+def demanding(**changes: Any) -> Owner:
+    """A rise of a tenth, after which liquidation is 26 % away; at midnight it turns volatility into 2.3 % a day.
+
+    Ten of these, and a fifth for the buffer, are 29 %: from then on a leg would be too large for its stop.
+    """
+    slow = dict.fromkeys(("protection", "reconcile", "prices", "margin"), 5 * MINUTE)
+    watch = WatchIntervals(**slow | changes.pop("watch", {}))
+    one = owner(top="55000", stops=StopPolicy(floor_sigmas=Decimal(10)), watch=watch, **changes)
+    one.run(23 * HOUR)
+    assert cuts(one) == []
+    assert one.exchange.transfers.all == []
+    return one
+
+
+#: The margin is measured when protection asks, and not by itself.
+ASKED = {"margin": timedelta(days=365)}
+
+
+@pytest.mark.parametrize("watch", [{}, ASKED], ids=["watched", "asked"])
+def test_cash_comes_before_a_cut_that_a_stop_asks_for(watch: dict[str, timedelta]) -> None:
+    one = demanding(watch=watch)
+    one.run(2 * HOUR)
+    assert cuts(one) == []
+    assert len(one.exchange.transfers.all) == 1
+    one.is_well()
+
+
+def test_without_cash_a_leg_is_cut_for_its_stop_and_not_lot_by_lot() -> None:
+    one = demanding(spare="0")
+    one.run(2 * HOUR)
+    assert 1 <= len(cuts(one)) <= 2
+    one.is_well()
+
+
+def test_a_cut_waits_for_cash_that_is_on_its_way_and_suffices() -> None:
+    one = demanding(watch=ASKED, transfer_delay=20 * MINUTE)
+    one.run(HOUR + 15 * MINUTE)
+    assert [transfer.state for transfer in one.exchange.transfers.all] == [TransferState.PENDING]
+    one.run(HOUR)
+    assert cuts(one) == []
+    one.is_well()
+
+
+def test_a_margin_that_cannot_be_measured_is_told_and_holds_up_no_cut() -> None:
+    one = owner()
+    answers: list[Any] = []
+
+    def ask(bot: Any) -> None:
+        one.exchange.faults.on("fetch_account", FailRead())
+        answers.append(asyncio.ensure_future(bot.protection.relieve(PAPER)))
+        answers[0].add_done_callback(lambda _: answers.append({alert["code"] for alert in bot.desk.alerts.open_alerts}))
+
+    one.run(HOUR, ask)
+    assert answers[0].result() is False
+    assert "margin_unknown" in answers[1]
+    one.is_well()
+
+
 def test_without_the_ladder_the_stop_would_have_had_to_close_what_cash_could_hold() -> None:
     never = WatchIntervals(margin=timedelta(days=365))
     without, with_it = owner(top="86000", watch=never), owner(top="86000")
@@ -132,8 +192,6 @@ def test_a_hard_halt_changes_nothing_and_still_tells() -> None:
     one = owner(top="62000")
 
     def halt(bot: Any) -> None:
-        import asyncio
-
         halting.append(asyncio.ensure_future(bot.control.halt("owner", why="a look at it", is_hard=True)))
 
     halting: list[Any] = []

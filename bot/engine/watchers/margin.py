@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import structlog
 
-from bot.decisions.collateral import on_the_way, plan_transfer
+from bot.decisions.collateral import ask_in_time, is_room_coming, on_the_way, plan_transfer
 from bot.decisions.margin_ladder import (
     MarginCut,
     MarginHealth,
@@ -17,6 +17,7 @@ from bot.decisions.margin_ladder import (
     plan_cuts,
     rank,
 )
+from bot.decisions.stops import needed_room_frac
 from bot.decisions.wallets import Wallet, wallets_of
 from bot.domain.books import Leg
 from bot.domain.errors import DataError, VenueError
@@ -25,7 +26,7 @@ from bot.domain.ids import Asset, VenueId
 from bot.domain.instruments import Instrument
 from bot.domain.market import Quote
 from bot.domain.orders import Purpose, side_of
-from bot.domain.policy import MarginRung
+from bot.domain.policy import MarginPolicy, MarginRung
 from bot.domain.portfolio import AccountState, WalletKind
 from bot.domain.transfers import TransferState
 from bot.domain.units import ONE, ZERO, decimal_text
@@ -76,14 +77,38 @@ class MarginWatcher:
                 try:
                     await self._look_after(venue_id)
                 except (DataError, VenueError) as failure:
-                    self._desk.alerts.raise_alert(
-                        "margin_unknown",
-                        f"The margin of {venue_id} cannot be measured: {failure}",
-                        severity="warning",
-                        cause=venue_id,
-                    )
+                    self._tell_unknown(venue_id, failure)
                 else:
                     self._desk.alerts.close_alert("margin_unknown", cause=venue_id)
+
+    def _tell_unknown(self, venue_id: VenueId, failure: Exception) -> None:
+        self._desk.alerts.raise_alert(
+            "margin_unknown",
+            f"The margin of {venue_id} cannot be measured: {failure}",
+            severity="warning",
+            cause=venue_id,
+        )
+
+    async def relieve(self, venue_id: VenueId) -> bool:
+        """Send for collateral now; True while so much is on its way that no leg need be cut. The caller holds the desk.
+
+        What cannot be measured does not hold up the cut.
+        """
+        try:
+            await self._transfers.follow(venue_id)
+            account, _, healths = await self._measure(venue_id)
+            await self._send_collateral(healths, account)
+        except (DataError, VenueError) as failure:
+            self._tell_unknown(venue_id, failure)
+            return False
+        books = self._desk.journal.books
+        return any(is_room_coming(one.wallet, books, self._needed_room(one.wallet)) for one in healths)
+
+    def _needed_room(self, wallet: Wallet) -> Decimal:
+        return needed_room_frac(wallet, self._reference.daily_sigmas, self._desk.policy)
+
+    def _policy_of(self, wallet: Wallet) -> MarginPolicy:
+        return ask_in_time(self._desk.policy.margin, self._needed_room(wallet))
 
     async def _look_after(self, venue_id: VenueId) -> None:
         await self._transfers.follow(venue_id)
@@ -113,7 +138,7 @@ class MarginWatcher:
             measure_wallet(
                 wallet,
                 rungs.get(wallet.key, (MarginRung.CALM, None))[0],
-                self._desk.policy.margin,
+                self._policy_of(wallet),
                 has_borrowed=_has_borrowed(wallet, account),
             )
             for wallet in wallets_of(account, instruments, quotes)
@@ -171,7 +196,7 @@ class MarginWatcher:
                 health,
                 account,
                 desk.journal.books,
-                desk.policy.margin,
+                self._policy_of(health.wallet),
                 usd_price=self._usd_price(health.wallet),
                 is_coin=desk.policy.is_target(Asset(currency)),
                 now=desk.clock.now(),
