@@ -140,6 +140,15 @@ def test_profit_comes_from_cash_and_position_without_an_entry_price():
     assert ledger.inverse_contract_value == -2 / dec(50_000) + 1 / dec(45_000)
 
 
+@pytest.mark.parametrize(
+    ("purpose", "worse"), [(Purpose.HEDGE, 200), (Purpose.TAKE_PROFIT, 0)], ids=["hedge", "take-profit"]
+)
+def test_what_a_fill_was_worse_than_expected_is_booked_but_not_of_a_take_profit(purpose, worse):
+    books = _books(_intended(purpose=purpose, decision_price=dec(50_200), reduce_only=True), _filled())
+
+    assert books.ledger(*LEG).slippage_contract_value == worse
+
+
 def test_a_contract_that_was_never_traded_has_an_empty_ledger():
     assert Books().ledger(*LEG) == LegLedger()
 
