@@ -5,12 +5,14 @@ often it is called;
 a write is committed before it is acknowledged; market time stands still while nobody calls.
 """
 
-from datetime import datetime
+import dataclasses
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 from bot.domain.ids import Asset, ClientOrderId, Currency, Symbol, TransferId
-from bot.domain.orders import Side
+from bot.domain.orders import OrderState, Side
 from bot.domain.portfolio import WalletKind
 from bot.exchange import faults as fault
 from bot.exchange.accounts import WalletKey
@@ -41,6 +43,18 @@ _ZERO = Decimal(0)
 _USDT = Currency("USDT")
 
 
+@dataclass(frozen=True, slots=True)
+class _FeignedCancel:
+    """A cancel that was confirmed before it was done."""
+
+    symbol: Symbol
+    client_order_id: ClientOrderId
+
+
+#: What is on its way and nobody waits for.
+_Delayed = OrderRequest | SpreadRequest | _FeignedCancel
+
+
 class Exchange:
     """One account at a venue in small."""
 
@@ -60,7 +74,9 @@ class Exchange:
         self._matching = Matching(self.floor)
         self.transfers = Transfers(self.floor, config.transfer_delay)
         self._spreads = SpreadBook(self.floor, self._matching)
-        self._delayed: list[tuple[int, OrderRequest | SpreadRequest]] = []
+        self._delayed: list[tuple[int, _Delayed]] = []
+        #: Ids under which a fault has let an order arrive more than once.
+        self.delivered_twice: set[ClientOrderId | None] = set()
         self._committed_version = -1
         self._committed_us = self.floor.now_us
         self._delivery = Delivery(self.floor, self._matching)
@@ -148,12 +164,15 @@ class Exchange:
         else:
             self._matching.meet(order)
 
-    def _arrive(self, request: OrderRequest | SpreadRequest) -> None:
+    def _arrive(self, request: _Delayed) -> None:
         try:
-            if isinstance(request, SpreadRequest):
-                self._spreads.place(request)
-            else:
-                self._matching.place(request)
+            match request:
+                case SpreadRequest():
+                    self._spreads.place(request)
+                case OrderRequest():
+                    self._matching.place(request)
+                case _FeignedCancel(symbol, client_order_id):
+                    self._matching.cancel(symbol, client_order_id)
         except Refused:
             # Whoever sent it has stopped listening.
             return
@@ -195,6 +214,13 @@ class Exchange:
         self._fail_on_the_way(effect, request)
         most = effect.contracts if isinstance(effect, fault.FillOnly) else None
         order = self._matching.place(request, most)
+        if isinstance(effect, fault.DeliverTwice):
+            self.delivered_twice.add(request.client_order_id)
+            self._arrive(request)
+        if isinstance(effect, fault.ForgetOrder) and order.is_open and not order.filled:
+            seen = dataclasses.replace(order)
+            self.floor.forget(order)
+            order = seen
         self.commit()
         if isinstance(effect, fault.LoseReply):
             raise ReplyLost
@@ -219,11 +245,14 @@ class Exchange:
         if isinstance(effect, fault.Refuse):
             raise Refused(effect.code, effect.why)
         if isinstance(effect, fault.DelayRequest) and request is not None:
-            self._delayed.append((self.floor.now_us + span_us(effect.by), request))
-            self._delayed.sort(key=lambda pair: pair[0])
+            self._delay(effect.by, request)
             raise RequestLost
         if isinstance(effect, fault.LoseRequest):
             raise RequestLost
+
+    def _delay(self, by: timedelta, request: _Delayed) -> None:
+        self._delayed.append((self.floor.now_us + span_us(by), request))
+        self._delayed.sort(key=lambda pair: pair[0])
 
     def cancel(self, symbol: Symbol, client_order_id: ClientOrderId) -> ExchangeOrder:
         """Cancel an open order; one that has ended is returned as it ended.
@@ -234,6 +263,11 @@ class Exchange:
         """
         effect = self._fault_of("cancel")
         self._fail_on_the_way(effect)
+        if isinstance(effect, fault.FeignCancel):
+            order = self._matching.named(symbol, client_order_id)
+            if order.is_open:
+                self._delay(effect.by, _FeignedCancel(symbol, client_order_id))
+                return dataclasses.replace(order, state=OrderState.CANCELLED)
         order = self._matching.cancel(symbol, client_order_id)
         self.commit()
         if isinstance(effect, fault.LoseReply):

@@ -9,7 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from enum import StrEnum
 
+from bot.domain.orders import OrderType
 from bot.exchange.orders import OrderRequest
 
 
@@ -51,6 +53,23 @@ class DelayRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class DeliverTwice:
+    """The request arrives twice, as a network that repeats itself would have it. The caller hears of the first."""
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetOrder:
+    """An order that would rest is confirmed, and is not there."""
+
+
+@dataclass(frozen=True, slots=True)
+class FeignCancel:
+    """A cancel is confirmed, and the order goes on for a while."""
+
+    by: timedelta
+
+
+@dataclass(frozen=True, slots=True)
 class FillOnly:
     """No more than so many contracts are traded at once."""
 
@@ -73,6 +92,37 @@ class OmitLiquidationPrices:
 
 
 @dataclass(frozen=True, slots=True)
+class OmitPosition:
+    """The account is told without one of its positions: the first by symbol."""
+
+
+@dataclass(frozen=True, slots=True)
+class LagPositions:
+    """Positions are told as they were a while ago, and everything else as it is."""
+
+    by: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class HideOrders:
+    """Orders are neither listed nor found."""
+
+    #: Of these types; None is all.
+    types: frozenset[OrderType] | None = None
+
+    def hides(self, order_type: OrderType) -> bool:
+        """Return whether an order of a type is hidden."""
+        return self.types is None or order_type in self.types
+
+
+@dataclass(frozen=True, slots=True)
+class LagTrades:
+    """The trades of the last while are not listed yet."""
+
+    by: timedelta
+
+
+@dataclass(frozen=True, slots=True)
 class RepeatTrades:
     """Every trade is listed twice."""
 
@@ -80,6 +130,24 @@ class RepeatTrades:
 @dataclass(frozen=True, slots=True)
 class FreezeQuotes:
     """Quotes are told as they were when this began."""
+
+
+class Distortion(StrEnum):
+    """What is wrong with a price."""
+
+    #: All prices of one contract, the first, are half again as high.
+    SPIKE = "spike"
+    #: Whoever buys is offered less than whoever sells.
+    CROSSED = "crossed"
+    #: There is none.
+    ZERO = "zero"
+
+
+@dataclass(frozen=True, slots=True)
+class DistortQuotes:
+    """Quotes are wrong."""
+
+    how: Distortion
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +166,31 @@ class OmitFunding:
 
 
 #: What is wrong with an answer.
-Slip = OmitBalances | OmitLiquidationPrices | RepeatTrades | FreezeQuotes | ShiftTime | OmitFunding
-Effect = Refuse | LoseRequest | LoseReply | DelayRequest | FillOnly | FailRead | Slip
+Slip = (
+    OmitBalances
+    | OmitLiquidationPrices
+    | OmitPosition
+    | LagPositions
+    | HideOrders
+    | LagTrades
+    | RepeatTrades
+    | FreezeQuotes
+    | DistortQuotes
+    | ShiftTime
+    | OmitFunding
+)
+Effect = (
+    Refuse
+    | LoseRequest
+    | LoseReply
+    | DelayRequest
+    | DeliverTwice
+    | ForgetOrder
+    | FeignCancel
+    | FillOnly
+    | FailRead
+    | Slip
+)
 
 #: (name of the call, the order request where there is one) → what happens to it.
 Fault = Callable[[str, OrderRequest | None], Effect | None]

@@ -6,6 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from bot.domain.ids import Asset, ClientOrderId, Symbol
+from bot.domain.orders import OrderState
 from bot.exchange.accounts import Accounts
 from bot.exchange.book import Book
 from bot.exchange.config import ExchangeConfig, ExtremeOrder
@@ -147,6 +148,12 @@ class Floor:
             self.open_orders.pop(order.id, None)
         self.changed_orders.add(order.id)
         self.tell("order", order)
+
+    def forget(self, order: ExchangeOrder) -> None:
+        """Lose an order that rests: nobody will ever find it."""
+        order.state, order.reason = OrderState.CANCELLED, "forgotten"
+        self._by_client[order.client_order_id or ClientOrderId("")].remove(order)
+        self.order_changed(order)
 
     def orders_named(self, symbol: Symbol, client_order_id: ClientOrderId) -> Iterator[ExchangeOrder]:
         """Yield the orders that carry an id, newest first."""

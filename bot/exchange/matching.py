@@ -16,6 +16,8 @@ from bot.exchange.floor import Floor
 from bot.exchange.orders import ExchangeOrder, OrderRequest, RefusalCode, Refused
 from bot.exchange.records import MovementKind, Trade
 
+#: Why an order ended that its owner has cancelled.
+ON_REQUEST = "cancelled on request"
 _ZERO = Decimal(0)
 
 
@@ -52,11 +54,20 @@ class Matching:
         Raises:
             Refused: no order has this id.
         """
+        order = self.named(symbol, client_order_id)
+        if order.is_open:
+            self.end(order, OrderState.CANCELLED, ON_REQUEST)
+        return order
+
+    def named(self, symbol: Symbol, client_order_id: ClientOrderId) -> ExchangeOrder:
+        """Return the newest order of an id, open or ended.
+
+        Raises:
+            Refused: no order has this id.
+        """
         order = next(self._floor.orders_named(symbol, client_order_id), None)
         if order is None:
             raise Refused(RefusalCode.NOT_FOUND, f"no order of {symbol} has the id {client_order_id}")
-        if order.is_open:
-            self.end(order, OrderState.CANCELLED, "cancelled on request")
         return order
 
     def cancel_all(self, contract: Contract, why: str) -> None:

@@ -5,12 +5,12 @@ Every call first lets market time pass to the present of the clock: the exchange
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 import structlog
 
+from bot.adapters.paper.slips import slipped_account, slipped_quotes
 from bot.domain.errors import VenueOutcomeUnknown, VenueRefused, VenueUnavailable
 from bot.domain.events import FundingSettled
 from bot.domain.ids import Asset, ClientOrderId, Currency, Symbol, TradeId, VenueId, VenueOrderId
@@ -24,9 +24,9 @@ from bot.exchange.exchange import Exchange
 from bot.exchange.faults import (
     Effect,
     FreezeQuotes,
-    OmitBalances,
+    HideOrders,
+    LagTrades,
     OmitFunding,
-    OmitLiquidationPrices,
     ReadFailed,
     RepeatTrades,
     ReplyLost,
@@ -124,7 +124,7 @@ class PaperVenue:
         kept = self._account
         if kept is None or kept[:2] != (floor.version, floor.now_us):
             kept = self._account = (floor.version, floor.now_us, self._put_together())
-        return _slipped(kept[2], slip)
+        return slipped_account(kept[2], slip, floor)
 
     def _put_together(self) -> AccountState:
         floor = self._exchange.floor
@@ -182,9 +182,7 @@ class PaperVenue:
         if isinstance(slip, FreezeQuotes):
             return tuple(self._frozen_quotes.setdefault(quote.symbol, quote) for quote in quotes)
         self._frozen_quotes.clear()
-        if isinstance(slip, ShiftTime):
-            return tuple(replace(quote, as_of=quote.as_of + slip.by) for quote in quotes)
-        return tuple(quotes)
+        return slipped_quotes(quotes, slip)
 
     async def fetch_funding_rates(self, symbols: Sequence[Symbol]) -> tuple[FundingRate, ...]:
         """Return the forecast for each perpetual."""
@@ -307,17 +305,22 @@ class PaperVenue:
 
     async def fetch_order(self, symbol: Symbol, client_order_id: ClientOrderId) -> VenueOrder | None:
         """Return one order of any age, None when there is none."""
-        self._reach("fetch_order")
+        slip = self._reach("fetch_order")
         found = next(self._exchange.floor.orders_named(symbol, client_order_id), None)
-        return None if found is None else _venue_order(found)
+        if found is None or (isinstance(slip, HideOrders) and slip.hides(found.type)):
+            return None
+        return _venue_order(found)
 
     async def fetch_fills(self, since: datetime) -> tuple[Fill, ...]:
         """Return the account's trades at or after ``since``."""
         slip = self._reach("fetch_fills")
         trades = self._exchange.floor.trades
         first = bisect_left(trades, since, key=lambda trade: trade.at)
+        last = len(trades)
+        if isinstance(slip, LagTrades):
+            last = bisect_left(trades, self._exchange.now - slip.by, key=lambda trade: trade.at)
         times = 2 if isinstance(slip, RepeatTrades) else 1
-        return tuple(_fill(trade) for trade in trades[first:] for _ in range(times))
+        return tuple(_fill(trade) for trade in trades[first:last] for _ in range(times))
 
     async def fetch_funding(self, since: datetime) -> tuple[FundingSettled, ...]:
         """Return the account's funding at or after ``since``."""
@@ -340,18 +343,6 @@ def _is_omitted(payment: FundingPayment, slip: Effect | None) -> bool:
 
 def _ahead(slip: Effect | None) -> timedelta:
     return slip.by if isinstance(slip, ShiftTime) else timedelta(0)
-
-
-def _slipped(account: AccountState, slip: Effect | None) -> AccountState:
-    match slip:
-        case OmitBalances():
-            return replace(account, balances=())
-        case OmitLiquidationPrices():
-            return replace(account, positions=tuple(replace(p, liquidation_price=None) for p in account.positions))
-        case ShiftTime(by):
-            return replace(account, as_of=account.as_of + by)
-        case _:
-            return account
 
 
 def _venue_transfer(transfer: ExchangeTransfer) -> VenueTransfer:
