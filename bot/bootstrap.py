@@ -115,7 +115,7 @@ def build(
         protection=protection,
         flatten=flatten,
         reconcile=reconcile,
-        prices=PriceWatcher(desk, reference, signal),
+        prices=PriceWatcher(desk, gatherer, reference, signal),
         margin=margin,
         breaker=breaker,
         roll=roll,

@@ -57,6 +57,11 @@ class InvariantChecker:
         now = self._exchange.now
         self._unprotected_since = dict.fromkeys(self._unprotected_since, now)
 
+    @property
+    def is_unprotected(self) -> bool:
+        """True while a position has no stop of its size."""
+        return bool(self._unprotected_since)
+
     def _expect(self, holds: bool, sentence: str, at: datetime) -> None:
         self.checked += 1
         if not holds and len(self.violated) < _LISTED:

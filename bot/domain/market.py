@@ -25,6 +25,12 @@ class Quote:
     ask_contracts: Decimal
     as_of: datetime
 
+    @property
+    def is_usable(self) -> bool:
+        """False where a price is none: venues in trouble quote zero."""
+        prices = (self.bid_price, self.ask_price, self.mark_price, self.index_price, self.last_price)
+        return all(price > 0 for price in prices)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FundingRate:

@@ -143,6 +143,9 @@ class RiskLimits:
     max_last_mark_frac: Decimal = Decimal("0.03")
     #: |index of one venue ÷ median − 1| beyond this refuses increases.
     max_index_spread_frac: Decimal = Decimal("0.02")
+    #: An index that is this far from what it was within ``leap_settle`` is not looked at until it has stood so long.
+    max_leap_frac: Decimal = Decimal("0.10")
+    leap_settle: timedelta = timedelta(minutes=5)
     max_quote_age: timedelta = timedelta(seconds=60)
     max_account_age: timedelta = timedelta(seconds=60)
     #: Annualised funding paid by the hedge beyond this refuses increases.

@@ -6,12 +6,13 @@ so none of them waits for long.
 """
 
 import asyncio
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from bot.domain.errors import VenueUnavailable
-from bot.domain.ids import VenueId
+from bot.domain.ids import Symbol, VenueId
+from bot.domain.market import Quote
 from bot.domain.policy import Policy
 from bot.ports import AlertSink, Clock, HoldingsSource, Journal, Venue
 
@@ -29,6 +30,15 @@ class Desk:
     alerts: AlertSink
     holdings: HoldingsSource
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def read_quotes(self, venue_id: VenueId, symbols: Sequence[Symbol]) -> tuple[Quote, ...]:
+        """Return the quotes of a venue that are prices; one that is none is as good as missing.
+
+        Raises:
+            VenueUnavailable: no answer in time.
+        """
+        quotes = await self.read(self.venues[venue_id].fetch_quotes(symbols))
+        return tuple(quote for quote in quotes if quote.is_usable)
 
     async def read(self, call: Awaitable[Answer]) -> Answer:
         """Await a venue read within the deadline of one call.

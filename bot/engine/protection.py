@@ -182,7 +182,7 @@ class Protection:
         held = {(venue_id, position.symbol) for position in account.positions}
         await self._reference.refresh_histories()
         instruments = {leg: self._reference.instrument(*leg) for leg in held}
-        quotes = await self._gatherer.read_quotes(venue_id, instruments)
+        quotes = await self._gatherer.read_quotes_or_newest(venue_id, instruments)
         plan = want_stops(
             account,
             instruments=instruments,

@@ -4,13 +4,17 @@ A snapshot is complete or it is not there: a venue that cannot be read, an index
 make it impossible, and the look is skipped and said so. Nothing is filled in.
 """
 
+from collections import deque
 from collections.abc import Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
 
 import structlog
 
+from bot.decisions.leaps import largest_leap
 from bot.domain.books import Leg
-from bot.domain.errors import IncompleteData, StaleData, VenueError
-from bot.domain.ids import Currency, Symbol, VenueId
+from bot.domain.errors import IncompleteData, StaleData, VenueError, VenueUnavailable
+from bot.domain.ids import Asset, Currency, Symbol, VenueId
 from bot.domain.instruments import Instrument
 from bot.domain.market import CurrencyRate, FundingRate, Quote
 from bot.domain.portfolio import AccountState
@@ -34,6 +38,8 @@ class SnapshotGatherer:
         self.newest_accounts: dict[VenueId, AccountState] = {}
         self.newest_quotes: dict[Leg, Quote] = {}
         self.newest_funding_rates: dict[Leg, FundingRate] = {}
+        #: (when, index price) of the last minutes.
+        self._index_readings: dict[Asset, deque[tuple[datetime, Decimal]]] = {}
 
     async def gather(self, *, may_be_empty: bool = False) -> Snapshot:
         """Return all inputs of one decision. ``may_be_empty``: the owner has said that the coins are gone.
@@ -56,6 +62,7 @@ class SnapshotGatherer:
             instruments.update(here)
             quotes.update(await self.read_quotes(venue_id, here))
             self._refuse_stale(quotes)
+            self._refuse_leapt(quotes, instruments)
             funding_rates.update(await self._read_funding_rates(venue_id, here))
         return Snapshot(
             at=desk.clock.now(),
@@ -108,24 +115,56 @@ class SnapshotGatherer:
         self.newest_accounts[venue_id] = account
         return account
 
-    async def read_quotes(self, venue_id: VenueId, instruments: dict[Leg, Instrument]) -> dict[Leg, Quote]:
+    async def read_quotes(self, venue_id: VenueId, instruments: Mapping[Leg, Instrument]) -> dict[Leg, Quote]:
         """Return one quote per contract.
 
         Raises:
-            IncompleteData: the venue left one out.
+            IncompleteData: the venue left one out, or quoted what is no price.
         """
         symbols = [symbol for _, symbol in instruments]
         if not symbols:
             return {}
-        quotes = {
-            (venue_id, quote.symbol): quote
-            for quote in await self._desk.read(self._desk.venues[venue_id].fetch_quotes(symbols))
-        }
+        quotes = {(venue_id, quote.symbol): quote for quote in await self._desk.read_quotes(venue_id, symbols)}
+        self.newest_quotes.update(quotes)
+        for leg, quote in quotes.items():
+            self._note_index(instruments[leg].asset, quote)
         missing = [symbol for symbol in symbols if (venue_id, symbol) not in quotes]
         if missing:
-            raise IncompleteData(f"{venue_id} gave no quote for {', '.join(missing)}")
-        self.newest_quotes.update(quotes)
+            raise IncompleteData(f"{venue_id} gave no price for {', '.join(missing)}")
         return quotes
+
+    async def read_quotes_or_newest(self, venue_id: VenueId, instruments: Mapping[Leg, Instrument]) -> dict[Leg, Quote]:
+        """Return one quote per contract to protect by: where the venue quotes none, the newest that is known.
+
+        Raises:
+            IncompleteData: of one contract nothing is known.
+        """
+        try:
+            return await self.read_quotes(venue_id, instruments)
+        except (IncompleteData, VenueUnavailable):
+            if any(leg not in self.newest_quotes for leg in instruments):
+                raise
+            return {leg: self.newest_quotes[leg] for leg in instruments}
+
+    def _note_index(self, asset: Asset, quote: Quote) -> None:
+        """Remember what an index was, for as long as it says whether prices leap."""
+        now = self._desk.clock.now()
+        kept = self._index_readings.setdefault(asset, deque())
+        kept.append((now, quote.index_price))
+        while now - kept[0][0] > self._desk.policy.limits.leap_settle:
+            kept.popleft()
+
+    def _refuse_leapt(self, quotes: Mapping[Leg, Quote], instruments: Mapping[Leg, Instrument]) -> None:
+        """Refuse to measure with a price that has just leapt: either it stands in some minutes, or it was none."""
+        limits = self._desk.policy.limits
+        for leg, quote in quotes.items():
+            asset = instruments[leg].asset
+            leap = largest_leap([price for _, price in self._index_readings[asset]], quote.index_price)
+            if leap > limits.max_leap_frac:
+                raise StaleData(
+                    f"the index of {asset} has leapt by {leap:.1%} within {limits.leap_settle}; a look waits until it"
+                    " has stood for as long"
+                )
 
     def _instruments_in_play(self, account: AccountState) -> dict[Leg, Instrument]:
         """Return the contracts that a look is about: those that may be opened, and those held or ever traded."""

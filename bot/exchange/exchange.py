@@ -274,6 +274,13 @@ class Exchange:
             raise ReplyLost
         return order
 
+    def cancel_by_venue(self, order_id: int, why: str) -> None:
+        """End an open order that its owner has not asked to end."""
+        order = self.floor.open_orders.get(order_id)
+        if order is not None:
+            self._matching.end(order, OrderState.CANCELLED, why)
+            self.commit()
+
     def deleverage(self, symbol: Symbol, contracts: Decimal) -> Trade:
         """Let the venue close so many contracts (unsigned) of the account's position, at mark.
 

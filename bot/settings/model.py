@@ -334,6 +334,10 @@ class RiskSettings(Block):
     )
     max_last_mark: Share = Field(Decimal("0.03"), description="last and mark further apart than this: no increase")
     max_index_spread: Share = Field(Decimal("0.02"), description="a venue's index off the median by more: no increase")
+    max_leap: Share = Field(
+        Decimal("0.10"), description="an index that has just leapt by more is not looked at until it has stood"
+    )
+    leap_settle: Duration = Field(timedelta(minutes=5), description="how long it has to stand")
     max_quote_age: Duration = Field(timedelta(seconds=60), description="an older price refuses increases")
     max_account_age: Duration = Field(timedelta(seconds=60), description="an older account is not decided on")
     max_depeg: Share = Field(Decimal("0.03"), description="cash this far off a dollar is not added to")

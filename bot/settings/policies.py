@@ -146,6 +146,8 @@ def _limits(settings: Settings) -> RiskLimits:
         max_basis_annual=risk.max_basis_annual,
         max_last_mark_frac=risk.max_last_mark,
         max_index_spread_frac=risk.max_index_spread,
+        max_leap_frac=risk.max_leap,
+        leap_settle=risk.leap_settle,
         max_quote_age=risk.max_quote_age,
         max_account_age=risk.max_account_age,
         max_funding_annual=settings.funding.max_annual,

@@ -47,7 +47,7 @@ class BasisWatcher:
         await self._reference.refresh_terms(venue_id)
         concerned = self._concerned(venue_id, now)
         symbols = [symbol for _, symbol in concerned]
-        quotes = await desk.read(desk.venues[venue_id].fetch_quotes(symbols)) if symbols else ()
+        quotes = await desk.read_quotes(venue_id, symbols) if symbols else ()
         found = {(venue_id, quote.symbol): quote for quote in quotes}
         policy = desk.policy
         return basis_lines(concerned, found, desk.journal.books.basis, policy.basis, policy.limits, now)

@@ -132,7 +132,7 @@ class MarginWatcher:
         held = tuple(position.symbol for position in account.positions)
         await self._reference.refresh_terms(venue_id, held)
         instruments = {(venue_id, symbol): self._reference.instrument(venue_id, symbol) for symbol in held}
-        quotes: dict[Leg, Quote] = await self._gatherer.read_quotes(venue_id, instruments)
+        quotes: dict[Leg, Quote] = await self._gatherer.read_quotes_or_newest(venue_id, instruments)
         rungs = self._desk.journal.books.margin_rungs
         healths = tuple(
             measure_wallet(

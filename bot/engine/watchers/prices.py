@@ -12,6 +12,7 @@ from bot.domain.ids import Asset
 from bot.engine.desk import Desk
 from bot.engine.reference import Reference
 from bot.engine.scheduler import LookSignal
+from bot.engine.snapshot import SnapshotGatherer
 
 log = structlog.get_logger()
 
@@ -19,8 +20,9 @@ log = structlog.get_logger()
 class PriceWatcher:
     """Sets the look signal on large moves."""
 
-    def __init__(self, desk: Desk, reference: Reference, signal: LookSignal) -> None:
+    def __init__(self, desk: Desk, gatherer: SnapshotGatherer, reference: Reference, signal: LookSignal) -> None:
         self._desk = desk
+        self._gatherer = gatherer
         self._reference = reference
         self._signal = signal
 
@@ -48,13 +50,13 @@ class PriceWatcher:
 
     async def _index_prices(self) -> dict[Asset, Decimal]:
         found: dict[Asset, list[Decimal]] = {}
-        for venue_id, venue in self._desk.venues.items():
+        for venue_id in self._desk.venues:
             await self._reference.refresh_terms(venue_id)
-            assets = {
-                instrument.symbol: instrument.asset
+            candidates = {
+                (venue_id, instrument.symbol): instrument
                 for instrument in self._reference.instruments_of(venue_id)
-                if self._reference.is_candidate(instrument)
+                if self._reference.is_candidate(instrument) and not instrument.has_expired(self._desk.clock.now())
             }
-            for quote in await self._desk.read(venue.fetch_quotes(list(assets))):
-                found.setdefault(assets[quote.symbol], []).append(quote.index_price)
+            for leg, quote in (await self._gatherer.read_quotes(venue_id, candidates)).items():
+                found.setdefault(candidates[leg].asset, []).append(quote.index_price)
         return {asset: median(prices) for asset, prices in found.items()}

@@ -1,0 +1,213 @@
+"""What does a seed decide? The bot's policy, the market, and the timeline of what goes wrong.
+
+Everything is drawn from the seed alone, and each event has chance of its own: a timeline that is cut short leaves what
+comes before the cut as it was.
+"""
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from bot.domain.ids import Asset, Currency
+from bot.domain.instruments import Tenor
+from bot.domain.policy import (
+    BandPolicy,
+    CadencePolicy,
+    DcaPolicy,
+    Destination,
+    ExecutionPolicy,
+    ExecutionStyle,
+    MarginBound,
+    MarginPolicy,
+    Policy,
+    RollPolicy,
+    StopPolicy,
+    WatchIntervals,
+)
+from bot.exchange.config import ExchangeConfig, MarketKind
+from tests.simulation.seeds.disturbances import DISTURBANCES, NAMES
+
+BTC, ETH, SOL = Asset("BTC"), Asset("ETH"), Asset("SOL")
+#: Sixteen hours before the contracts of a quarter expire.
+START = datetime(2024, 3, 28, 16, tzinfo=UTC)
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+#: After the last fault the market stands still, and the bot has so long to be well.
+CALM = 6 * HOUR
+_OPENING = {BTC: Decimal(50_000), ETH: Decimal(2_500), SOL: Decimal(100)}
+#: Mean time from one disturbance to the next.
+_GAP_MINUTES = 16.0
+#: Disturbances that come together, within so many seconds.
+_BURST_CHANCE, _BURST_SECONDS = 0.25, 40.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One thing that happens, at a moment of market time."""
+
+    at: datetime
+    #: A name of ``DISTURBANCES``.
+    kind: str
+    #: What its own chance is drawn from.
+    seed: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """What a seed has decided."""
+
+    seed: int
+    flavour: str
+    policy: Policy
+    config: ExchangeConfig
+    timeline: tuple[Event, ...]
+    #: When the last fault is over.
+    calm_from: datetime
+
+    @property
+    def ends_at(self) -> datetime:
+        """When the bot is judged: right after a look."""
+        return self.calm_from + CALM + 2 * MINUTE
+
+    def cut(self, events: int) -> "Scenario":
+        """Return the scenario with no more than the first events."""
+        return replace(self, timeline=self.timeline[:events])
+
+
+_BASE = Policy(
+    targets={BTC: Decimal("0.5"), ETH: Decimal("0.3"), SOL: Decimal("0.2")},
+    bands=BandPolicy(absolute_frac=Decimal("0.02"), destination=Destination.TARGET, total_frac=None),
+    cadence=CadencePolicy(cron="0 * * * *", move_sigmas=Decimal(3)),
+    watch=WatchIntervals(protection=MINUTE, reconcile=MINUTE, prices=MINUTE, margin=MINUTE, roll=MINUTE),
+)
+_ROLLING = RollPolicy(passive_before=10 * HOUR, spread_before=6 * HOUR, outright_before=3 * HOUR)
+_WORKED = ExecutionPolicy(
+    style=ExecutionStyle.AUTO,
+    twap_depths=Decimal("0.003"),
+    chase_deadline=MINUTE,
+    twap_duration=3 * MINUTE,
+    twap_slices=4,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Flavour:
+    policy: Policy
+    config: Mapping[str, Any] = field(default_factory=dict)
+
+
+_THIN = {
+    "collateral": {Currency("USDT"): Decimal(900)},
+    "spare": {Currency("USDT"): Decimal(6000)},
+    "transfer_delay": timedelta(seconds=20),
+}
+_FLAVOURS: Mapping[str, _Flavour] = {
+    "at once": _Flavour(_BASE),
+    "worked": _Flavour(
+        replace(
+            _BASE,
+            execution=_WORKED,
+            stops=StopPolicy(take_profit_frac=Decimal("0.12")),
+            dca=DcaPolicy(tranches=2, interval=25 * MINUTE),
+        )
+    ),
+    "thin": _Flavour(
+        replace(
+            _BASE,
+            margin=MarginPolicy(
+                warn=MarginBound(usage_frac=Decimal("0.25"), distance_frac=Decimal("0.30")),
+                transfer=MarginBound(usage_frac=Decimal("0.30"), distance_frac=Decimal("0.28")),
+            ),
+        ),
+        _THIN,
+    ),
+    "dated": _Flavour(replace(_BASE, tenors=(Tenor.DATED,), roll=_ROLLING), {"dated_basis_annual": Decimal("0.05")}),
+    "dated, legs": _Flavour(
+        replace(_BASE, tenors=(Tenor.DATED,), roll=_ROLLING, execution=_WORKED),
+        {"dated_basis_annual": Decimal("0.05"), "spread_book_bps": None},
+    ),
+}
+
+
+def draw(seed: int, days: float) -> Scenario:
+    """Return what a seed decides about so many days of trouble."""
+    chance = random.Random(f"scenario/{seed}")  # noqa: S311 - a simulation, not a secret
+    name = list(_FLAVOURS)[seed % len(_FLAVOURS)]
+    flavour = _FLAVOURS[name]
+    calm_from = _whole_hour(START + timedelta(days=days))
+    config = ExchangeConfig(
+        market=MarketKind.STATIC,
+        start=START,
+        prices=_OPENING,
+        holdings={BTC: Decimal("0.1205"), ETH: Decimal("1.2002"), SOL: Decimal("20.005")},
+        collateral={Currency("USDT"): Decimal(6000)},
+        funding_rate=Decimal("0.0001"),
+        funding_schedule={BTC: _funding(chance, calm_from)},
+        script={asset: _path(random.Random(f"path/{seed}/{asset}"), asset, calm_from) for asset in _OPENING},  # noqa: S311 - as above
+    )
+    return Scenario(
+        seed=seed,
+        flavour=name,
+        policy=flavour.policy,
+        config=replace(config, **flavour.config),
+        timeline=_timeline(chance, seed, calm_from),
+        calm_from=calm_from,
+    )
+
+
+def _whole_hour(moment: datetime) -> datetime:
+    return moment.replace(minute=0, second=0, microsecond=0)
+
+
+def _path(chance: random.Random, asset: Asset, until: datetime) -> tuple[tuple[datetime, Decimal], ...]:
+    """Return a price that walks, leaps at least every six hours, and comes back in the end to where it began."""
+    opening = float(_OPENING[asset])
+    knots, moment, factor = [], START + 30 * MINUTE, 1.0
+    next_leap = moment + timedelta(hours=chance.uniform(0.5, 6))
+    while moment < until - HOUR:
+        step = chance.gauss(0, 0.006) - 0.02 * (factor - 1)
+        if moment >= next_leap:
+            step = chance.choice((-1, 1)) * chance.uniform(0.06, 0.14)
+            step = -abs(step) if factor > 1.6 else abs(step) if factor < 0.6 else step
+            next_leap = moment + timedelta(hours=chance.uniform(3, 6))
+            knots.append((moment, _price(opening * factor)))
+            moment += timedelta(seconds=chance.uniform(1, 240))
+        factor *= 1 + step
+        knots.append((moment, _price(opening * factor)))
+        moment += timedelta(minutes=chance.uniform(15, 45))
+    return tuple(knots)
+
+
+def _price(value: float) -> Decimal:
+    return Decimal(f"{value:.6g}")
+
+
+def _funding(chance: random.Random, until: datetime) -> tuple[tuple[datetime, timedelta, Decimal], ...]:
+    """Return a funding that changes its interval in mid-run, as it does in a crisis."""
+    entries, moment = [], START + timedelta(hours=chance.uniform(4, 12))
+    while moment < until:
+        interval = timedelta(hours=chance.choice((1, 2, 4, 8)))
+        rate = Decimal(f"{chance.choice((0.0001, -0.0003, 0.0008, -0.003)):.4f}")
+        entries.append((_whole_hour(moment), interval, rate))
+        moment += timedelta(hours=chance.uniform(10, 30))
+    return tuple(entries)
+
+
+def _timeline(chance: random.Random, seed: int, until: datetime) -> tuple[Event, ...]:
+    kinds = list(NAMES)
+    weights = [DISTURBANCES[kind].weight for kind in kinds]
+    events, moment = [], START + timedelta(minutes=chance.uniform(1, 40))
+    # The last hour is left for what still goes on.
+    while moment < until - HOUR:
+        events.append(
+            Event(at=moment, kind=chance.choices(kinds, weights)[0], seed=f"{seed}/{len(events)}"),
+        )
+        seconds = (
+            chance.uniform(0, _BURST_SECONDS)
+            if chance.random() < _BURST_CHANCE
+            else chance.expovariate(1 / (_GAP_MINUTES * 60))
+        )
+        moment += timedelta(seconds=round(seconds, 3))
+    return tuple(events)
