@@ -161,7 +161,8 @@ class InvariantChecker:
         One that has rested was right when it was sent; what prices do while it waits to be looked at is not its doing.
         """
         gaps = self._gaps(trade.symbol, -trade.contracts * trade.side.sign)
-        if gaps is None or self._was_right.get(trade.order_id, False):
+        was_doubled = trade.client_order_id in self._exchange.delivered_twice
+        if gaps is None or was_doubled or self._was_right.get(trade.order_id, False):
             return
         after, before = gaps
         asset = self._exchange.floor.contracts[trade.symbol].asset

@@ -130,23 +130,55 @@ class Protection:
         """Count as unprotected what has no stop of its size by our own books; what has one is believed to keep it."""
         books = self._desk.journal.books
         for (venue, symbol), ledger in books.ledgers.items():
-            leg = (venue, symbol)
-            if venue != venue_id or ledger.contracts == 0 or leg in books.unprotected:
+            is_concerned = venue == venue_id and ledger.contracts != 0 and (venue, symbol) not in books.unprotected
+            if is_concerned and not self._has_booked_stop((venue, symbol)):
+                await self._note_in_doubt((venue, symbol), "the venue cannot be read")
+
+    async def _note_vanished(self, view: _View) -> None:
+        """Go on looking after what our trades add up to and the venue does not list: it may be the list that is short.
+
+        Its stops stay. Without one of its size it counts as unprotected, and is told.
+        """
+        books, venue_id = self._desk.journal.books, view.account.venue
+        held = {position.symbol for position in view.account.positions}
+        for leg in [leg for leg, ledger in books.ledgers.items() if ledger.contracts != 0]:
+            if leg[0] != venue_id or leg[1] in held:
                 continue
-            has_stop = any(
-                order.state is OrderState.OPEN
-                and order.intent.purpose is Purpose.STOP
-                and order.intent.symbol == symbol
-                and order.intent.venue == venue
-                and order.intent.contracts * order.intent.side.sign == -ledger.contracts
-                for order in books.orders.values()
-            )
-            if not has_stop and symbol not in self._desk.policy.foreign_symbols:
-                await self._desk.journal.record(
-                    LegUnprotected(
-                        at=self._desk.clock.now(), venue=venue, symbol=symbol, why="the venue cannot be read"
-                    )
-                )
+            if not self._has_booked_stop(leg):
+                await self._note_in_doubt(leg, "the venue does not list it, and our trades add up to a position")
+                self._alert_unprotected(leg, Rung.RETRY)
+
+    def _has_booked_stop(self, leg: Leg) -> bool:
+        """Return True when by our books a stop rests that closes all that our trades add up to."""
+        books = self._desk.journal.books
+        return any(
+            order.state is OrderState.OPEN
+            and order.intent.purpose is Purpose.STOP
+            and (order.intent.venue, order.intent.symbol) == leg
+            and order.intent.contracts * order.intent.side.sign == -books.ledgers[leg].contracts
+            for order in books.orders.values()
+        )
+
+    async def _note_in_doubt(self, leg: Leg, why: str) -> None:
+        if leg in self._desk.journal.books.unprotected or leg[1] in self._desk.policy.foreign_symbols:
+            return
+        fact = LegUnprotected(at=self._desk.clock.now(), venue=leg[0], symbol=leg[1], why=why)
+        await self._desk.journal.record(fact)
+
+    def _alert_unprotected(self, leg: Leg, rung: Rung) -> None:
+        """Tell of a leg that has been without its stop for longer than the deadline."""
+        unprotected = self._desk.journal.books.unprotected
+        if leg not in unprotected:
+            return
+        since, _ = unprotected[leg]
+        if rung_after(self._desk.clock.now() - since, self._desk.policy.stops) is Rung.RETRY:
+            return
+        self._desk.alerts.raise_alert(
+            "unprotected",
+            f"{leg[1]} has had no stop since {since:%Y-%m-%d %H:%M:%S} UTC; doing: {rung}",
+            severity="critical",
+            cause=f"{leg[0]}/{leg[1]}",
+        )
 
     async def protect(self, venue_id: VenueId, account: AccountState | None = None) -> None:
         """Make the resting stops of one venue equal to what they should be. The caller holds the desk."""
@@ -163,6 +195,7 @@ class Protection:
         for target in view.plan.stops:
             await self._protect_leg(target, view)
         await self._sweep(view)
+        await self._note_vanished(view)
         await self._take_profit.keep(view.account, view.instruments)
 
     async def _make_room(self, venue_id: VenueId) -> _View:
@@ -269,12 +302,15 @@ class Protection:
 
     async def _sweep(self, view: _View) -> None:
         """Cancel our stops on symbols without a position."""
+        venue_id, books = view.account.venue, self._desk.journal.books
         held = {position.symbol for position in view.account.positions}
+        # What is not listed and should be is not gone yet.
+        held |= {symbol for (venue, symbol), one in books.ledgers.items() if venue == venue_id and one.contracts != 0}
         for order in view.account.open_orders:
             if order.type is OrderType.STOP_MARKET and order.symbol not in held:
                 await self._drop(order, "no position left to protect")
-        for venue_id, symbol in list(self._desk.journal.books.unprotected):
-            if venue_id == view.account.venue and symbol not in held:
+        for venue, symbol in list(books.unprotected):
+            if venue == venue_id and symbol not in held:
                 await self._close_unprotected(venue_id, symbol)
 
     async def _note_protected(self, target: StopTarget) -> None:
@@ -297,15 +333,8 @@ class Protection:
         # Told about from the first moment on; acted on by the time that there was to mend it. While the process was
         # down nothing was tried.
         rung = rung_after(now - self._tried_since.setdefault(leg, now), self._desk.policy.stops)
-        if rung_after(now - since, self._desk.policy.stops) is Rung.RETRY:
-            return
-        self._desk.alerts.raise_alert(
-            "unprotected",
-            f"{target.symbol} has had no stop since {since:%Y-%m-%d %H:%M:%S} UTC; doing: {rung}",
-            severity="critical",
-            cause=f"{target.venue}/{target.symbol}",
-        )
-        if rung is not Rung.RETRY:
+        self._alert_unprotected(leg, rung)
+        if rung is not Rung.RETRY and rung_after(now - since, self._desk.policy.stops) is not Rung.RETRY:
             await self._climb(rung, target, view)
 
     async def _climb(self, rung: Rung, target: StopTarget, view: _View) -> None:

@@ -57,6 +57,7 @@ class SnapshotGatherer:
         quotes: dict[Leg, Quote] = {}
         funding_rates: dict[Leg, FundingRate] = {}
         for venue_id, account in accounts.items():
+            self._refuse_contradiction(account)
             await self._bookkeeping.book_funding(venue_id)
             here = self._instruments_in_play(account)
             instruments.update(here)
@@ -87,6 +88,21 @@ class SnapshotGatherer:
                 raise IncompleteData(
                     f"{', '.join(accounts)} lists no balance at all, where {held} {asset} were held; nothing is decided"
                     " on that. If you have moved everything: trimtab confirm-flow"
+                )
+
+    def _refuse_contradiction(self, account: AccountState) -> None:
+        """Refuse positions that our trades do not add up to: one of the two lists is short, and not known which.
+
+        Once that has been found to last, the symbol is locked, and the others go on.
+        """
+        books, venue_id = self._desk.journal.books, account.venue
+        held = {position.symbol: position.contracts for position in account.positions}
+        booked = {symbol: one.contracts for (venue, symbol), one in books.ledgers.items() if venue == venue_id}
+        for symbol in (held.keys() | booked.keys()) - self._desk.policy.foreign_symbols:
+            at_venue, in_books = held.get(symbol, ZERO), booked.get(symbol, ZERO)
+            if at_venue != in_books and (venue_id, symbol) not in books.locks:
+                raise IncompleteData(
+                    f"{venue_id} holds {at_venue} contracts of {symbol}, and our trades add up to {in_books}"
                 )
 
     def _refuse_stale(self, quotes: Mapping[Leg, Quote]) -> None:

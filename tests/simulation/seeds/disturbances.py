@@ -184,7 +184,7 @@ def _lag(effect: Callable[[timedelta], Effect], call: str, low: float, high: flo
 
 def _distort(trouble: Trouble, chance: random.Random, kind: str) -> None:
     how = chance.choice(list(fault.Distortion))
-    trouble.let(kind, on(["fetch_quotes"], fault.DistortQuotes(how)), during=_span(chance, 0.2, 20))
+    trouble.let(kind, on(["fetch_quotes"], fault.DistortQuotes(how)), during=_span(chance, 0.2, 4))
 
 
 def _suspend(trouble: Trouble, chance: random.Random, kind: str) -> None:

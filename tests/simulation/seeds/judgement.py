@@ -13,23 +13,22 @@ from bot.exchange.exchange import Exchange
 
 #: What the smallest order is worth, as a share of the portfolio.
 _SMALLEST = Decimal("0.02")
-#: Alerts that say why an asset is not where it should be.
-_REASONS = frozenset(
-    {"capacity_short", "margin", "unhedgeable", "funding_cap", "loss_breaker", "funding", "roll_blocked", "basis"}
-)
 
 
 def what_is_wrong(
-    exchange: Exchange, checker: InvariantChecker, books: Books, policy: Policy, alerts: set[str], now: datetime
+    exchange: Exchange, checker: InvariantChecker, books: Books, policy: Policy, excused: set[Asset], now: datetime
 ) -> list[str]:
-    """Return what is not as it should be; nothing when the bot is well."""
+    """Return what is not as it should be; nothing when the bot is well.
+
+    ``excused`` are the assets of which the last look has said why they are not where they should be.
+    """
     checker.check_at_rest(now)
     return [
         *(f"{symbol} has no stop of its size" for symbol in _unprotected(exchange)),
         *(f"{leg[1]} is unprotected since {since}: {why}" for leg, (since, why) in books.unprotected.items()),
         *(f"{leg[1]} is locked since {since}: {why}" for leg, (since, why) in books.locks.items()),
         *_unsettled(books),
-        *_out_of_band(exchange, checker, books, policy, alerts),
+        *_out_of_band(exchange, checker, books, policy, excused),
         *(["still " + books.trading_state] if books.trading_state is not TradingState.NORMAL else []),
     ]
 
@@ -58,14 +57,12 @@ def _unprotected(exchange: Exchange) -> list[Symbol]:
 
 
 def _out_of_band(
-    exchange: Exchange, checker: InvariantChecker, books: Books, policy: Policy, alerts: set[str]
+    exchange: Exchange, checker: InvariantChecker, books: Books, policy: Policy, excused: set[Asset]
 ) -> Iterator[str]:
     """Yield the assets that are off their targets by the exchange's own numbers, and nobody says why."""
     value, coins = checker.portfolio()
-    capped: set[Asset] = {asset for asset, _ in books.ceilings}
-    if alerts & _REASONS:
-        return
+    excused = excused | {asset for asset, _ in books.ceilings}
     for asset, target in policy.targets.items():
         weight = coins[asset] * exchange.floor.index_of(asset) / value
-        if asset not in capped and abs(weight - target) > policy.bands.absolute_frac + _SMALLEST:
+        if asset not in excused and abs(weight - target) > policy.bands.absolute_frac + _SMALLEST:
             yield f"{asset} is at {weight:.4f}, its target is {target}"

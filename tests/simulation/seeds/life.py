@@ -106,6 +106,8 @@ class Life:
         self._loop: SimulatedLoop | None = None
         self._bot: Bot | None = None
         self._machine: MachineClock | None = None
+        #: Assets of which the last look has said why they are not where they should be.
+        self._excused: set[Asset] = set()
         self._has_been_killed = False
 
     # --- what a disturbance may do
@@ -204,13 +206,12 @@ class Life:
     def go(self) -> Outcome:
         """Live to the end of the scenario, and be judged."""
         scenario = self.scenario
-        alerts: set[str] = set()
         while self.exchange.now < scenario.ends_at and not self.wrong:
-            alerts = self._live_once()
+            self._live_once()
             if self.exchange.now < scenario.ends_at:
                 self._be_down()
         wrong = what_is_wrong(
-            self.exchange, self.checker, self.journal.books, scenario.policy, alerts, self.exchange.now
+            self.exchange, self.checker, self.journal.books, scenario.policy, self._excused, self.exchange.now
         )
         return Outcome(
             wrong=[*self.wrong, *self.checker.violated, *wrong],
@@ -247,35 +248,33 @@ class Life:
         chance = random.Random(f"event/{event.seed}")  # noqa: S311 - a simulation, not a secret
         DISTURBANCES[event.kind].act(self, chance, event.kind)
 
-    def _live_once(self) -> set[str]:
-        """Run one process until it ends, is killed, or the scenario is over; return the alerts that were open."""
+    def _live_once(self) -> None:
+        """Run one process until it ends, is killed, or the scenario is over."""
         self.processes += 1
         self.journal = self.journal.reopened()
         self.checker.follow(self.journal)
         loop = self._loop = SimulatedLoop()
         loop.set_exception_handler(lambda *_: None)
         try:
-            return loop.run_until_complete(self._process(loop))
+            loop.run_until_complete(self._process(loop))
         except RuntimeError:
             if not self._has_been_killed:
                 raise
             self._has_been_killed = False
             _GRAVEYARD.append((loop, asyncio.all_tasks(loop)))
-            return set()
 
-    async def _process(self, loop: SimulatedLoop) -> set[str]:
+    async def _process(self, loop: SimulatedLoop) -> None:
         start = self.exchange.now
         true_clock = LoopClock(loop, start)
         self._machine = clock = MachineClock(loop, start)
         self._set_clock()
-        alerts = LogAlerts(clock)
         bot = self._bot = self._build(
             policy=self.scenario.policy,
             mode="paper",
             clock=clock,
             venues={PAPER: lined(PaperVenue(self.exchange, true_clock), Venue, self._venue_line)},
             journal=lined(self.journal, Journal, self._journal_line),
-            alerts=alerts,
+            alerts=LogAlerts(clock),
             holdings=DeclaredHoldings(),
         )
         beside = [
@@ -287,7 +286,9 @@ class Life:
         finally:
             for task in beside:
                 task.cancel()
-        return {str(alert["code"]) for alert in alerts.open_alerts}
+        decision = bot.rebalance.last_decision
+        if decision is not None:
+            self._excused = {refusal.asset for refusal in decision.refusals}
 
     async def _work(self, bot: Bot, loop: SimulatedLoop, clock: LoopClock) -> None:
         """Run the bot as the daemon does, and note how it ended."""
