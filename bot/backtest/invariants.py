@@ -3,6 +3,7 @@
 The checker sees every change at the exchange as it happens, and the journal only through the facts it has committed.
 """
 
+from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -47,6 +48,12 @@ class InvariantChecker:
         self._grace_grown = policy.stops.deadline + policy.execution.work_interval
         self._protected: dict[Symbol, Decimal] = {}
         self._overdue: set[Symbol] = set()
+        #: Positions of which the owner has been told, since they have been without their stop.
+        self._told: set[Symbol] = set()
+        #: Positions that somebody else has made larger last; nobody tells the bot.
+        self._grown_by_others: set[Symbol] = set()
+        #: Whether the bot has said that it cannot see what it protects.
+        self.is_blind: Callable[[], bool] = lambda: False
         #: What hedging has earned, by as many movements as were added up.
         self._earned, self._earned_until = _ZERO, 0
         exchange.floor.observers.append(self._see)
@@ -56,6 +63,7 @@ class InvariantChecker:
         self._journal = journal
         now = self._exchange.now
         self._unprotected_since = dict.fromkeys(self._unprotected_since, now)
+        self._told.clear()
 
     @property
     def is_unprotected(self) -> bool:
@@ -82,7 +90,7 @@ class InvariantChecker:
             return
         is_new = mark not in self._seen_ids
         first = self._seen_ids.setdefault(mark, order.id)
-        is_one = first == order.id or mark in self._exchange.delivered_twice
+        is_one = first == order.id or mark in self._exchange.deceived
         self._expect(is_one, f"two orders for one intent: {mark}", at)
         if is_new:
             self._see_new_order(at, order, self._journal.books)
@@ -133,7 +141,10 @@ class InvariantChecker:
             live = [
                 one.client_order_id
                 for one in self._exchange.floor.open_orders.values()
-                if one.symbol == order.symbol and one.id != order.id and self._is_hedge(one)
+                if one.symbol == order.symbol
+                and one.id != order.id
+                and self._is_hedge(one)
+                and one.client_order_id not in self._exchange.deceived
             ]
             self._expect(not live, f"{mark} and {live} are live at once for one need", at)
 
@@ -141,6 +152,9 @@ class InvariantChecker:
         before = self._contracts.get(trade.symbol, _ZERO)
         after = before + trade.contracts * trade.side.sign
         self._contracts[trade.symbol] = after
+        if abs(after) > abs(before):
+            is_ours = trade.client_order_id is not None and carries_marker(trade.client_order_id)
+            (self._grown_by_others.discard if is_ours else self._grown_by_others.add)(trade.symbol)
         if trade.forced is Purpose.SETTLEMENT:
             books = self._journal.books
             is_excused = not books.is_running or books.trading_state is TradingState.HALTED
@@ -161,8 +175,8 @@ class InvariantChecker:
         One that has rested was right when it was sent; what prices do while it waits to be looked at is not its doing.
         """
         gaps = self._gaps(trade.symbol, -trade.contracts * trade.side.sign)
-        was_doubled = trade.client_order_id in self._exchange.delivered_twice
-        if gaps is None or was_doubled or self._was_right.get(trade.order_id, False):
+        is_excused = trade.client_order_id in self._exchange.deceived
+        if gaps is None or is_excused or self._was_right.get(trade.order_id, False):
             return
         after, before = gaps
         asset = self._exchange.floor.contracts[trade.symbol].asset
@@ -215,6 +229,10 @@ class InvariantChecker:
         profit += self._earned
         return sum((amount * floor.index_of(asset) for asset, amount in held.items()), profit), coins
 
+    def watch(self, now: datetime) -> None:
+        """Look in between, so that what lasts is seen while it lasts."""
+        self._time_protection(now)
+
     def _time_protection(self, at: datetime) -> None:
         floor = self._exchange.floor
         for symbol in list(self._unprotected_since):
@@ -247,15 +265,17 @@ class InvariantChecker:
             self._measure(symbol, at)
             del self._unprotected_since[symbol]
             self._overdue.discard(symbol)
+            self._told.discard(symbol)
 
     def _measure(self, symbol: Symbol, at: datetime) -> None:
         """Take note of how long a position has been without its stop; longer than the deadline, somebody must know."""
         lasted = at - self._unprotected_since[symbol]
         self.unprotected_seconds_max = max(self.unprotected_seconds_max, lasted.total_seconds())
-        was_told = any(name == symbol for _, name in self._journal.books.unprotected)
+        if self.is_blind() or any(name == symbol for _, name in self._journal.books.unprotected):
+            self._told.add(symbol)
         has_grown = abs(self._exchange.floor.accounts.contracts_of(symbol)) > self._protected.get(symbol, _ZERO)
-        grace = self._grace_grown if has_grown else self._grace
-        if symbol not in self._overdue and lasted > grace and not was_told:
+        grace = self._grace_grown if has_grown and symbol not in self._grown_by_others else self._grace
+        if symbol not in self._overdue and lasted > grace and symbol not in self._told:
             self._overdue.add(symbol)
             self._expect(False, f"{symbol} was without its stop for {lasted} and nobody was told", at)
 

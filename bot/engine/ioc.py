@@ -32,8 +32,11 @@ class ImmediateStyle:
         self._gatherer = gatherer
         self._execution = execution
 
-    async def work(self, leg: HedgeLeg, cycle_id: CycleId, account: AccountState) -> AccountState:
-        """Trade a leg as far as its bound and the book allow; return the account as it is afterwards."""
+    async def work(self, leg: HedgeLeg, cycle_id: CycleId, account: AccountState) -> tuple[AccountState, bool]:
+        """Trade a leg as far as its bound and the book allow; return the account as it is afterwards.
+
+        And False where the leg was left because the venue's list of positions does not show what was traded.
+        """
         instrument = leg.instrument
         goal = contracts_held(account, instrument) + leg.contracts * leg.side.sign
         for _ in range(self._desk.policy.execution.max_rounds):
@@ -42,13 +45,15 @@ class ImmediateStyle:
             if contracts == 0:
                 break
             (order,) = await self._execution.place([_draft(leg, contracts, cycle_id)])
-            account = await self._gatherer.read_account(instrument.venue)
+            account = await self._gatherer.read_account_after_trade(instrument)
+            if not self._gatherer.adds_up(account, instrument):
+                return account, False
             if order.state not in (OrderState.FILLED, OrderState.EXPIRED, OrderState.CANCELLED):
                 # Refused, or not known: nothing more on this symbol until it is settled.
                 break
             if order.filled_contracts == 0:
                 break
-        return account
+        return account, True
 
 
 def contracts_held(account: AccountState, instrument: Instrument) -> Decimal:

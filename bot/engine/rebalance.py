@@ -51,6 +51,8 @@ class Rebalance:
         self._observers = observers
         #: The last look's answer, for ``status``.
         self.last_decision: Decision | None = None
+        #: True when a leg of the last look was left because of what the venue said, or did not.
+        self.was_cut_short = False
         #: When a look last came to a decision; a skipped look does not count.
         self.decided_at: datetime | None = None
         #: Called between two steps of the work, when the desk is free.
@@ -75,11 +77,11 @@ class Rebalance:
                 self._desk.alerts.close_alert("look_skipped", cause="data")
                 works = await self._act(decision, snapshot, cycle_id, trigger)
                 if works.is_done:
-                    await self._close(decision, cycle_id, trigger)
+                    await self._close(decision, works, cycle_id, trigger)
             if not works.is_done:
                 await self._work_on(works)
                 async with self._desk.lock:
-                    await self._close(decision, cycle_id, trigger)
+                    await self._close(decision, works, cycle_id, trigger)
         return decision
 
     async def _work_on(self, works: Works) -> None:
@@ -176,7 +178,7 @@ class Rebalance:
         await self._worker.step(works)
         return works
 
-    async def _close(self, decision: Decision, cycle_id: CycleId, trigger: str) -> None:
+    async def _close(self, decision: Decision, works: Works, cycle_id: CycleId, trigger: str) -> None:
         """Note the look, once its orders are done."""
         now = self._desk.clock.now()
         has_traded = bool(decision.legs or decision.reductions)
@@ -193,6 +195,7 @@ class Rebalance:
         )
         self.last_decision = decision
         self.decided_at = now
+        self.was_cut_short = works.is_cut_short
         for observer in self._observers:
             observer(decision, now)
 

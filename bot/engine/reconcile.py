@@ -97,6 +97,7 @@ class Reconcile:
         """Bring one venue and the journal together. The caller holds the desk."""
         account = account or await self._gatherer.read_account(venue_id)
         await self._settle_orders(account)
+        await self._take_back(account)
         await self._find_strangers(account)
         await self._compare_positions(account)
 
@@ -116,6 +117,25 @@ class Reconcile:
                 await self._execution.learn(order, seen)
             if _is_left_over(order) and order.intent.client_order_id not in self._execution.attended:
                 await self._execution.cancel(order, "left over from a look that has ended")
+
+    async def _take_back(self, account: AccountState) -> None:
+        """Look after what works at the venue although it was given up, or its cancel was confirmed."""
+        books = self._desk.journal.books
+        for seen in account.open_orders:
+            order = None if seen.client_order_id is None else books.orders.get(seen.client_order_id)
+            if order is None or not order.state.is_final:
+                continue
+            log.warning(
+                "An order that had ended works at the venue",
+                code="order_back",
+                client_order_id=seen.client_order_id,
+                symbol=seen.symbol,
+                state=order.state,
+            )
+            if order.state is OrderState.ABSENT:
+                await self._execution.learn(order, seen)
+            if order.intent.purpose not in (Purpose.STOP, Purpose.TAKE_PROFIT):
+                await self._execution.cancel(order, "it works although it had ended")
 
     async def _find_strangers(self, account: AccountState) -> None:
         books = self._desk.journal.books

@@ -6,7 +6,7 @@ make it impossible, and the look is skipped and said so. Nothing is filled in.
 
 from collections import deque
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import structlog
@@ -25,6 +25,9 @@ from bot.engine.desk import Desk
 from bot.engine.reference import Reference
 
 log = structlog.get_logger()
+
+#: How often, and with which pause, an account is read again that does not show a trade yet.
+_PATIENCE, _PAUSE = 3, timedelta(seconds=1)
 
 
 class SnapshotGatherer:
@@ -130,6 +133,28 @@ class SnapshotGatherer:
             raise StaleData(f"the account of {venue_id} is {age} old")
         self.newest_accounts[venue_id] = account
         return account
+
+    async def read_account_after_trade(self, instrument: Instrument) -> AccountState:
+        """Return the account once it shows what has been traded of a contract, or as it is after some patience.
+
+        Raises:
+            StaleData, VenueUnavailable: as ``read_account``.
+        """
+        account = await self.read_account(instrument.venue)
+        for _ in range(_PATIENCE):
+            if self.adds_up(account, instrument):
+                break
+            await self._desk.clock.sleep(_PAUSE)
+            account = await self.read_account(instrument.venue)
+        return account
+
+    def adds_up(self, account: AccountState, instrument: Instrument) -> bool:
+        """Return whether the venue's position in a contract is what our trades add up to.
+
+        Where it is not, what is still to be traded is not known: a list of positions may lag behind the trades.
+        """
+        held = next((p.contracts for p in account.positions if p.symbol == instrument.symbol), ZERO)
+        return held == self._desk.journal.books.ledger(instrument.venue, instrument.symbol).contracts
 
     async def read_quotes(self, venue_id: VenueId, instruments: Mapping[Leg, Instrument]) -> dict[Leg, Quote]:
         """Return one quote per contract.

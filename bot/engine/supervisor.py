@@ -293,7 +293,7 @@ class Supervisor:
             if decision is not None:
                 self._schedule.plan("volatility", decision.next_paced_at)
                 self._schedule.plan("tranche", decision.next_tranche_at)
-            else:
+            if decision is None or self._rebalance.was_cut_short:
                 await self._desk.clock.sleep(_RETRY_LOOK)
                 self._signal.set("retry")
 

@@ -28,7 +28,7 @@ from bot.decisions.working import (
     next_step,
 )
 from bot.domain.books import Leg
-from bot.domain.errors import DataError, VenueError
+from bot.domain.errors import DataError, IncompleteData, VenueError
 from bot.domain.ids import Asset, ClientOrderId, CycleId, VenueId
 from bot.domain.instruments import Instrument
 from bot.domain.market import Quote
@@ -87,6 +87,8 @@ class Works:
     quotes: dict[Leg, Quote] = field(default_factory=dict)
     marks: dict[Leg, Decimal] = field(default_factory=dict)
     passes: int = 0
+    #: True once a leg was left because of what the venue says, or does not: it is worth another look soon.
+    is_cut_short: bool = False
 
     @property
     def is_done(self) -> bool:
@@ -214,6 +216,7 @@ class Worker:
                 "A leg could not be worked", code="work_trouble", symbol=work.leg.instrument.symbol, reason=str(failure)
             )
             if work.troubles >= _MOST_TROUBLES or work.leg.style is ExecutionStyle.IOC:
+                works.is_cut_short = True
                 await self._end(work, "the venue does not answer")
         else:
             work.troubles = 0
@@ -222,7 +225,8 @@ class Worker:
         venue_id = work.leg.instrument.venue
         before = await self._account(venue_id, works)
         if work.leg.style is ExecutionStyle.IOC:
-            works.accounts[venue_id] = await self._immediate.work(work.leg, work.cycle_id, before)
+            works.accounts[venue_id], is_whole = await self._immediate.work(work.leg, work.cycle_id, before)
+            works.is_cut_short |= not is_whole
             work.is_done = True
         else:
             for _ in range(_STEPS_PER_PASS):
@@ -244,6 +248,8 @@ class Worker:
         account = await self._account(work.leg.instrument.venue, works)
         if not await self._is_settled(work, account):
             return False
+        if not self._gatherer.adds_up(account, work.leg.instrument):
+            raise IncompleteData(f"{work.leg.instrument.symbol} does not show what was traded")
         quote, policy, now = works.quotes.get(_place(work)), self._desk.policy, self._desk.clock.now()
         why = interruption(work.leg, self._desk.journal.books, work.started_at)
         if not why and is_off_index(work.leg, quote, policy.limits, now):

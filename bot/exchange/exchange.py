@@ -75,8 +75,8 @@ class Exchange:
         self.transfers = Transfers(self.floor, config.transfer_delay)
         self._spreads = SpreadBook(self.floor, self._matching)
         self._delayed: list[tuple[int, _Delayed]] = []
-        #: Ids under which a fault has let an order arrive more than once.
-        self.delivered_twice: set[ClientOrderId | None] = set()
+        #: Ids of orders about which a fault has deceived their sender: that arrived twice, or outlived their cancel.
+        self.deceived: set[ClientOrderId | None] = set()
         self._committed_version = -1
         self._committed_us = self.floor.now_us
         self._delivery = Delivery(self.floor, self._matching)
@@ -215,7 +215,7 @@ class Exchange:
         most = effect.contracts if isinstance(effect, fault.FillOnly) else None
         order = self._matching.place(request, most)
         if isinstance(effect, fault.DeliverTwice):
-            self.delivered_twice.add(request.client_order_id)
+            self.deceived.add(request.client_order_id)
             self._arrive(request)
         if isinstance(effect, fault.ForgetOrder) and order.is_open and not order.filled:
             seen = dataclasses.replace(order)
@@ -266,6 +266,7 @@ class Exchange:
         if isinstance(effect, fault.FeignCancel):
             order = self._matching.named(symbol, client_order_id)
             if order.is_open:
+                self.deceived.add(client_order_id)
                 self._delay(effect.by, _FeignedCancel(symbol, client_order_id))
                 return dataclasses.replace(order, state=OrderState.CANCELLED)
         order = self._matching.cancel(symbol, client_order_id)

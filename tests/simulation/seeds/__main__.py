@@ -26,7 +26,7 @@ def main() -> None:
     options = parser.parse_args()
     first, _, last = options.seeds.partition("-")
     cells: Cells = Cells()
-    hours = cpu = 0.0
+    hours = 0.0
     bad = 0
     with ProcessPoolExecutor(options.workers, max_tasks_per_child=20) as pool:
         runs = {pool.submit(run, seed, options.days): seed for seed in range(int(first), int(last or first) + 1)}

@@ -33,6 +33,8 @@ from tests.simulation.seeds.scenario import Event, Scenario
 from tests.simulation.seeds.transport import JournalLine, MachineClock, VenueLine, lined
 
 _SOON = timedelta(seconds=10)
+#: Alerts that say that nobody looks after the stops.
+_BLIND = frozenset({"protection_blind", "hard_halt"})
 #: Loops of processes that were killed: nothing ever steps them again, nor ends what they were doing.
 _GRAVEYARD: list[Any] = []
 
@@ -88,6 +90,7 @@ class Life:
         self.exchange.faults.standing = self._meet
         self.journal: SqlJournal = open_journal(None, now=self.exchange.now, epoch_tail=lambda: "SIM")
         self.checker = InvariantChecker(self.exchange, self.journal, scenario.policy)
+        self.checker.is_blind = self._is_blind
         self.cells: Cells = Cells()
         self.wrong: list[str] = []
         self.processes = 0
@@ -152,6 +155,11 @@ class Life:
         """Count a disturbance that happens now."""
         for state in self._states():
             self.cells[kind, state] += 1
+
+    def _is_blind(self) -> bool:
+        bot = self._bot
+        # While it is down it can tell nobody anything.
+        return bot is None or any(one["code"] in _BLIND for one in bot.desk.alerts.open_alerts)
 
     def _states(self) -> list[str]:
         bot = self._bot
@@ -286,6 +294,7 @@ class Life:
         finally:
             for task in beside:
                 task.cancel()
+        self.exchange.advance(true_clock.now())
         decision = bot.rebalance.last_decision
         if decision is not None:
             self._excused = {refusal.asset for refusal in decision.refusals}
@@ -344,17 +353,17 @@ class Life:
         last_read = clock.now()
         while True:
             await clock.sleep(timedelta(seconds=20))
+            self.checker.watch(clock.now())
             if not bot.supervisor.is_started:
                 continue
             try:
-                while self._commands:
-                    await self._owner.command(bot, self._commands[0])
-                    self._commands.pop(0)
+                if self._commands:
+                    await self._owner.command(bot, self._commands.pop(0))
                 if clock.now() - last_read >= EVERY:
                     last_read = clock.now()
                     await self._owner.attend(bot, bot.desk.clock.now())
             except BotError:
-                # The bot says no, or could not: the owner tries again.
+                # The bot says no, or could not: the owner lets it be, or tries again the next time.
                 continue
 
 
