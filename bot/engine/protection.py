@@ -141,10 +141,15 @@ class Protection:
         """
         books, venue_id = self._desk.journal.books, view.account.venue
         held = {position.symbol for position in view.account.positions}
-        for leg in [leg for leg, ledger in books.ledgers.items() if ledger.contracts != 0]:
-            if leg[0] != venue_id or leg[1] in held:
+        listed = {
+            (order.symbol, order.contracts * order.side.sign)
+            for order in view.account.open_orders
+            if order.type is OrderType.STOP_MARKET and order.reduce_only
+        }
+        for leg, ledger in list(books.ledgers.items()):
+            if leg[0] != venue_id or leg[1] in held or ledger.contracts == 0:
                 continue
-            if not self._has_booked_stop(leg):
+            if (leg[1], -ledger.contracts) not in listed:
                 await self._note_in_doubt(leg, "the venue does not list it, and our trades add up to a position")
                 self._alert_unprotected(leg, Rung.RETRY)
 
