@@ -27,7 +27,8 @@ Known = TypeVar("Known", bound=Fact)
 
 #: Venues stamp trades and list them in slightly different orders: read this much twice.
 _OVERLAP = timedelta(minutes=1)
-_FORCED = (Purpose.LIQUIDATION, Purpose.SETTLEMENT, Purpose.DELEVERAGE)
+#: Trades of the venue that the next look must not undo. A settlement is none: what comes after it is a new contract.
+_FORCED = (Purpose.LIQUIDATION, Purpose.DELEVERAGE)
 
 
 class Bookkeeping:
@@ -117,7 +118,11 @@ class Bookkeeping:
         is_profit = order is not None and order.intent.purpose is Purpose.TAKE_PROFIT
         if not is_stop and not is_profit and fill.forced not in _FORCED:
             return [booked]
-        instrument = self._reference.instrument(fill.venue, fill.symbol)
+        try:
+            instrument = self._reference.instrument(fill.venue, fill.symbol)
+        except IncompleteData:
+            # Delisted since: no look will put it back.
+            return [booked]
         source = booked.dedup_key or ""
         after = self._desk.journal.books.ledger(fill.venue, fill.symbol).contracts
         after += fill.contracts * fill.side.sign
@@ -134,19 +139,25 @@ class Bookkeeping:
                     source=source,
                 )
             )
-        if fill.forced is not Purpose.SETTLEMENT:
-            facts.append(
-                ceiling_after_stop_out(
-                    instrument=instrument,
-                    remaining_contracts=after,
-                    mark_price=fill.price,
-                    policy=self._desk.policy,
-                    now=now,
-                    cause="stop_out" if is_stop else "take_profit" if is_profit else "forced",
-                    source=source,
-                )
+        facts.append(
+            ceiling_after_stop_out(
+                instrument=instrument,
+                remaining_contracts=after,
+                mark_price=fill.price,
+                policy=self._desk.policy,
+                now=now,
+                cause="stop_out" if is_stop else "take_profit" if is_profit else "forced",
+                source=source,
             )
+        )
         return facts
+
+    def _story_of_stop(self, fill: Fill) -> str:
+        try:
+            instrument = self._reference.instrument(fill.venue, fill.symbol)
+        except IncompleteData:
+            return f"The stop of {fill.symbol}, which is no longer listed, was met at {decimal_text(fill.price)}"
+        return tell_stop_out(instrument, fill.contracts * fill.side.sign, fill.price)
 
     def _order_of(self, fill: Fill) -> Order | None:
         return self._desk.journal.books.orders.get(fill.client_order_id) if fill.client_order_id else None
@@ -167,9 +178,7 @@ class Bookkeeping:
         if order is not None and order.intent.purpose is Purpose.STOP:
             self._desk.alerts.raise_alert(
                 "stop_out",
-                tell_stop_out(
-                    self._reference.instrument(fill.venue, fill.symbol), fill.contracts * fill.side.sign, fill.price
-                ),
+                self._story_of_stop(fill),
                 severity="critical",
                 cause=f"{fill.venue}/{fill.symbol}",
                 fields=fields,

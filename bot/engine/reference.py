@@ -28,6 +28,8 @@ class Reference:
         self._instruments: dict[Leg, Instrument] = {}
         #: Assets that have a contract which may hold a hedge.
         self._hedgeable: set[Asset] = set()
+        #: What each venue listed when it was read last.
+        self._listed: dict[VenueId, frozenset[Symbol]] = {}
         self._read_at: dict[VenueId, datetime] = {}
         self._histories: dict[Asset, PriceHistory] = {}
         self._sigmas: dict[Asset, Decimal | None] = {}
@@ -39,12 +41,19 @@ class Reference:
         is_known = all((venue_id, symbol) in self._instruments for symbol in symbols)
         if is_known and read_at is not None and now - read_at < _TERMS_KEPT:
             return
-        for instrument in await self._desk.read(self._desk.venues[venue_id].fetch_instruments()):
-            # Contracts that vanish from the listing are kept: a position in one may still be open.
-            self._instruments[venue_id, instrument.symbol] = instrument
+        listed = {one.symbol: one for one in await self._desk.read(self._desk.venues[venue_id].fetch_instruments())}
+        # The terms of what vanishes from the listing are kept: a position in it may still be open.
+        self._instruments.update({(venue_id, symbol): one for symbol, one in listed.items()})
+        self._listed[venue_id] = frozenset(listed)
         self._read_at[venue_id] = now
         policy = self._desk.policy
-        self._hedgeable = {one.asset for one in self._instruments.values() if policy.may_hold(one)}
+        self._hedgeable = {
+            one.asset for venue in self._listed for one in self.instruments_of(venue) if policy.may_hold(one)
+        }
+
+    def doubt_terms(self, venue_id: VenueId) -> None:
+        """Let the terms be read again at the next occasion: the venue does not price what it is known to list."""
+        self._read_at.pop(venue_id, None)
 
     async def refresh_histories(self) -> None:
         """Read the daily closes when a UTC day has ended since they were read.
@@ -81,8 +90,8 @@ class Reference:
             raise IncompleteData(f"{venue_id} has never listed {symbol}") from None
 
     def instruments_of(self, venue_id: VenueId) -> list[Instrument]:
-        """Return every known contract of a venue."""
-        return [instrument for (venue, _), instrument in self._instruments.items() if venue == venue_id]
+        """Return every contract that a venue lists."""
+        return [self._instruments[venue_id, symbol] for symbol in sorted(self._listed.get(venue_id, ()))]
 
     def is_candidate(self, instrument: Instrument) -> bool:
         """Return True for a contract that may hold a hedge, and for a perpetual: it gives its asset an index."""

@@ -171,6 +171,7 @@ class SnapshotGatherer:
             self._note_index(instruments[leg].asset, quote)
         missing = [symbol for symbol in symbols if (venue_id, symbol) not in quotes]
         if missing:
+            self._reference.doubt_terms(venue_id)
             raise IncompleteData(f"{venue_id} gave no price for {', '.join(missing)}")
         return quotes
 

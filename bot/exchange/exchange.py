@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from bot.domain.ids import Asset, ClientOrderId, Currency, Symbol, TransferId
 from bot.domain.orders import OrderState, Side
@@ -282,6 +283,17 @@ class Exchange:
             self._matching.end(order, OrderState.CANCELLED, why)
             self.commit()
 
+    def delist(self, symbol: Symbol) -> None:
+        """Take a contract off: its orders are cancelled, and its position is settled at mark."""
+        self._delivery.take_off(self.floor.contracts[symbol])
+        self.floor.delisted.add(symbol)
+        self.commit()
+
+    def change_terms(self, symbol: Symbol, **terms: Any) -> None:
+        """Change what a contract may be traded in: tick, lot, smallest notional, margin tiers."""
+        self.floor.contracts[symbol] = dataclasses.replace(self.floor.contracts[symbol], **terms)
+        self.floor.version += 1
+
     def deleverage(self, symbol: Symbol, contracts: Decimal) -> Trade:
         """Let the venue close so many contracts (unsigned) of the account's position, at mark.
 
@@ -349,7 +361,11 @@ class Exchange:
     def listing(self) -> list[Contract]:
         """Return the contracts that can be traded, and those that were traded and have expired."""
         floor = self.floor
-        return [one for one in floor.contracts.values() if not floor.has_expired(one) or one.symbol in floor.traded]
+        return [
+            one
+            for one in floor.contracts.values()
+            if one.symbol not in floor.delisted and (not floor.has_expired(one) or one.symbol in floor.traded)
+        ]
 
     def margins(self) -> list[MarginSummary]:
         """Return the margin of every futures wallet."""

@@ -57,6 +57,8 @@ class Floor:
         self.version = 0
         #: Numbers of the orders that were changed since the last commit.
         self.changed_orders: set[int] = set()
+        #: Contracts that the venue has taken off, and lists no more.
+        self.delisted: set[Symbol] = set()
         self._by_client: dict[ClientOrderId, list[ExchangeOrder]] = {}
         self._now_us = market.start_us
         self._now = from_us(market.start_us)
@@ -116,6 +118,8 @@ class Floor:
 
     def has_expired(self, contract: Contract) -> bool:
         """Return whether a contract's last moment has come."""
+        if contract.symbol in self.delisted:
+            return True
         return contract.expires_us is not None and contract.expires_us <= self._now_us
 
     def leans(self) -> dict[Asset, int]:

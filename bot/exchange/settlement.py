@@ -114,17 +114,24 @@ class Delivery:
             self._matching.cancel_all(contract, "the contract has expired")
             held = floor.accounts.contracts_of(contract.symbol)
             if held:
-                self._settle(contract, held)
+                self._settle(contract, held, self.settlement_price(contract.asset))
             floor.dated.forget(contract)
         liquidate_where_due(floor, self._matching)
 
-    def _settle(self, contract: Contract, held: Decimal) -> None:
+    def take_off(self, contract: Contract) -> None:
+        """Settle a contract at its mark, before its time or though it has none."""
+        self._matching.cancel_all(contract, "the contract was delisted")
+        held = self._floor.accounts.contracts_of(contract.symbol)
+        if held:
+            self._settle(contract, held, contract.tick_near(self._floor.mark_of(contract)))
+
+    def _settle(self, contract: Contract, held: Decimal, price: Decimal) -> None:
         floor = self._floor
         self._matching.fill(
             contract,
             Side.SELL if held > 0 else Side.BUY,
             abs(held),
-            self.settlement_price(contract.asset),
+            price,
             forced=Purpose.SETTLEMENT,
             fee_frac=floor.config.delivery_fee_frac,
         )

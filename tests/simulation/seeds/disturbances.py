@@ -6,12 +6,12 @@ and the venue or the journal, of the machine, and what the owner and others do b
 
 import random
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
-from typing import Protocol
+from typing import Any, Protocol
 
-from bot.domain.ids import Asset, Currency, Symbol
+from bot.domain.ids import Asset, Currency, Symbol, client_order_id
 from bot.domain.orders import OrderType, Side
 from bot.domain.portfolio import WalletKind
 from bot.exchange import faults as fault
@@ -19,6 +19,8 @@ from bot.exchange.exchange import Exchange
 from bot.exchange.faults import Effect, Fault
 from bot.exchange.orders import OrderRequest, Refused
 
+#: Epoch of the bot that should not be there.
+OTHER_BOT = "TTXYZ"
 #: How often the reply to the stop that is raced gets lost as well.
 _LOST_TOO = 0.3
 USDT = Currency("USDT")
@@ -324,6 +326,59 @@ def _cancel_stop_by_hand(trouble: Trouble, chance: random.Random, kind: str) -> 
         exchange.cancel_by_venue(chance.choice(stops).id, "cancelled by somebody else")
 
 
+def _delist(trouble: Trouble, chance: random.Random, kind: str) -> None:
+    """The venue takes a contract off of which there is another for the same asset."""
+    floor = trouble.exchange.floor
+    listed = [one for one in trouble.exchange.listing() if not floor.has_expired(one)]
+    others = [one for one in listed if sum(two.asset == one.asset for two in listed) > 1]
+    if others:
+        trouble.note(kind)
+        held = [one for one in others if one.symbol in floor.accounts.positions]
+        trouble.exchange.delist(chance.choice(held or others).symbol)
+
+
+def _change_terms(trouble: Trouble, chance: random.Random, kind: str) -> None:
+    """The venue trades in other steps, or asks for more margin."""
+    contract = chance.choice(trouble.exchange.listing())
+    terms: dict[str, Any] = chance.choice(
+        (
+            {"tick": contract.tick * 5},
+            {"tick": contract.tick / 10},
+            {"lot": contract.lot / 10},
+            {"min_notional_quote": contract.min_notional_quote * 4},
+            {
+                "tiers": tuple(
+                    replace(
+                        tier,
+                        maintenance_frac=tier.maintenance_frac * 2,
+                        deduction_quote=tier.deduction_quote * 2,
+                        max_leverage=tier.max_leverage / 2,
+                    )
+                    for tier in contract.tiers
+                )
+            },
+        )
+    )
+    trouble.note(kind)
+    trouble.exchange.change_terms(contract.symbol, **terms)
+
+
+def _second_bot(trouble: Trouble, chance: random.Random, kind: str) -> None:
+    """Another bot under the same marker rests an order."""
+    contract = chance.choice(trouble.exchange.listing())
+    mark = trouble.exchange.floor.mark_of(contract)
+    request = OrderRequest(
+        symbol=contract.symbol,
+        side=Side.BUY,
+        type=OrderType.LIMIT,
+        contracts=contract.lots_in(Decimal(200), mark),
+        price=contract.tick_down(mark * Decimal("0.7")),
+        client_order_id=client_order_id(OTHER_BOT, chance.randint(1, 10**6)),
+    )
+    trouble.exchange.deceived.add(request.client_order_id)
+    _by_hand(trouble, request, kind)
+
+
 #: What can happen.
 DISTURBANCES: dict[str, Disturbance] = {
     "request lost": Disturbance(6, _calls(WRITES, fault.LoseRequest())),
@@ -366,6 +421,9 @@ DISTURBANCES: dict[str, Disturbance] = {
     "cash moved": Disturbance(0.5, _move_cash),
     "traded by hand": Disturbance(0.7, _trade_by_hand),
     "stop cancelled by hand": Disturbance(1.5, _cancel_stop_by_hand),
+    "delisted": Disturbance(0.3, _delist),
+    "terms changed": Disturbance(0.7, _change_terms),
+    "second bot": Disturbance(0.3, _second_bot),
     "halt": Disturbance(0.7, _command("halt")),
     "hard halt": Disturbance(0.3, _command("hard halt")),
     "reduce-only": Disturbance(0.4, _command("reduce-only")),

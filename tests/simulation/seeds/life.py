@@ -26,7 +26,7 @@ from bot.exchange.static_market import StaticMarket
 from bot.exchange.store import NoStore
 from bot.ports import Journal, Venue
 from tests.simulation.seeds.cells import Cells, states_of
-from tests.simulation.seeds.disturbances import DISTURBANCES
+from tests.simulation.seeds.disturbances import DISTURBANCES, OTHER_BOT
 from tests.simulation.seeds.judgement import what_is_wrong
 from tests.simulation.seeds.owner import EVERY, Owner
 from tests.simulation.seeds.scenario import Event, Scenario
@@ -35,6 +35,8 @@ from tests.simulation.seeds.transport import JournalLine, MachineClock, VenueLin
 _SOON = timedelta(seconds=10)
 #: Alerts that say that nobody looks after the stops.
 _BLIND = frozenset({"protection_blind", "hard_halt"})
+#: Two intervals, and what a look may take.
+_SILENT = timedelta(hours=2, minutes=15)
 #: Loops of processes that were killed: nothing ever steps them again, nor ends what they were doing.
 _GRAVEYARD: list[Any] = []
 
@@ -101,7 +103,7 @@ class Life:
         self._journal_line = JournalLine(self._chance, self._dies, lambda: self.exchange.now)
         self._journal_line.on_trouble = self.note
         self._next = 0
-        self._owner = Owner()
+        self._owner = Owner(self._end_other_bot)
         self._commands: list[str] = []
         self._kill_at: tuple[tuple[str, str], timedelta] | None = None
         self._down_for = _SOON
@@ -111,6 +113,9 @@ class Life:
         self._machine: MachineClock | None = None
         #: Assets of which the last look has said why they are not where they should be.
         self._excused: set[Asset] = set()
+        #: When the bot says that it has decided last, and when that was.
+        self._decided: tuple[datetime | None, datetime] = (None, self.exchange.now)
+        self._began_at = self.exchange.now
         self._has_been_killed = False
 
     # --- what a disturbance may do
@@ -155,6 +160,11 @@ class Life:
         """Count a disturbance that happens now."""
         for state in self._states():
             self.cells[kind, state] += 1
+
+    def _end_other_bot(self) -> None:
+        for order in list(self.exchange.floor.open_orders.values()):
+            if str(order.client_order_id).startswith(OTHER_BOT):
+                self.exchange.cancel_by_venue(order.id, "the other bot was ended")
 
     def _is_blind(self) -> bool:
         bot = self._bot
@@ -272,7 +282,7 @@ class Life:
             _GRAVEYARD.append((loop, asyncio.all_tasks(loop)))
 
     async def _process(self, loop: SimulatedLoop) -> None:
-        start = self.exchange.now
+        start = self._began_at = self.exchange.now
         true_clock = LoopClock(loop, start)
         self._machine = clock = MachineClock(loop, start)
         self._set_clock()
@@ -348,6 +358,15 @@ class Life:
         if self._machine is not None:
             self._machine.is_off_by = timedelta(0) if self._clock_shift is None else self._clock_shift[0]
 
+    def _watch_health(self, bot: Bot, now: datetime) -> None:
+        """Expect nobody to call the bot healthy that has decided nothing for longer than two intervals."""
+        decided_at = bot.rebalance.decided_at
+        if decided_at != self._decided[0]:
+            self._decided = (decided_at, now)
+        since = max(self._decided[1], self._began_at)
+        if self._clock_shift is None and now - since > _SILENT and bot.control.health()[0]:
+            self.wrong.append(f"{now.isoformat()} healthy, and nothing decided since {since.isoformat()}")
+
     async def _attend(self, bot: Bot, clock: LoopClock) -> None:
         """Let the owner give commands and read the alerts."""
         last_read = clock.now()
@@ -356,6 +375,7 @@ class Life:
             self.checker.watch(clock.now())
             if not bot.supervisor.is_started:
                 continue
+            self._watch_health(bot, clock.now())
             try:
                 if self._commands:
                     await self._owner.command(bot, self._commands.pop(0))

@@ -1,9 +1,9 @@
 """What does an owner do who reads the alerts? Every half hour, what they say."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from bot.bootstrap import Bot
-from bot.domain.errors import BotError
 from bot.domain.ids import Symbol
 from bot.domain.policy import TradingState
 
@@ -18,7 +18,9 @@ _ANSWERS = timedelta(hours=1)
 class Owner:
     """Reads and answers."""
 
-    def __init__(self) -> None:
+    def __init__(self, end_other_bot: Callable[[], None]) -> None:
+        #: Ends the other bot and what it has resting.
+        self.end_other_bot = end_other_bot
         self._restrained_since: datetime | None = None
 
     async def command(self, bot: Bot, name: str) -> None:
@@ -35,6 +37,8 @@ class Owner:
         """Do what the open alerts ask for."""
         await self._resume(bot, now)
         for alert in bot.desk.alerts.open_alerts:
+            if alert["code"] == "second_writer":
+                self.end_other_bot()
             since = datetime.fromisoformat(str(alert["since"]))
             if now - since < _ANSWERS:
                 continue
@@ -52,8 +56,3 @@ class Owner:
             self._restrained_since = now
         elif now - self._restrained_since >= _THINKS:
             await bot.control.resume(CALLER)
-
-    @staticmethod
-    def may_fail(failure: BaseException) -> bool:
-        """Return whether a command may fail so: the owner tries again the next time."""
-        return isinstance(failure, BotError)
