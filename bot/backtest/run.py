@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -20,10 +20,12 @@ from bot.backtest.recorder import Recorder, RiskRecord
 from bot.backtest.simulation import simulate
 from bot.bootstrap import exchange_config
 from bot.domain.errors import ConfigError
-from bot.domain.events import OrderChanged, OrderIntended, RollEnded
+from bot.domain.events import MarginRungChanged, OrderChanged, OrderIntended, RollEnded
 from bot.domain.ids import ClientOrderId
 from bot.domain.orders import OrderEvent, OrderIntent, Purpose
+from bot.domain.policy import MarginRung
 from bot.domain.rolls import RollCause
+from bot.domain.transfers import TransferState
 from bot.domain.units import ZERO, edge_text
 from bot.engine.risk_document import risk_entry
 from bot.exchange.config import MarketKind
@@ -165,6 +167,31 @@ def _activity(exchange: Exchange, journal: SqlJournal, recorder: Recorder) -> di
         "moves": sum(one.cause is RollCause.COST and one.closed > 0 for one in rolls),
         "missed_expiries": sum(trade.forced is Purpose.SETTLEMENT for trade in floor.trades),
         "liquidations": len(floor.liquidations),
+        "margin": _margin_ladder(exchange, journal, intents),
+    }
+
+
+def _margin_ladder(
+    exchange: Exchange, journal: SqlJournal, intents: Mapping[ClientOrderId, OrderIntent]
+) -> dict[str, Any]:
+    """Return what the margin ladder did: rungs reached, money moved, legs made smaller."""
+    rungs = [
+        one.rung for _, one in journal.facts(kind=MarginRungChanged.__name__) if isinstance(one, MarginRungChanged)
+    ]
+    arrived = [one for one in exchange.transfers.all if one.state is TransferState.DONE]
+    cuts = {
+        trade.client_order_id
+        for trade in exchange.floor.trades
+        if trade.client_order_id in intents and intents[trade.client_order_id].purpose is Purpose.DELEVERAGE
+    }
+    return {
+        "rungs": {rung.value: rungs.count(rung) for rung in MarginRung if rung is not MarginRung.CALM},
+        "transfers": len(arrived),
+        "transferred": {
+            currency: edge_text(sum((one.amount for one in arrived if one.currency == currency), ZERO))
+            for currency in sorted({one.currency for one in arrived})
+        },
+        "reductions": len(cuts),
     }
 
 

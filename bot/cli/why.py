@@ -37,7 +37,7 @@ def _show_needs(console: "Console", document: Row) -> None:
         need = Decimal(row["hedge_need_quote"])
         held, hedged = Decimal(row["holding_base"]), Decimal(row["futures_delta_base"])
         console.print(
-            f"{row['asset']}: {decimal_text(held)} held and {decimal_text(hedged)} in futures at"
+            f"{row['asset']}: {decimal_text(held)} held{_pledged(row)} and {decimal_text(hedged)} in futures at"
             f" {money(row['index_price'])} are {money(row['exposure_quote'])} USD, {percent(row['weight'])} of"
             f" {money(document['portfolio_value_quote'])}; {percent(row['gap'], signed=True)} off its"
             f" {percent(row['target_weight'])}, {'outside' if row['is_outside_band'] else 'inside'} its band of"
@@ -46,6 +46,11 @@ def _show_needs(console: "Console", document: Row) -> None:
             + f". {row['reason'][:1].upper()}{row['reason'][1:]}.",
             highlight=False,
         )
+
+
+def _pledged(row: Row) -> str:
+    pledged = Decimal(row["coins_pledged"])
+    return f" ({decimal_text(pledged)} of it pledged as collateral)" if pledged else ""
 
 
 def _show_contracts(console: "Console", contracts: list[Row]) -> None:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from bot.decisions.margin_ladder import MarginHealth, missing_cash, rank, surplus_after
-from bot.decisions.wallets import Wallet
+from bot.decisions.wallets import Wallet, coins_pledged
 from bot.domain.books import Books
 from bot.domain.policy import MarginBound, MarginPolicy, MarginRung
 from bot.domain.portfolio import AccountState, WalletKind
@@ -65,7 +65,7 @@ def plan_transfer(
     mine = _transfers_to(wallet, books)
     if any(not one.state.is_final for one in mine) or not _may_try(mine, policy, now):
         return None
-    step = _COIN_STEP if is_coin else _CASH_STEP
+    step = transfer_step(is_coin=is_coin)
     wanted = ceil_to_step(missing_cash(wallet, MarginRung.WARN, policy), step)
     free = _spot_balance(account, wallet)
     allowed = min(free, _left_of_the_day(mine, policy, usd_price, now))
@@ -82,6 +82,11 @@ def plan_transfer(
         amount=amount,
         why=f"its margin asks for {wanted.normalize():f}",
     )
+
+
+def transfer_step(*, is_coin: bool) -> Decimal:
+    """Return what amounts of a transfer are multiples of."""
+    return _COIN_STEP if is_coin else _CASH_STEP
 
 
 def on_the_way(wallet: Wallet, books: Books) -> Decimal:
@@ -129,17 +134,5 @@ def _spot_balance(account: AccountState, wallet: Wallet) -> Decimal:
 
 def _left_to_pledge(account: AccountState, wallet: Wallet, policy: MarginPolicy) -> Decimal:
     held = sum((line.equity for line in account.balances if line.currency == wallet.currency), ZERO)
-    pledged = coins_pledged(account, wallet)
+    pledged = coins_pledged(account, wallet.currency)
     return max(ZERO, held * policy.max_pledged_frac - pledged)
-
-
-def coins_pledged(account: AccountState, wallet: Wallet) -> Decimal:
-    """Return how much of a wallet's currency lies in futures wallets of the venue, and what is on its way there."""
-    return sum(
-        (
-            line.balance + line.pending
-            for line in account.balances
-            if line.wallet is not WalletKind.SPOT and line.currency == wallet.currency
-        ),
-        ZERO,
-    )

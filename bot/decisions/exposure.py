@@ -22,6 +22,7 @@ from bot.domain.instruments import Instrument
 from bot.domain.market import Quote
 from bot.domain.plan import Valuation
 from bot.domain.policy import Policy, Scope
+from bot.domain.portfolio import WalletKind
 from bot.domain.snapshot import Snapshot
 from bot.domain.units import ONE, ZERO
 
@@ -38,6 +39,8 @@ class Exposure:
     holding_base: Decimal
     #: Signed coins of all futures that are ours.
     futures_delta_base: Decimal
+    #: The part of the holding that lies in futures wallets, as collateral.
+    pledged_base: Decimal = ZERO
 
     @property
     def exposure_quote(self) -> Decimal:
@@ -70,7 +73,7 @@ def measure_exposure(snapshot: Snapshot, policy: Policy) -> Exposures:
     _refuse_unreadable(snapshot)
     rates, warnings = usd_rates(snapshot, policy)
     holdings = measure_holdings(snapshot, policy)
-    deltas = _measure_deltas(snapshot, policy)
+    deltas, pledged = _measure_deltas(snapshot, policy), measure_pledged(snapshot, policy)
     prices = _index_prices(snapshot, policy, rates)
     by_asset = {
         asset: Exposure(
@@ -78,6 +81,7 @@ def measure_exposure(snapshot: Snapshot, policy: Policy) -> Exposures:
             index_price=prices[asset],
             holding_base=holdings.get(asset, ZERO),
             futures_delta_base=deltas.get(asset, ZERO),
+            pledged_base=pledged.get(asset, ZERO),
         )
         for asset in policy.assets
     }
@@ -164,6 +168,18 @@ def measure_holdings(snapshot: Snapshot, policy: Policy) -> dict[Asset, Decimal]
         asset, ratio = folded(Currency(external.asset), policy)
         holdings[asset] = holdings.get(asset, ZERO) + external.amount_base * ratio
     return holdings
+
+
+def measure_pledged(snapshot: Snapshot, policy: Policy) -> dict[Asset, Decimal]:
+    """Return the coins that lie in futures wallets, and those on their way there: what a liquidation would take."""
+    pledged: dict[Asset, Decimal] = {}
+    for account in snapshot.accounts.values():
+        for line in account.balances:
+            if line.wallet is WalletKind.SPOT or line.currency in policy.cash_currencies:
+                continue
+            asset, ratio = folded(line.currency, policy)
+            pledged[asset] = pledged.get(asset, ZERO) + (line.balance + line.pending) * ratio
+    return pledged
 
 
 def _measure_deltas(snapshot: Snapshot, policy: Policy) -> dict[Asset, Decimal]:

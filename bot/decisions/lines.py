@@ -101,6 +101,7 @@ def _asset_line(
         asset=drift.asset,
         index_price=exposure.index_price,
         holding_base=exposure.holding_base,
+        pledged_base=exposure.pledged_base,
         futures_delta_base=exposure.futures_delta_base,
         exposure_quote=drift.exposure_quote,
         weight=drift.weight,

@@ -93,11 +93,11 @@ def _rung_at(usage: Decimal | None, distance: Decimal | None, strictness: Decima
 def missing_cash(wallet: Wallet, below: MarginRung, policy: MarginPolicy) -> Decimal:
     """Return the cash, in the wallet's currency, with which it would leave ``below``; 0 when none is needed."""
     # Exactly on the bound it would not have been left.
-    return max(ZERO, _shortage(wallet, below, policy)) * _BEYOND
+    return max(ZERO, shortage(wallet, below, policy)) * _BEYOND
 
 
-def _shortage(wallet: Wallet, below: MarginRung, policy: MarginPolicy) -> Decimal:
-    """Return what is missing; negative is what there is to spare."""
+def shortage(wallet: Wallet, below: MarginRung, policy: MarginPolicy) -> Decimal:
+    """Return the cash, missing to leave a rung, in the wallet's currency; negative is what there is to spare."""
     bound, strictness = policy.bound(below), ONE + policy.hysteresis_frac
     by_usage = _maintenance(wallet) * strictness / bound.usage_frac - wallet.margin_balance
     by_distance = -surplus_after(wallet, bound.distance_frac * strictness)
@@ -146,7 +146,7 @@ def plan_cuts(
             break
         size = abs(one.contracts)
         closed = _without(left, one, size)
-        freed = _shortage(left, MarginRung.REDUCE, policy) - _shortage(closed, MarginRung.REDUCE, policy)
+        freed = shortage(left, MarginRung.REDUCE, policy) - shortage(closed, MarginRung.REDUCE, policy)
         wanted = size if freed <= missing else size * missing / freed
         contracts = min(size, ceil_to_step(wanted, one.instrument.lot_size))
         cuts.append(MarginCut(holding=one, contracts=contracts))

@@ -129,3 +129,15 @@ def empty_wallet(instrument: Instrument) -> Wallet:
 def leverage(wallet: Wallet) -> Decimal | None:
     """Return gross notional ÷ margin balance; None when there is no balance to divide by."""
     return wallet.gross / wallet.margin_balance if wallet.margin_balance > 0 else None
+
+
+def coins_pledged(account: AccountState, coin: Currency) -> Decimal:
+    """Return how much of a coin lies in futures wallets of an account, and what is on its way there."""
+    return sum(
+        (
+            line.balance + line.pending
+            for line in account.balances
+            if line.wallet is not WalletKind.SPOT and line.currency == coin
+        ),
+        ZERO,
+    )

@@ -37,6 +37,8 @@ class AssetLine:
     residual_quote: Decimal
     #: What is done, or why nothing is. A short phrase.
     reason: str
+    #: The part of the holding that lies in futures wallets, as collateral.
+    pledged_base: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -213,6 +213,8 @@ class MarginPolicy:
     min_transfer_quote: Decimal = Decimal(10)
     #: At most this many USD are moved within 24 hours; None is no bound.
     max_transfer_day_quote: Decimal | None = None
+    #: What the bot has moved in goes back when every wallet has been calm for this long; None is never.
+    sweep_after: timedelta | None = None
     #: Waits after the first, second … transfer in a row that did not arrive; the last one is repeated.
     retry_waits: tuple[timedelta, ...] = (
         timedelta(minutes=1),

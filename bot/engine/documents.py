@@ -130,6 +130,7 @@ def asset_entry(line: AssetLine) -> dict[str, Any]:
         "asset": line.asset,
         "index_price": edge_text(line.index_price),
         "holding_base": edge_text(line.holding_base),
+        "coins_pledged": edge_text(line.pledged_base),
         "futures_delta_base": edge_text(line.futures_delta_base),
         "exposure_quote": edge_text(line.exposure_quote),
         "weight": edge_text(line.weight),

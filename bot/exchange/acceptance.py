@@ -54,10 +54,10 @@ def check_arrival(request: OrderRequest, floor: Floor) -> None:
 
 def check_expiry(contract: Contract, floor: Floor, *, reduce_only: bool) -> None:
     """Refuse what comes after a contract's end, and what opens in its last minutes. What rests by then may trade."""
-    if contract.expires_us is None:
-        return
     if floor.has_expired(contract):
         raise Refused(RefusalCode.EXPIRED, f"{contract.symbol} has expired")
+    if contract.expires_us is None:
+        return
     if floor.now_us >= contract.expires_us - CLOSE_ONLY_US and not reduce_only:
         raise Refused(RefusalCode.CLOSE_ONLY, f"{contract.symbol} is about to expire and can only be closed")
 

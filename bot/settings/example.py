@@ -45,6 +45,7 @@ _PLAIN_NUMBERS = {
     "RISK_AVERSION",
     "MIN_TRANSFER",
     "MAX_TRANSFER_DAY",
+    "SWITCH_MULTIPLE",
 }
 
 
@@ -59,6 +60,7 @@ _MAY_BE_OFF = (
     "CADENCE",
     "HEARTBEAT",
     "MAX_TRANSFER_DAY",
+    "SWEEP_BACK",
 )
 
 

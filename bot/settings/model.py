@@ -379,6 +379,9 @@ class MarginSettings(Block):
     max_transfer_day: Annotated[Decimal | None, _read(human.positive_or_off)] = Field(
         None, description="USD that may be moved within 24 hours; off: no bound"
     )
+    sweep_back: Annotated[timedelta | None, _read(human.duration_or_off)] = Field(
+        None, description="what was moved goes back once all wallets were calm for this long, 7d say; off: it stays"
+    )
 
 
 class FundingSettings(Block):
@@ -392,6 +395,16 @@ class FundingSettings(Block):
     gap_alert: Duration = Field(
         timedelta(hours=4), description="a settlement whose payment is not found for longer than this alerts"
     )
+
+
+class ChoiceSettings(Block):
+    """Which of several contracts holds a hedge: the one that is cheapest to hold."""
+
+    horizon: Duration = Field(timedelta(days=30), description="how long a hedge is expected to be held")
+    switch_multiple: Number = Field(Decimal(2), description="a switch must save this many times its cost within that")
+    indifference: Share = Field(Decimal("0.005"), description="costs a year less apart than this are alike")
+    half_life: Duration = Field(timedelta(days=3), description="of the funding and basis that costs are reckoned with")
+    min_depth: Share = Field(Decimal("0.05"), description="a book with less of the deepest one's depth is too thin")
 
 
 class BreakerSettings(Block):
@@ -619,6 +632,7 @@ class Settings(Block):
     risk: RiskSettings = RiskSettings()
     margin: MarginSettings = MarginSettings()
     funding: FundingSettings = FundingSettings()
+    choice: ChoiceSettings = ChoiceSettings()
     breaker: BreakerSettings = BreakerSettings()
     roll: RollSettings = RollSettings()
     basis: BasisSettings = BasisSettings()

@@ -6,6 +6,7 @@ from bot.domain.policy import (
     BasisPolicy,
     BreakerPolicy,
     CadencePolicy,
+    ChoicePolicy,
     CostGatePolicy,
     DcaPolicy,
     ExecutionPolicy,
@@ -44,6 +45,13 @@ def policy_of(settings: Settings) -> Policy:
             misfire_grace=settings.look.misfire_grace,
         ),
         margin=_margin(settings),
+        choice=ChoicePolicy(
+            horizon=settings.choice.horizon,
+            margin=settings.choice.switch_multiple,
+            indifference=settings.choice.indifference,
+            half_life=settings.choice.half_life,
+            min_depth_frac=settings.choice.min_depth,
+        ),
         basis=BasisPolicy(alert_frac=settings.basis.alert, alert_annual=settings.basis.alert_annual),
         roll=RollPolicy(
             passive_before=settings.roll.passive_before,
@@ -116,6 +124,7 @@ def _margin(settings: Settings) -> MarginPolicy:
         max_pledged_frac=margin.max_pledged,
         min_transfer_quote=margin.min_transfer,
         max_transfer_day_quote=margin.max_transfer_day,
+        sweep_after=margin.sweep_back,
     )
 
 

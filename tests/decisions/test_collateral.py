@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.decisions.collateral import ask_in_time, coins_pledged, is_room_coming, on_the_way, plan_transfer
+from bot.decisions.collateral import ask_in_time, is_room_coming, on_the_way, plan_transfer
 from bot.decisions.liquidation import joint_liquidation_frac
 from bot.decisions.margin_ladder import measure_wallet
-from bot.decisions.wallets import Holding, Wallet
+from bot.decisions.wallets import Holding, Wallet, coins_pledged
 from bot.domain.books import Books
 from bot.domain.ids import Currency, TransferId
 from bot.domain.policy import MarginPolicy, MarginRung
@@ -155,7 +155,7 @@ def test_a_coin_is_moved_only_where_the_owner_has_named_it_and_never_beyond_its_
     policy = replace(POLICY, transfer_assets=(Currency("USDT"), Currency("BTC")))
     draft = _plan(wallet, spare="0.1", price="50000", is_coin=True, more=[lying_there], policy=policy)
     assert draft.amount == dec("0.01"), "a quarter of 0.12 coins, of which 0.02 lie there already"
-    assert coins_pledged(make_account([make_balance("BTC", "0.1"), lying_there]), wallet) == dec("0.02")
+    assert coins_pledged(make_account([make_balance("BTC", "0.1"), lying_there]), wallet.currency) == dec("0.02")
 
 
 @given(

@@ -181,6 +181,7 @@ def test_the_plan_has_its_keys_and_exact_numbers() -> None:
             "asset": "BTC",
             "index_price": "50000",
             "holding_base": "0.12",
+            "coins_pledged": "0",
             "futures_delta_base": "-0.006666666667",
             "exposure_quote": "6000",
             "weight": "0.6",

@@ -232,3 +232,21 @@ def test_no_rung_adds_exposure_blocks_a_reduction_or_repeats_a_transfer(
     ids = [transfer.transfer_id for transfer in one.exchange.transfers.all]
     assert len(set(ids)) == len(ids)
     assert spot_cash(one) >= 0
+
+
+def test_what_was_moved_in_goes_back_after_a_calm_day_and_is_not_asked_for_again() -> None:
+    one = owner(margin=MarginPolicy(sweep_after=timedelta(days=1)))
+    one.run(8 * HOUR)
+    moved_in = 4000 - spot_cash(one)
+    assert moved_in > 0, "nothing was moved in"
+    # The owner brings more than is needed: what was moved can be spared from then on.
+    one.exchange.deposit(WalletKind.LINEAR_FUTURES, USDT, Decimal(5000))
+    one.run(18 * HOUR)
+    assert spot_cash(one) == 4000 - moved_in, "not before a day"
+    one.run(12 * HOUR)
+    assert spot_cash(one) == 4000
+    one.run(48 * HOUR)
+    swept = [transfer for transfer in one.exchange.transfers.all if transfer.target is WalletKind.SPOT]
+    assert [transfer.amount for transfer in swept] == [moved_in]
+    assert one.exchange.transfers.all[-1] is swept[0], "neither asked for again, nor more sent back"
+    one.is_well()

@@ -1,6 +1,6 @@
 """Is a wallet on its way to liquidation? Measures every wallet, and does what its rung of the ladder asks for."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 
@@ -18,6 +18,7 @@ from bot.decisions.margin_ladder import (
     rank,
 )
 from bot.decisions.stops import needed_room_frac
+from bot.decisions.sweep import plan_sweep
 from bot.decisions.wallets import Wallet, wallets_of
 from bot.domain.books import Leg
 from bot.domain.errors import DataError, VenueError
@@ -67,6 +68,7 @@ class MarginWatcher:
         self._reductions = reductions
         self._protection = protection
         self._gaps = gaps
+        self._wallets: dict[VenueId, Sequence[Wallet]] = {}
         #: As of the newest check, for ``status``.
         self.newest: dict[VenueId, tuple[MarginHealth, ...]] = {}
 
@@ -118,6 +120,7 @@ class MarginWatcher:
             return
         if await self._send_collateral(healths, account):
             account, instruments, healths = await self._measure(venue_id)
+        await self._sweep_back(venue_id)
         has_cut = False
         for health in healths:
             if rank(health.rung) >= rank(MarginRung.CANCEL):
@@ -134,6 +137,7 @@ class MarginWatcher:
         instruments = {(venue_id, symbol): self._reference.instrument(venue_id, symbol) for symbol in held}
         quotes: dict[Leg, Quote] = await self._gatherer.read_quotes_or_newest(venue_id, instruments)
         rungs = self._desk.journal.books.margin_rungs
+        self._wallets[venue_id] = wallets_of(account, instruments, quotes)
         healths = tuple(
             measure_wallet(
                 wallet,
@@ -141,7 +145,7 @@ class MarginWatcher:
                 self._policy_of(wallet),
                 has_borrowed=_has_borrowed(wallet, account),
             )
-            for wallet in wallets_of(account, instruments, quotes)
+            for wallet in self._wallets[venue_id]
             if wallet.holdings or wallet.key in rungs or _has_borrowed(wallet, account)
         )
         self.newest[venue_id] = healths
@@ -217,10 +221,28 @@ class MarginWatcher:
                 desk.alerts.close_alert("transfer_failed", cause=cause)
         return has_arrived
 
+    async def _sweep_back(self, venue_id: VenueId) -> None:
+        """Send back what is needed no more, where the owner wants that."""
+        desk = self._desk
+        for wallet in self._wallets[venue_id]:
+            draft = plan_sweep(
+                wallet,
+                desk.journal.books,
+                self._policy_of(wallet),
+                stress_frac=desk.policy.limits.stress_frac,
+                usd_price=self._usd_price(wallet),
+                is_coin=desk.policy.is_target(Asset(wallet.currency)),
+                now=desk.clock.now(),
+            )
+            if draft is not None:
+                await self._transfers.send(draft)
+
     def _usd_price(self, wallet: Wallet) -> Decimal:
         """Return what one unit of a wallet's currency is worth; cash counts as a dollar here."""
         inverse = next((one for one in wallet.holdings if not one.instrument.is_linear), None)
-        return ONE if inverse is None else inverse.mark_price
+        if inverse is None:
+            return self._desk.journal.books.last_look_index_prices.get(Asset(wallet.currency), ONE)
+        return inverse.mark_price
 
     async def _hold_back(self, wallet: Wallet, instruments: Mapping[Leg, Instrument]) -> None:
         """Cancel what works and would increase in a wallet; what opens is refused by the gate meanwhile."""
