@@ -62,6 +62,10 @@ format: $(DEV_STAMP) ## Set the code in its format and mend what can be mended b
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+.PHONY: simulate
+simulate: $(DEV_STAMP) ## Let everything go wrong, by seeds (SEEDS=1-40 DAYS=1)
+	$(BIN)/python -m tests.simulation.seeds --seeds $(or $(SEEDS),1-40) --days $(or $(DAYS),1)
+
 .PHONY: bench
 bench: $(DEV_STAMP) ## Measure looks and simulated hours per CPU second, and the start
 	$(BIN)/python -m tests.bench

@@ -179,11 +179,8 @@ def _margin_ladder(
         one.rung for _, one in journal.facts(kind=MarginRungChanged.__name__) if isinstance(one, MarginRungChanged)
     ]
     arrived = [one for one in exchange.transfers.all if one.state is TransferState.DONE]
-    cuts = {
-        trade.client_order_id
-        for trade in exchange.floor.trades
-        if trade.client_order_id in intents and intents[trade.client_order_id].purpose is Purpose.DELEVERAGE
-    }
+    sent = {name for name, intent in intents.items() if intent.purpose is Purpose.DELEVERAGE}
+    cuts = sent & {trade.client_order_id for trade in exchange.floor.trades}
     return {
         "rungs": {rung.value: rungs.count(rung) for rung in MarginRung if rung is not MarginRung.CALM},
         "transfers": len(arrived),

@@ -1,59 +1,115 @@
 # ruff: noqa: T201 - a report on the terminal
-"""Run seeds: ``python -m tests.simulation.seeds --seeds 1-50 --days 2``."""
+"""Does the bot keep its promises while everything goes wrong? Runs seeds, each a bot's life of its own.
+
+``make simulate SEEDS=1-200 DAYS=2`` runs them on all cores. What fails is run again with ever fewer events, and told
+with the one command that replays it.
+"""
 
 import argparse
+import json
+import os
+import sys
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict
+from datetime import datetime
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
 
-import structlog
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from tests.simulation.seeds.cells import Cells, table
 from tests.simulation.seeds.life import Life, Outcome
-from tests.simulation.seeds.scenario import draw
+from tests.simulation.seeds.runs import find_shortest, run, scenario_of
+from tests.simulation.seeds.story import told
+
+#: A process that was killed in a run leaves what it was doing behind: a worker is replaced after so many runs.
+_RUNS_PER_WORKER = 20
 
 
-def run(seed: int, days: float, events: int | None = None) -> Outcome:
-    """Run a seed, or no more than its first events."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
-    scenario = draw(seed, days)
-    return Life(scenario if events is None else scenario.cut(events)).go()
+def replay(seed: int, days: float, events: int | None, first: datetime | None) -> int:
+    """Tell the story of a run."""
+    life = Life(scenario_of(seed, days, events))
+    told(life, print, first)
+    outcome = life.go()
+    for sentence in outcome.wrong:
+        print(f"WRONG {sentence}")
+    return bool(outcome.wrong)
+
+
+def _seeds(text: str) -> range:
+    first, _, last = text.partition("-")
+    return range(int(first), int(last or first) + 1)
+
+
+def _outcomes(seeds: range, days: float, workers: int, console: Console) -> Iterator[tuple[int, Outcome, float]]:
+    bar = Progress(
+        TextColumn("seeds"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=console, transient=True
+    )
+    with bar, ProcessPoolExecutor(workers, get_context("spawn"), max_tasks_per_child=_RUNS_PER_WORKER) as pool:
+        task = bar.add_task("seeds", total=len(seeds))
+        runs = {pool.submit(run, seed, days): seed for seed in seeds}
+        for one in as_completed(runs):
+            yield runs[one], *one.result()
+            bar.advance(task)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", default="1-20")
-    parser.add_argument("--days", type=float, default=1)
-    parser.add_argument("--workers", type=int, default=2)
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(prog="python -m tests.simulation.seeds", description=__doc__)
+    parser.add_argument("--seeds", type=_seeds, default="1-40", help="a seed, or the first and the last: 1-200")
+    parser.add_argument("--days", type=float, default=1, help="days of trouble in each, before the calm")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--out", type=Path, help="append each outcome to this file, one JSON document a line")
+    parser.add_argument("--replay", type=int, metavar="SEED", help="tell the story of one seed")
+    parser.add_argument("--events", type=int, help="with --replay: no more than the first events")
+    parser.add_argument("--since", type=datetime.fromisoformat, help="with --replay: 2024-03-29T06:00:00+00:00")
     options = parser.parse_args()
-    first, _, last = options.seeds.partition("-")
+    if options.replay is not None:
+        sys.exit(replay(options.replay, options.days, options.events, options.since))
+    sys.exit(simulate(options))
+
+
+def simulate(options: argparse.Namespace) -> int:
+    """Run seeds, tell what went wrong, and count what was met; return 1 when anything did."""
+    console = Console(stderr=True)
     cells: Cells = Cells()
-    hours = 0.0
-    bad = 0
-    with ProcessPoolExecutor(options.workers, max_tasks_per_child=20) as pool:
-        runs = {pool.submit(run, seed, options.days): seed for seed in range(int(first), int(last or first) + 1)}
-        for one in as_completed(runs):
-            seed = runs[one]
-            try:
-                outcome = one.result()
-            except Exception as failure:  # noqa: BLE001
-                print(f"seed {seed}: BROKE {type(failure).__name__}: {failure}")
-                bad += 1
-                continue
-            cells.update(outcome.cells)
-            hours += outcome.hours
-            print(
-                seed,
-                outcome.hours,
-                outcome.events,
-                outcome.processes,
-                outcome.looks,
-                outcome.orders,
-                len(outcome.wrong),
-            )
-            for sentence in outcome.wrong[:4]:
-                print("    ", sentence)
-            bad += bool(outcome.wrong)
+    hours = cpu_seconds = 0.0
+    processes = events = 0
+    failed = []
+    for seed, outcome, seconds in _outcomes(options.seeds, options.days, options.workers, console):
+        cells.update(outcome.cells)
+        hours, cpu_seconds = hours + outcome.hours, cpu_seconds + seconds
+        processes, events = processes + outcome.processes, events + outcome.events
+        if options.out is not None:
+            _append(options.out, seed, options.days, outcome)
+        if outcome.wrong:
+            failed.append(seed)
+            _tell(seed, options.days, outcome)
     print(table(cells))
-    print(hours, "hours", bad, "bad")
+    speed = hours / max(cpu_seconds, 1e-9)
+    print(f"\n{len(options.seeds)} seeds, {hours:,.0f} simulated hours, {speed:.1f} per CPU second;")
+    print(f"{events:,} disturbances, {processes:,} processes, {len(failed)} seeds went wrong")
+    return bool(failed)
+
+
+def _append(path: Path, seed: int, days: float, outcome: Outcome) -> None:
+    fields: dict[str, Any] = asdict(outcome)
+    fields["cells"] = {f"{kind}/{state}": count for (kind, state), count in outcome.cells.items()}
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps({"seed": seed, "days": days} | fields) + "\n")
+
+
+def _tell(seed: int, days: float, outcome: Outcome) -> None:
+    print(f"seed {seed} went wrong:")
+    for sentence in outcome.wrong[:5]:
+        print(f"    {sentence}")
+    events = find_shortest(seed, days)
+    cut = "" if events is None else f" --events {events}"
+    print(f"    its first {events} events are enough; to see what happens:")
+    print(f"    python -m tests.simulation.seeds --days {days:g} --replay {seed}{cut}")
 
 
 if __name__ == "__main__":

@@ -2,14 +2,17 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from bot.domain.books import Books
-from bot.domain.orders import OrderState
+from bot.domain.orders import OrderState, Purpose
 from bot.domain.policy import MarginRung, TradingState
 
-#: From here on the ladder takes from positions.
-_CUTTING = (MarginRung.REDUCE, MarginRung.FLATTEN)
+#: From here on the ladder acts.
+_ACTING = (MarginRung.TRANSFER, MarginRung.CANCEL, MarginRung.REDUCE, MarginRung.FLATTEN)
+#: For so long after an order was intended, what it has left behind is being dealt with.
+_FRESH = timedelta(seconds=30)
 
 
 class State(StrEnum):
@@ -27,16 +30,19 @@ class State(StrEnum):
     PLAIN = "plain"
 
 
-def states_of(books: Books, *, has_started: bool, is_unprotected: bool) -> Iterable[State]:
+def states_of(books: Books, now: datetime, *, has_started: bool, is_unprotected: bool) -> Iterable[State]:
     """Return what the bot is in the middle of, by its own books and by the venue's truth."""
     orders = {order.state for order in books.orders.values()}
+    fresh = [order for order in books.orders.values() if now - order.intent.intended_at < _FRESH]
     found = {
         State.STARTING: not has_started,
         State.UNPROTECTED: is_unprotected or bool(books.unprotected),
         State.UNKNOWN_ORDER: bool(orders & {OrderState.INTENDED, OrderState.UNKNOWN}),
-        State.PARTIALLY_FILLED: OrderState.PARTIALLY_FILLED in orders,
+        State.PARTIALLY_FILLED: any(0 < order.filled_contracts < order.intent.contracts for order in fresh),
         State.ROLLING: bool(books.rolls),
-        State.DELEVERAGING: any(rung in _CUTTING for rung, _ in books.margin_rungs.values()),
+        State.DELEVERAGING: any(rung in _ACTING for rung, _ in books.margin_rungs.values())
+        or bool(books.open_transfers())
+        or any(order.intent.purpose is Purpose.DELEVERAGE for order in fresh),
         State.HALTED: books.trading_state is TradingState.HALTED,
         State.FLATTENING: books.is_flattening,
     }

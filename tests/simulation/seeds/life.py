@@ -96,6 +96,9 @@ class Life:
         self.cells: Cells = Cells()
         self.wrong: list[str] = []
         self.processes = 0
+        #: Told of each event, and of each fault that is met.
+        self.on_event: Callable[[Event], None] = lambda _event: None
+        self.on_fault: Callable[[str], None] = lambda _kind: None
         self._chance = random.Random(f"life/{scenario.seed}")  # noqa: S311 - a simulation, not a secret
         self._troubles: list[_Trouble] = []
         self._venue_line = VenueLine(self._chance, self._dies)
@@ -158,6 +161,7 @@ class Life:
 
     def note(self, kind: str) -> None:
         """Count a disturbance that happens now."""
+        self.on_fault(kind)
         for state in self._states():
             self.cells[kind, state] += 1
 
@@ -176,6 +180,7 @@ class Life:
         return list(
             states_of(
                 self.journal.books,
+                self.exchange.now,
                 has_started=bot is not None and bot.supervisor.is_started,
                 is_unprotected=self.checker.is_unprotected,
             )
@@ -200,6 +205,7 @@ class Life:
 
     def _count(self, one: _Trouble) -> None:
         """Count a fault; one that lasts counts once for each state that it meets."""
+        self.on_fault(one.kind)
         for state in self._states():
             if one.until is None or state not in one.met:
                 one.met.add(state)
@@ -261,6 +267,7 @@ class Life:
         return timeline[self._next - 1]
 
     def _happen(self, event: Event) -> None:
+        self.on_event(event)
         now = self.exchange.now
         self._troubles = [one for one in self._troubles if one.until is None or one.until > now]
         chance = random.Random(f"event/{event.seed}")  # noqa: S311 - a simulation, not a secret

@@ -1,0 +1,85 @@
+"""Does the bot keep its promises while everything goes wrong? A quick set; ``make simulate`` runs any number."""
+
+import json
+from collections import Counter
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.simulation.seeds.__main__ import main
+from tests.simulation.seeds.cells import Cells, State, table
+from tests.simulation.seeds.disturbances import DISTURBANCES
+from tests.simulation.seeds.life import Outcome
+from tests.simulation.seeds.scenario import CALM, Scenario, draw
+from tests.simulation.seeds.shrink import shortest
+
+SEEDS = "1-30"
+DAYS = 1.0
+
+
+@pytest.fixture(scope="module")
+def outcomes(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, object]]:
+    """Run the quick set twice over its first seeds."""
+    out: Path = tmp_path_factory.mktemp("seeds") / "outcomes.jsonl"
+    for seeds in (SEEDS, "1-4"):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("sys.argv", ["seeds", "--seeds", seeds, "--days", str(DAYS), "--out", str(out)])
+            with pytest.raises(SystemExit):
+                main()
+    return [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
+
+
+def test_no_seed_goes_wrong(outcomes: list[dict[str, object]]) -> None:
+    assert {one["seed"]: one["wrong"] for one in outcomes if one["wrong"]} == {}
+
+
+def test_every_flavour_trades_and_is_killed_and_goes_on(outcomes: list[dict[str, object]]) -> None:
+    for one in outcomes:
+        assert one["hours"] == pytest.approx(24 + CALM / timedelta(hours=1), abs=0.1)
+        assert int(str(one["orders"])) > 5
+    assert sum(int(str(one["processes"])) for one in outcomes) > 10 * len(outcomes)
+
+
+def test_nearly_everything_that_can_go_wrong_does(outcomes: list[dict[str, object]]) -> None:
+    met = {cell.partition("/")[0] for one in outcomes for cell in dict(one["cells"])}  # type: ignore[call-overload]  # JSON
+    assert len(met) >= len(DISTURBANCES) - 2, set(DISTURBANCES) - met
+    states = {cell.partition("/")[2] for one in outcomes for cell in dict(one["cells"])}  # type: ignore[call-overload]
+    assert states >= set(State)
+
+
+def test_a_seed_decides_everything(outcomes: list[dict[str, object]]) -> None:
+    by_seed = Counter(str(one["seed"]) for one in outcomes)
+    twice = [[one for one in outcomes if str(one["seed"]) == seed] for seed, times in by_seed.items() if times > 1]
+    assert len(twice) == 4
+    assert all(first == second for first, second in twice)
+
+
+def test_a_timeline_that_is_cut_leaves_what_comes_before_as_it_was() -> None:
+    scenario = draw(7, DAYS)
+    cut = scenario.cut(5)
+    assert cut.timeline == scenario.timeline[:5]
+    assert (cut.config, cut.policy, cut.ends_at) == (scenario.config, scenario.policy, scenario.ends_at)
+
+
+def _outcome(*wrong: str) -> Outcome:
+    return Outcome(wrong=list(wrong), cells=Cells(), hours=1, events=1, processes=1, looks=1, orders=1, checked=1)
+
+
+@pytest.mark.parametrize("needed", [0, 1, 17, 60])
+def test_the_shortest_timeline_that_fails_is_found(needed: int) -> None:
+    def live(scenario: Scenario) -> Outcome:
+        return _outcome("bad") if len(scenario.timeline) >= needed else _outcome()
+
+    assert shortest(draw(3, DAYS), live) == needed
+
+
+def test_what_goes_well_has_no_shortest_timeline() -> None:
+    assert shortest(draw(3, DAYS), lambda _: _outcome()) is None
+
+
+def test_the_table_has_a_row_for_each_fault_and_a_column_for_each_state() -> None:
+    lines = table(Cells({("outage", State.HALTED): 3, ("killed", State.PLAIN): 1200})).splitlines()
+    assert lines[2].startswith("| killed |")
+    assert lines[2].endswith("| 1,200 |")
+    assert len(lines) == 4
