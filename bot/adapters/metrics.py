@@ -57,6 +57,7 @@ class _StatusCollector:
         yield from _bot_figures(status)
         yield from _asset_figures(status["assets"])
         yield from _account_figures(status)
+        yield from _watcher_figures(status)
 
 
 def _bot_figures(status: Mapping[str, Any]) -> Iterator["Metric"]:
@@ -129,6 +130,50 @@ def _account_figures(status: Mapping[str, Any]) -> Iterator["Metric"]:
         ("state",),
         [((state,), count) for state, count in status["orders_by_state"].items()],
     )
+
+
+def _watcher_figures(status: Mapping[str, Any]) -> Iterator["Metric"]:
+    """Yield what the watchers have measured last."""
+    yield _by_leg("bot_basis_frac", "Mark over index, less 1.", status["basis"], "basis")
+    yield _by_leg("bot_basis_annual", "The same a year, for contracts that expire.", status["basis"], "annual")
+    yield _by_leg("bot_basis_z_score", "Standard deviations from the mean of a week.", status["basis"], "z_score")
+    yield _by_leg(
+        "bot_funding_paid_annual",
+        "Funding a year as a fraction of the position's worth, + when paid by us.",
+        status["funding"],
+        "paid_annual",
+    )
+    yield _by_leg(
+        "bot_roll_missing_base",
+        "What a roll that is under way has closed and not opened.",
+        status["rolling"],
+        "missing",
+    )
+    yield _gauge(
+        "bot_next_expiry_at_seconds",
+        "When the contract of a position expires, epoch seconds.",
+        ("venue", "symbol"),
+        [((row["venue"], row["symbol"]), _epoch(row["expires_at"])) for row in status["rolls"]],
+    )
+    yield _gauge(
+        "bot_liquidation_distance_frac",
+        "Move against every leg at once that liquidates a wallet which is not calm.",
+        ("venue", "currency"),
+        [((row["venue"], row["currency"]), row["liquidation_distance_frac"]) for row in status["margin_rungs"]],
+    )
+    breaker = status["breaker"] or {"losses": (), "tripped": None}
+    yield _gauge(
+        "bot_loss_frac",
+        "What the overlay has lost beside the coins alone, by measure, as a fraction of the portfolio's value.",
+        ("measure",),
+        [((one["measure"],), one["loss_frac"]) for one in breaker["losses"]],
+    )
+    yield _single("bot_breaker_tripped", "1 while the loss breaker allows reductions only.", bool(breaker["tripped"]))
+
+
+def _by_leg(name: str, help_text: str, rows: Iterable[Mapping[str, Any]], key: str) -> "Metric":
+    samples = [((row["venue"], row["symbol"]), row[key]) for row in rows]
+    return _gauge(name, help_text, ("venue", "symbol"), samples)
 
 
 def _single(name: str, help_text: str, value: Any) -> "Metric":

@@ -4,7 +4,7 @@ The checker sees every change at the exchange as it happens, and the journal onl
 """
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -22,6 +22,8 @@ _ZERO = Decimal(0)
 #: Ledger and wallet are kept to eight places; this much may be lost to rounding per trade.
 _ROUNDING = Decimal("0.0000001")
 _LISTED = 50
+#: What prices do while an order travels is not its doing.
+_ON_ITS_WAY = timedelta(seconds=30)
 _VENUE = VenueId("paper")
 
 
@@ -183,10 +185,22 @@ class InvariantChecker:
         if gaps is None or is_excused or self._was_right.get(trade.order_id, False):
             return
         after, before = gaps
+        if after >= before and self._was_right_when_decided(at, trade):
+            return
         asset = self._exchange.floor.contracts[trade.symbol].asset
         self._expect(after < before, f"a hedge took {asset} from {before} to {after} coins off its target", at)
 
-    def _gaps(self, symbol: Symbol, contracts: Decimal) -> tuple[Decimal, Decimal] | None:
+    def _was_right_when_decided(self, at: datetime, trade: Trade) -> bool:
+        """Return whether a hedge that was just decided has brought its asset nearer, at the price of its decision."""
+        intent = self._journal.books.orders[ClientOrderId(trade.client_order_id or "")].intent
+        if at - intent.intended_at > _ON_ITS_WAY:
+            return False
+        gaps = self._gaps(trade.symbol, -trade.contracts * trade.side.sign, index_price=intent.decision_price)
+        return gaps is not None and gaps[0] < gaps[1]
+
+    def _gaps(
+        self, symbol: Symbol, contracts: Decimal, *, index_price: Decimal | None = None
+    ) -> tuple[Decimal, Decimal] | None:
         """Return how many coins an asset is off its target now, and with ``contracts`` (signed) more of a contract.
 
         None where that is not to be judged.
@@ -203,7 +217,7 @@ class InvariantChecker:
         change = contracts * contract.size
         if not contract.is_linear:
             change /= floor.mark_of(contract)
-        wanted = policy.targets[asset] * value / floor.index_of(asset)
+        wanted = policy.targets[asset] * value / (index_price or floor.index_of(asset))
         return abs(coins[asset] - wanted), abs(coins[asset] + change - wanted)
 
     def portfolio(self) -> tuple[Decimal, dict[Asset, Decimal]]:

@@ -166,14 +166,29 @@ async def test_metrics_are_prometheus_text(client: Client, control: FakeControl)
         "bot_portfolio_value_quote 10000.0",
         "bot_last_cycle_at_seconds 1.77243831e+09",
         'bot_orders{state="filled"} 3.0',
+        'bot_basis_annual{symbol="BTC/USDT:USDT-260327",venue="paper"} 0.0613',
+        'bot_basis_z_score{symbol="BTC/USDT:USDT-260327",venue="paper"} -1.2',
+        'bot_funding_paid_annual{symbol="BTC/USDT:USDT",venue="paper"} -0.11',
+        'bot_roll_missing_base{symbol="BTC/USDT:USDT-260327",venue="paper"} 0.004',
+        'bot_next_expiry_at_seconds{symbol="BTC/USDT:USDT-260327",venue="paper"} 1.7745984e+09',
+        'bot_liquidation_distance_frac{currency="USDT",venue="paper"} 0.241',
+        'bot_loss_frac{measure="cost"} 0.012',
+        "bot_breaker_tripped 0.0",
     ):
         assert line in text.splitlines()
 
 
 async def test_what_is_not_known_has_no_sample(client: Client, control: FakeControl) -> None:
-    control.document |= {"portfolio_value_quote": None, "last_look_at": None, "assets": []}
+    control.document |= {"portfolio_value_quote": None, "last_look_at": None, "assets": [], "breaker": None}
     control.document["margin"][0]["usage_frac"] = None
     text = await (await client.get("/metrics", headers=BEARER)).text()
     samples = [line for line in text.splitlines() if not line.startswith("#")]
-    for name in ("bot_portfolio_value_quote", "bot_last_cycle_at", "bot_gap_frac", "bot_margin_usage_frac"):
+    for name in (
+        "bot_portfolio_value_quote",
+        "bot_last_cycle_at",
+        "bot_gap_frac",
+        "bot_margin_usage_frac",
+        "bot_loss_frac",
+        'bot_basis_annual{symbol="BTC/USDT:USDT",',
+    ):
         assert not [line for line in samples if line.startswith(name)]

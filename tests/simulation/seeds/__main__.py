@@ -10,9 +10,9 @@ import json
 import os
 import sys
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict
 from datetime import datetime
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -48,11 +48,10 @@ def _outcomes(seeds: range, days: float, workers: int, console: Console) -> Iter
     bar = Progress(
         TextColumn("seeds"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=console, transient=True
     )
-    with bar, ProcessPoolExecutor(workers, get_context("spawn"), max_tasks_per_child=_RUNS_PER_WORKER) as pool:
+    with bar, get_context("spawn").Pool(workers, maxtasksperchild=_RUNS_PER_WORKER) as pool:
         task = bar.add_task("seeds", total=len(seeds))
-        runs = {pool.submit(run, seed, days): seed for seed in seeds}
-        for one in as_completed(runs):
-            yield runs[one], *one.result()
+        for outcome in pool.imap_unordered(partial(run, days=days), seeds):
+            yield outcome
             bar.advance(task)
 
 

@@ -18,11 +18,11 @@ def silence() -> None:
     )
 
 
-def run(seed: int, days: float) -> tuple[Outcome, float]:
-    """Run a seed; return what became of it, and the CPU seconds that it took."""
+def run(seed: int, days: float) -> tuple[int, Outcome, float]:
+    """Run a seed; return it, what became of it, and the CPU seconds that it took."""
     silence()
     began = time.process_time()
-    return Life(draw(seed, days)).go(), time.process_time() - began
+    return seed, Life(draw(seed, days)).go(), time.process_time() - began
 
 
 def scenario_of(seed: int, days: float, events: int | None) -> Scenario:
