@@ -195,6 +195,9 @@ class InvariantChecker:
         intent = self._journal.books.orders[ClientOrderId(trade.client_order_id or "")].intent
         if at - intent.intended_at > _ON_ITS_WAY:
             return False
+        leapt_at = self._exchange.leapt_at
+        if leapt_at is not None and leapt_at >= intent.intended_at:
+            return True
         gaps = self._gaps(trade.symbol, -trade.contracts * trade.side.sign, index_price=intent.decision_price)
         return gaps is not None and gaps[0] < gaps[1]
 

@@ -56,8 +56,6 @@ class _Budgets:
     reducing_orders: int
     increasing_orders: int
     turnover_quote: Decimal
-    #: Contracts in which the outcome of an order is not known.
-    unproved: frozenset[Leg]
     #: Signed delta per asset with the legs so far done.
     deltas_base: dict[Asset, Decimal] = field(default_factory=dict)
 
@@ -94,11 +92,6 @@ def judge_legs(legs: Iterable[HedgeLeg], inputs: GateInputs) -> list[tuple[Hedge
         reducing_orders=limits.max_reducing_orders_per_minute - _recent(books, inputs.now, reduces=True),
         increasing_orders=limits.max_increasing_orders_per_minute - _recent(books, inputs.now, reduces=False),
         turnover_quote=_turnover_left(inputs),
-        unproved=frozenset(
-            (order.intent.venue, order.intent.symbol)
-            for order in books.orders.values()
-            if order.state in (OrderState.INTENDED, OrderState.UNKNOWN)
-        ),
         deltas_base={asset: one.futures_delta_base for asset, one in inputs.exposures.by_asset.items()},
     )
     judged = []
@@ -217,10 +210,8 @@ def _check_prices(case: _Case) -> Answer:
 
 
 def _check_lock(case: _Case) -> Answer:
-    lock = case.inputs.snapshot.books.locks.get(case.key)
-    if lock is None:
-        return None
-    return Rule.LOCKED, ZERO, f"{case.leg.instrument.symbol} does not add up: {lock[1]}"
+    lock = case.inputs.snapshot.books.lock_on(case.key, case.leg.instrument.asset)
+    return None if lock is None else (Rule.LOCKED, ZERO, f"{lock[0]} does not add up: {lock[1]}")
 
 
 def _check_ladder(case: _Case) -> Answer:
@@ -236,12 +227,12 @@ def _check_protected(case: _Case) -> Answer:
 
 
 def _check_unknown_orders(case: _Case) -> Answer:
-    if case.key not in case.budgets.unproved:
+    if not case.inputs.snapshot.books.has_open_question(case.key, case.leg.instrument.asset):
         return None
     return (
         Rule.UNKNOWN_ORDER,
         ZERO,
-        f"the outcome of an order in {case.leg.instrument.symbol} is not known yet",
+        f"the outcome of an order in {case.leg.instrument.asset} is not known yet",
     )
 
 

@@ -19,7 +19,7 @@ from bot.domain.books import Books, Leg
 from bot.domain.ids import Asset
 from bot.domain.instruments import Instrument
 from bot.domain.market import Quote
-from bot.domain.orders import OrderState, Side
+from bot.domain.orders import Side
 from bot.domain.plan import Decision, HedgeLeg
 from bot.domain.policy import ExecutionPolicy, ExecutionStyle, MarginRung, RiskLimits, TradingState
 from bot.domain.units import ONE, ZERO, ceil_to_step, floor_to_step
@@ -279,7 +279,7 @@ def interruption(leg: HedgeLeg, books: Books, started_at: datetime) -> str:
     one = leg.instrument
     if books.trading_state is TradingState.HALTED:
         return "trading is halted"
-    if _has_unknown_order(one, books):
+    if books.has_open_question((one.venue, one.symbol), one.asset):
         return "the outcome of an order is not known"
     if is_rolling(one.asset, books):
         return "its contract is being passed on"
@@ -292,7 +292,7 @@ def _holds_back(one: Instrument, books: Books, started_at: datetime) -> str:
         return f"trading is {books.trading_state}"
     if any(asset == one.asset and ceiling.set_at >= started_at for (asset, _), ceiling in books.ceilings.items()):
         return "protection has made the leg smaller since"
-    if (one.venue, one.symbol) in books.locks:
+    if books.lock_on((one.venue, one.symbol), one.asset) is not None:
         return "the symbol is locked"
     if is_held_back(one, books):
         return "the margin of its wallet is short"
@@ -320,12 +320,3 @@ def is_held_back(one: Instrument, books: Books) -> bool:
 def is_rolling(asset: Asset, books: Books) -> bool:
     """Return True while a position of an asset is passed on from one contract into another."""
     return any(roll.asset == asset and roll.stage.is_moving for roll in books.rolls.values())
-
-
-def _has_unknown_order(one: Instrument, books: Books) -> bool:
-    return any(
-        order.state in (OrderState.INTENDED, OrderState.UNKNOWN)
-        and order.intent.symbol == one.symbol
-        and order.intent.venue == one.venue
-        for order in books.orders.values()
-    )

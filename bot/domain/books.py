@@ -17,7 +17,7 @@ from bot.domain.basis import HISTORY, BasisRecord, BasisSample
 from bot.domain.errors import InvariantViolated
 from bot.domain.funding import LegFunding, fold_change, fold_due, fold_judgement, fold_payment
 from bot.domain.ids import Asset, ClientOrderId, Currency, Symbol, TransferId, VenueId
-from bot.domain.orders import Fill, Order, OrderEvent, OrderIntent, Purpose, next_state
+from bot.domain.orders import Fill, Order, OrderEvent, OrderIntent, OrderState, Purpose, next_state
 from bot.domain.overlay import OverlayRecord, fold_measurement, fold_resume, fold_trip
 from bot.domain.policy import MarginRung, TradingState
 from bot.domain.portfolio import WalletKind
@@ -94,6 +94,10 @@ class Correction:
     next_tranche_at: datetime | None = None
 
 
+#: They close what is there, so an asset's hedge is at most smaller than it seems.
+_PROTECTIVE = (Purpose.STOP, Purpose.TAKE_PROFIT)
+
+
 @dataclass(slots=True, kw_only=True)
 class Books:
     """The state that all facts add up to. Read it anywhere; only ``apply`` writes it."""
@@ -160,6 +164,28 @@ class Books:
     def working_orders(self) -> list[Order]:
         """Return the orders that are not final, oldest first."""
         return [order for order in self.orders.values() if not order.state.is_final]
+
+    def lock_on(self, leg: Leg, asset: Asset) -> tuple[Symbol, str] | None:
+        """Return the contract that does not add up, and why, where that concerns a leg.
+
+        Its own, or another one of its asset: then it is not known how far the asset is hedged.
+        """
+        for locked, (_, why) in self.locks.items():
+            terms = self.terms.get(locked)
+            if locked == leg or (terms is not None and terms.asset == asset):
+                return locked[1], why
+        return None
+
+    def has_open_question(self, leg: Leg, asset: Asset) -> bool:
+        """Return True while the outcome of an order is not known that may have changed a leg, or its asset's hedge."""
+        return any(
+            order.state in (OrderState.INTENDED, OrderState.UNKNOWN)
+            and (
+                (order.intent.venue, order.intent.symbol) == leg
+                or (order.intent.asset == asset and order.intent.purpose not in _PROTECTIVE)
+            )
+            for order in self.orders.values()
+        )
 
     def open_transfers(self) -> list[Transfer]:
         """Return the transfers of which more is to come, oldest first."""

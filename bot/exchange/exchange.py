@@ -76,6 +76,8 @@ class Exchange:
         self.transfers = Transfers(self.floor, config.transfer_delay)
         self._spreads = SpreadBook(self.floor, self._matching)
         self._delayed: list[tuple[int, _Delayed]] = []
+        #: When a price was last told to leap.
+        self.leapt_at: datetime | None = None
         #: Ids of orders about which a fault has deceived their sender: that arrived twice, or outlived their cancel.
         self.deceived: set[ClientOrderId | None] = set()
         self._committed_version = -1
@@ -188,6 +190,7 @@ class Exchange:
         if not isinstance(market, StaticMarket):
             raise TypeError("only a static market can be told a price")
         market.set_price(asset, self.floor.now_us, price)
+        self.leapt_at = self.now
         self.floor.feed.begin(self.floor.now_us, {})
         self.floor.version += 1
         for order in due_orders(self.floor, self._matching):

@@ -11,6 +11,7 @@ from bot.decisions.exposure import measure_exposure
 from bot.decisions.margin import load_wallets
 from bot.decisions.risk import GateInputs, judge_legs
 from bot.domain.books import Books, SuspectedFlow
+from bot.domain.events import ContractTermsNoted
 from bot.domain.ids import Asset, ClientOrderId, Currency, Symbol, VenueId
 from bot.domain.instruments import ContractKind, MarginTier, Tenor
 from bot.domain.market import CurrencyRate
@@ -56,6 +57,19 @@ WORTH = {"BTC": 6000, "ETH": 2500, "SOL": 1500}
 #: What the plan does with ``WORTH`` when nothing is in its way.
 WHOLE = {"BTC": ("sell", 1000), "ETH": ("buy", 500), "SOL": ("buy", 500)}
 LEG = (BTC.venue, BTC.symbol)
+#: Another contract of the same asset.
+OTHER = make_instrument(symbol=Symbol("BTC/USDT:USDT-240628"))
+OTHER_LEG = (OTHER.venue, OTHER.symbol)
+OTHER_TERMS = ContractTermsNoted(
+    at=NOW,
+    venue=OTHER.venue,
+    symbol=OTHER.symbol,
+    asset=OTHER.asset,
+    is_linear=True,
+    contract_size=dec(1),
+    quote=OTHER.quote,
+    settle=OTHER.settle,
+)
 
 
 def _decided(*, books=None, limits=None, worth=WORTH, positions=(), policy=None, **changes):
@@ -213,6 +227,8 @@ def test_indices_are_compared_in_one_currency():
     ("books", "rule"),
     [
         (Books(locks={LEG: (NOW, "a fill is missing")}), Rule.LOCKED),
+        (Books(locks={OTHER_LEG: (NOW, "not listed")}, terms={OTHER_LEG: OTHER_TERMS}), Rule.LOCKED),
+        (Books(orders={ClientOrderId("1"): make_order(OTHER, state=OrderState.UNKNOWN)}), Rule.UNKNOWN_ORDER),
         (Books(unprotected={LEG: (NOW, "no stop")}), Rule.UNPROTECTED),
         (Books(orders={ClientOrderId("1"): make_order(state=OrderState.UNKNOWN)}), Rule.UNKNOWN_ORDER),
         (Books(orders={ClientOrderId("1"): make_order(purpose=Purpose.STOP)}), Rule.UNKNOWN_ORDER),

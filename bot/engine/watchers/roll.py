@@ -179,7 +179,7 @@ class RollWatcher:
             if not roll.stage.is_moving and any(p.symbol == roll.near for p in account.positions):
                 return
             view = await self._view(roll, near, account)
-            step = next_roll_step(view)
+            step = self._next_step(view)
             if step.kind is RollStepKind.DONE:
                 await self._end(roll, view, step.why)
                 return
@@ -212,6 +212,13 @@ class RollWatcher:
             policy=desk.policy,
             now=desk.clock.now(),
         )
+
+    def _next_step(self, view: RollView) -> RollStep:
+        """Return what is to be done; nothing while positions do not show what has been passed on."""
+        for one in (view.near, view.far):
+            if one is not None and not self._gatherer.adds_up(view.account, one):
+                return RollStep(kind=RollStepKind.WAIT, why=f"{one.symbol} does not add up")
+        return next_roll_step(view)
 
     async def _take(self, step: RollStep, view: RollView) -> bool:
         """Send a step; return True when something has traded and another may follow."""
