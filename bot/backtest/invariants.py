@@ -196,7 +196,8 @@ class InvariantChecker:
         if at - intent.intended_at > _ON_ITS_WAY:
             return False
         leapt_at = self._exchange.leapt_at
-        if leapt_at is not None and leapt_at >= intent.intended_at:
+        if leapt_at is not None and leapt_at >= intent.intended_at - _ON_ITS_WAY:
+            # The look that sent it was of before the leap.
             return True
         gaps = self._gaps(trade.symbol, -trade.contracts * trade.side.sign, index_price=intent.decision_price)
         return gaps is not None and gaps[0] < gaps[1]
