@@ -104,8 +104,9 @@ class SnapshotGatherer:
         for symbol in (held.keys() | booked.keys()) - self._desk.policy.foreign_symbols:
             at_venue, in_books = held.get(symbol, ZERO), booked.get(symbol, ZERO)
             if at_venue != in_books and (venue_id, symbol) not in books.locks:
+                hint = "" if symbol in booked else f" (trimtab adopt {symbol} takes it over)"
                 raise IncompleteData(
-                    f"{venue_id} holds {at_venue} contracts of {symbol}, and our trades add up to {in_books}"
+                    f"{venue_id} holds {at_venue} contracts of {symbol}, and our trades add up to {in_books}{hint}"
                 )
 
     def _refuse_stale(self, quotes: Mapping[Leg, Quote]) -> None:
