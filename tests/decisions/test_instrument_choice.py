@@ -120,6 +120,8 @@ def test_what_is_not_known_is_not_taken_for_free():
 
     assert choice.chosen["BTC"] is FAR
     assert choice.costs[0].carry_annual is None
+    # Also where what is known is dear.
+    assert choose(unknown=True, far_mark=50_000 * (1 - dec("0.08") * 91 / 365)).chosen["BTC"] is FAR
     # What is held is not left for it.
     assert choose(unknown=True, held=PERPETUAL).chosen["BTC"] is PERPETUAL
     only = [(PERPETUAL, quote_of(PERPETUAL, 50_000)), (INVERSE, quote_of(INVERSE, 50_000))]
