@@ -159,23 +159,11 @@ def status_document() -> dict[str, Any]:
                 "liquidation_distance_frac": "0.241",
             }
         ],
-        "rolls": [{"venue": "paper", "symbol": "BTC/USDT:USDT-260327", "expires_at": "2026-03-27T08:00:00Z"}],
-        "rolling": [{"venue": "paper", "symbol": "BTC/USDT:USDT-260327", "missing": "0.004"}],
-        "basis": [
-            {
-                "venue": "paper",
-                "symbol": "BTC/USDT:USDT-260327",
-                "basis": "0.0042",
-                "annual": "0.0613",
-                "z_score": "-1.2",
-            },
-            {"venue": "paper", "symbol": "BTC/USDT:USDT", "basis": "0.0001", "annual": None, "z_score": None},
-        ],
-        "funding": [{"venue": "paper", "symbol": "BTC/USDT:USDT", "paid_annual": "-0.11"}],
-        "breaker": {
-            "losses": [{"measure": "cost", "loss_frac": "0.012", "limit_frac": "0.03"}],
-            "tripped": None,
-        },
+        "rolls": [],
+        "rolling": [],
+        "basis": [],
+        "funding": [],
+        "breaker": None,
         "transfers": [],
         "working_orders": [],
         "unknown_orders": 1,

@@ -149,7 +149,30 @@ async def test_unknown_paths_and_methods_are_json_too(client: Client) -> None:
     assert wrong.headers["Allow"] == "POST"
 
 
+#: What the watchers tell, as far as it is measured.
+WATCHED = {
+    "rolls": [{"venue": "paper", "symbol": "BTC/USDT:USDT-260327", "expires_at": "2026-03-27T08:00:00Z"}],
+    "rolling": [{"venue": "paper", "symbol": "BTC/USDT:USDT-260327", "missing": "0.004"}],
+    "basis": [
+        {
+            "venue": "paper",
+            "symbol": "BTC/USDT:USDT-260327",
+            "basis": "0.0042",
+            "annual": "0.0613",
+            "z_score": "-1.2",
+        },
+        {"venue": "paper", "symbol": "BTC/USDT:USDT", "basis": "0.0001", "annual": None, "z_score": None},
+    ],
+    "funding": [{"venue": "paper", "symbol": "BTC/USDT:USDT", "paid_annual": "-0.11"}],
+    "breaker": {
+        "losses": [{"measure": "cost", "loss_frac": "0.012", "limit_frac": "0.03"}],
+        "tripped": None,
+    },
+}
+
+
 async def test_metrics_are_prometheus_text(client: Client, control: FakeControl) -> None:
+    control.document |= WATCHED
     reply = await client.get("/metrics", headers=BEARER)
     text = await reply.text()
     assert reply.headers["Content-Type"].startswith("text/plain")
@@ -179,7 +202,8 @@ async def test_metrics_are_prometheus_text(client: Client, control: FakeControl)
 
 
 async def test_what_is_not_known_has_no_sample(client: Client, control: FakeControl) -> None:
-    control.document |= {"portfolio_value_quote": None, "last_look_at": None, "assets": [], "breaker": None}
+    control.document |= {"portfolio_value_quote": None, "last_look_at": None, "assets": []}
+    control.document |= {"basis": WATCHED["basis"]}
     control.document["margin"][0]["usage_frac"] = None
     text = await (await client.get("/metrics", headers=BEARER)).text()
     samples = [line for line in text.splitlines() if not line.startswith("#")]
