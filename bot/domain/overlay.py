@@ -15,6 +15,8 @@ from bot.domain.units import ZERO
 from bot.domain.whipsaw import Stretch, forget, turn_back
 
 _DAY = timedelta(days=1)
+#: Points of a day are kept this far apart, apart from the newest.
+_APART = timedelta(minutes=15)
 #: Costs are measured over this long.
 COST_WINDOW = timedelta(days=30)
 
@@ -108,6 +110,9 @@ def fold_measurement(record: OverlayRecord, fact: OverlayMeasured) -> None:
     )
     if record.best is None or point.relative >= record.best.relative:
         record.best = point
+    if len(record.points) > 1 and record.points[-1].at - record.points[-2].at < _APART:
+        # The newest has been only that; where one measures every minute, a day is not kept minute by minute.
+        record.points.pop()
     record.points.append(point)
     while len(record.points) > 1 and record.points[1].at <= fact.at - _DAY:
         del record.points[0]

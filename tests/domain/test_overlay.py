@@ -225,3 +225,13 @@ def test_a_position_that_does_not_change_loses_nothing_by_turning(steps, held):
 @given(st.lists(st.tuples(st.integers(25, 50), st.integers(-20, 20))))
 def test_a_price_that_only_rises_turns_nowhere(steps):
     assert walked(sorted(steps, key=lambda step: step[0]))[1] == 0
+
+
+def test_a_day_is_not_kept_minute_by_minute():
+    record = folded(*(measured(NOW + timedelta(minutes=minute)) for minute in range(120)))
+
+    kept = [(point.at - NOW) // timedelta(minutes=1) for point in record.points]
+    assert kept[0] == 0
+    assert kept[-1] == 119, "the newest always"
+    assert all(later - earlier >= 15 for earlier, later in pairwise(kept[:-1]))
+    assert len(kept) == 9
