@@ -14,10 +14,11 @@ Rules for every implementation of ``Venue``:
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from bot.domain.books import Books
 from bot.domain.events import Fact, FundingSettled
+from bot.domain.findings import Finding
 from bot.domain.ids import Asset, ClientOrderId, Currency, Symbol, VenueId
 from bot.domain.instruments import Instrument
 from bot.domain.market import CurrencyRate, FundingRate, PriceHistory, Quote, SpreadQuote
@@ -125,6 +126,15 @@ class Venue(Protocol):
 
     async def fetch_funding(self, since: datetime) -> tuple[FundingSettled, ...]:
         """Return every funding payment of the account at or after ``since``, oldest first."""
+        ...
+
+
+@runtime_checkable
+class Examined(Protocol):
+    """A venue that can say whether an account is fit to be traded."""
+
+    async def examine(self, assets: Sequence[Asset]) -> tuple[Finding, ...]:
+        """Return what is to be said of key, clock, account, and the units of these assets' contracts."""
         ...
 
 
@@ -244,6 +254,6 @@ class Control(Protocol):
         """Make an existing position ours, at its mark."""
         ...
 
-    async def confirm_flow(self, caller: str, asset: Asset | None) -> dict[str, Any]:
-        """Accept the present holdings of one asset or of all."""
+    async def confirm_flow(self, caller: str, asset: Asset | None, *, is_gone: bool = False) -> dict[str, Any]:
+        """Accept the present holdings of one asset or of all; ``is_gone``: also that there are none any more."""
         ...

@@ -733,6 +733,41 @@ MUTATIONS = (
         after="return min((abs",
         test="test_leaps.py::test_a_leap_is_measured_from_the_farthest_price_of_the_last_minutes",
     ),
+    Mutation(
+        rule="Pledged coins fall when the price falls",
+        file="adverse.py",
+        before="- wallet.pledged.get(asset, ZERO) * move",
+        after="+ wallet.pledged.get(asset, ZERO) * move",
+        test="test_adverse.py::test_a_short_of_pledged_coins_costs_only_what_they_do_not_cover",
+    ),
+    Mutation(
+        rule="With pledged coins both ways are survived",
+        file="adverse.py",
+        before="return max(_at(asset",
+        after="return min(_at(asset",
+        test="test_adverse.py::test_a_short_of_pledged_coins_costs_only_what_they_do_not_cover",
+    ),
+    Mutation(
+        rule="A short is helped by the coins of its asset, a long is not",
+        file="liquidation.py",
+        before="wallet.pledged.get(one.instrument.asset, ZERO) * sign(one.contracts)",
+        after="wallet.pledged.get(one.instrument.asset, ZERO) * -sign(one.contracts)",
+        test="test_adverse.py::test_one_leg_moves_with_the_coins_of_its_own_asset",
+    ),
+    Mutation(
+        rule="What frees no margin is not cut",
+        file="margin_ladder.py",
+        before="if freed <= 0:",
+        after="if freed < -size:",
+        test="test_adverse.py::test_coins_that_only_their_short_stands_for_are_never_cut_for_the_short",
+    ),
+    Mutation(
+        rule="Pledged coins are in every window of the stress",
+        file="stress.py",
+        before="if wallet.pledged:",
+        after="if wallet.pledged and not wallet.holdings:",
+        test="test_adverse.py::test_the_stress_rule_survives_every_window_with_the_coins_in_it",
+    ),
 )
 
 

@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from bot.backtest.leg_gaps import LegGaps
 from bot.domain.books import Books
-from bot.domain.ids import Asset, ClientOrderId, Symbol, VenueId, carries_marker
+from bot.domain.ids import Asset, ClientOrderId, Symbol, carries_marker
 from bot.domain.orders import OrderState, OrderType, Purpose, Side
 from bot.domain.policy import Policy, Scope, TradingState
 from bot.exchange.exchange import Exchange
@@ -24,7 +25,6 @@ _ROUNDING = Decimal("0.0000001")
 _LISTED = 50
 #: What prices do while an order travels is not its doing.
 _ON_ITS_WAY = timedelta(seconds=30)
-_VENUE = VenueId("paper")
 
 
 class InvariantChecker:
@@ -56,6 +56,7 @@ class InvariantChecker:
         self._grown_by_others: set[Symbol] = set()
         #: Whether the bot has said that it cannot see what it protects.
         self.is_blind: Callable[[], bool] = lambda: False
+        self._leg_gaps = LegGaps(exchange, policy.roll)
         #: What hedging has earned, by as many movements as were added up.
         self._earned, self._earned_until = _ZERO, 0
         exchange.floor.observers.append(self._see)
@@ -78,6 +79,7 @@ class InvariantChecker:
             self.violated.append(f"{at.isoformat()} {sentence}")
 
     def _see(self, at: datetime, _kind: str, record: Any) -> None:
+        self._judge_rolls(at)
         if isinstance(record, ExchangeOrder):
             self._see_order(at, record)
         elif isinstance(record, Trade):
@@ -100,8 +102,11 @@ class InvariantChecker:
             floor = self._exchange.floor
             # At its expiry the venue closes position and orders of a contract in one go.
             is_over = order.symbol not in floor.accounts.positions or floor.has_expired(floor.contracts[order.symbol])
+            # A cancel that comes through late was right when it was asked for; the position has grown since then.
+            is_outgrown = abs(floor.accounts.contracts_of(order.symbol)) > order.contracts
+            is_over |= mark in self._exchange.deceived and is_outgrown
             self._expect(
-                is_over or self._is_protected(order.symbol),
+                is_over or self._is_protected(order.symbol, at_least=True),
                 f"{mark} was cancelled and no other stop holds {order.symbol}",
                 at,
             )
@@ -125,8 +130,10 @@ class InvariantChecker:
         if not order.reduce_only:
             # Passing a position on adds to the one contract what is taken out of the other.
             strictest = TradingState.REDUCE_ONLY if intent.purpose is Purpose.ROLL_OPEN else TradingState.NORMAL
+            since = books.trading_state_since
+            was_on_its_way = since is not None and intent.intended_at < since
             self._expect(
-                books.trading_state.strictness <= strictest.strictness,
+                books.trading_state.strictness <= strictest.strictness or was_on_its_way,
                 f"exposure was increased while {books.trading_state}: {mark}",
                 at,
             )
@@ -174,6 +181,9 @@ class InvariantChecker:
         intended = self._journal.books.orders.get(ClientOrderId(trade.client_order_id or ""))
         if intended is not None and intended.intent.purpose is Purpose.HEDGE:
             self._see_gap(at, trade)
+        if intended is not None:
+            self._leg_gaps.see(at, trade, intended.intent.purpose, self._journal.books)
+            self._judge_rolls(at)
 
     def _see_gap(self, at: datetime, trade: Trade) -> None:
         """Expect that a hedge has brought its asset nearer to its target.
@@ -251,8 +261,13 @@ class InvariantChecker:
         profit += self._earned
         return sum((amount * floor.index_of(asset) for asset, amount in held.items()), profit), coins
 
+    def _judge_rolls(self, now: datetime) -> None:
+        for holds, sentence in self._leg_gaps.judge(now, self._journal.books):
+            self._expect(holds, sentence, now)
+
     def watch(self, now: datetime) -> None:
         """Look in between, so that what lasts is seen while it lasts."""
+        self._judge_rolls(now)
         self._time_protection(now)
 
     def _time_protection(self, at: datetime) -> None:
@@ -269,7 +284,8 @@ class InvariantChecker:
                 self._unprotected_since.setdefault(symbol, at)
                 self._measure(symbol, at)
 
-    def _is_protected(self, symbol: Symbol) -> bool:
+    def _is_protected(self, symbol: Symbol, *, at_least: bool = False) -> bool:
+        """Return whether a stop of the position's size rests; ``at_least``: or one that closes more than all of it."""
         floor = self._exchange.floor
         held = floor.accounts.contracts_of(symbol)
         closing = Side.SELL if held > 0 else Side.BUY
@@ -278,7 +294,7 @@ class InvariantChecker:
             and order.type is OrderType.STOP_MARKET
             and order.side is closing
             and order.reduce_only
-            and order.remaining == abs(held)
+            and (order.remaining == abs(held) or (at_least and order.remaining > abs(held)))
             for order in floor.open_orders.values()
         )
 
@@ -303,6 +319,7 @@ class InvariantChecker:
 
     def check_at_rest(self, now: datetime) -> None:
         """Check what must hold whenever nothing is going on."""
+        self._judge_rolls(now)
         self._time_protection(now)
         floor, books = self._exchange.floor, self._journal.books
         for order in floor.open_orders.values():
@@ -344,7 +361,7 @@ class InvariantChecker:
                 explained += ledger.funding - ledger.fees_paid.get(contract.settle, _ZERO)
         for payment in floor.funding:
             # What was settled after the last reading is not booked yet, and need not be.
-            until = books.funding_until.get(_VENUE)
+            until = max(books.funding_until.values(), default=None)
             if floor.contracts[payment.symbol].is_linear and (until is None or payment.at > until):
                 explained += payment.amount
         lost = sum((m.amount for m in floor.accounts.movements if m.kind in _NOT_OURS), _ZERO)

@@ -79,7 +79,7 @@ def decide(snapshot: Snapshot, policy: Policy, now: datetime) -> Decision:
         *folded,
         *released_ceilings(books, now),
         *corrections,
-        *taken_tranches(paces, legs),
+        *taken_tranches(paces, legs, books.corrections, corrections),
     )
     paced_at, tranche_at = next_moments(policy, risk.sigma_annual, books.corrections, facts, now)
     return Decision(

@@ -14,7 +14,7 @@ from bot.domain.events import FlowSuspected, HoldingsAccepted, WalletAnchored
 from bot.domain.ids import Asset, Currency, VenueId
 from bot.domain.plan import WalletQuestion
 from bot.domain.policy import Policy
-from bot.domain.portfolio import AccountState, WalletKind
+from bot.domain.portfolio import AccountState, WalletBalance, WalletKind
 from bot.domain.snapshot import Snapshot
 from bot.domain.units import ZERO
 
@@ -163,7 +163,7 @@ def _baselines(snapshot: Snapshot, policy: Policy) -> Iterator[tuple[WalletLine,
         balances: dict[WalletLine, Decimal] = {
             (line.venue, line.wallet, line.currency): line.balance
             for line in account.balances
-            if line.wallet is not WalletKind.SPOT
+            if _is_settled_from(line, account)
         }
         gone = [line for line in snapshot.books.wallet_baselines if line[0] == account.venue]
         for line in (*balances, *(one for one in gone if one not in balances)):
@@ -172,6 +172,13 @@ def _baselines(snapshot: Snapshot, policy: Policy) -> Iterator[tuple[WalletLine,
             balance = balances.get(line, ZERO)
             brought = snapshot.books.transferred.get(line, ZERO)
             yield line, balance, balance - brought - _booked(line, account, snapshot)
+
+
+def _is_settled_from(line: WalletBalance, account: AccountState) -> bool:
+    """Return True for a line that futures settle from; the coins of a unified account are holdings."""
+    if line.wallet is WalletKind.UNIFIED:
+        return any(line.currency == one.currency for one in account.margins if one.wallet is WalletKind.UNIFIED)
+    return line.wallet is not WalletKind.SPOT
 
 
 def _booked(line: WalletLine, account: AccountState, snapshot: Snapshot) -> Decimal:

@@ -13,6 +13,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
+from bot.decisions.adverse import adverse_cost, leg_cost
 from bot.decisions.liquidation import joint_liquidation_frac, own_liquidation_fracs
 from bot.decisions.wallets import Holding, Wallet
 from bot.domain.ids import Asset, Symbol
@@ -106,16 +107,7 @@ def shortage(wallet: Wallet, below: MarginRung, policy: MarginPolicy) -> Decimal
 
 def surplus_after(wallet: Wallet, adverse_frac: Decimal) -> Decimal:
     """Return what a move against every leg at once leaves over maintenance, in the wallet's currency."""
-    left = wallet.margin_balance
-    for one in wallet.holdings:
-        left -= _eats(one, adverse_frac)
-    return left
-
-
-def _eats(one: Holding, adverse_frac: Decimal) -> Decimal:
-    """Return what a leg loses in an adverse move, and has to maintain after it."""
-    move = -sign(one.contracts) * adverse_frac
-    return one.maintenance_after(move) - one.profit_after(move)
+    return wallet.margin_balance - adverse_cost(wallet, adverse_frac)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,13 +132,16 @@ def plan_cuts(
     left = wallet
     reach = policy.bound(MarginRung.REDUCE).distance_frac * (ONE + policy.hysteresis_frac)
     ours = [one for one in wallet.holdings if one.instrument.symbol not in untouchable]
-    for one in sorted(ours, key=lambda one: _order_of_cut(one, gaps_quote, reach)):
+    for one in sorted(ours, key=lambda one: _order_of_cut(one, wallet, gaps_quote, reach)):
         missing = missing_cash(left, MarginRung.REDUCE, policy)
         if missing == 0:
             break
         size = abs(one.contracts)
         closed = _without(left, one, size)
         freed = shortage(left, MarginRung.REDUCE, policy) - shortage(closed, MarginRung.REDUCE, policy)
+        if freed <= 0:
+            # A short of pledged coins: they stand for each other.
+            continue
         wanted = size if freed <= missing else size * missing / freed
         contracts = min(size, ceil_to_step(wanted, one.instrument.lot_size))
         cuts.append(MarginCut(holding=one, contracts=contracts))
@@ -154,11 +149,18 @@ def plan_cuts(
     return tuple(cuts)
 
 
-def _order_of_cut(one: Holding, gaps_quote: Mapping[Asset, Decimal], reach: Decimal) -> tuple[bool, Decimal]:
+def _order_of_cut(
+    one: Holding, wallet: Wallet, gaps_quote: Mapping[Asset, Decimal], reach: Decimal
+) -> tuple[bool, Decimal]:
     # Closing a short adds exposure: that is drift unless the asset is under its target, and the other way round.
     adds = -sign(one.contracts)
     worsens = gaps_quote.get(one.instrument.asset, ZERO) * adds >= 0
-    return worsens, -_eats(one, reach) / one.notional_settle
+    freed = leg_cost(one, reach) if not wallet.pledged else _freed_by(one, wallet, reach)
+    return worsens, -freed / one.notional_settle
+
+
+def _freed_by(one: Holding, wallet: Wallet, reach: Decimal) -> Decimal:
+    return adverse_cost(wallet, reach) - adverse_cost(_without(wallet, one, abs(one.contracts)), reach)
 
 
 def _without(wallet: Wallet, one: Holding, contracts: Decimal) -> Wallet:

@@ -13,7 +13,7 @@ from decimal import Decimal
 
 from bot.decisions.drift import Drift
 from bot.domain.books import Correction
-from bot.domain.events import CorrectionEnded, Fact, TrancheTaken
+from bot.domain.events import CorrectionEnded, CorrectionStarted, Fact, TrancheTaken
 from bot.domain.ids import Asset
 from bot.domain.plan import HedgeLeg
 from bot.domain.policy import DcaPolicy, Policy, VolatilityPolicy
@@ -127,9 +127,23 @@ def _step(drift: Drift, share: Decimal, smallest: Decimal, why: str) -> Pace:
     return Pace(wanted_gap=drift.gap - sign(drift.gap) * distance, why=why)
 
 
-def taken_tranches(paces: Mapping[Asset, Pace], legs: tuple[HedgeLeg, ...]) -> tuple[TrancheTaken, ...]:
-    """Return the tranches that this look takes: those of which something is traded."""
-    traded = {leg.instrument.asset for leg in legs}
+def taken_tranches(
+    paces: Mapping[Asset, Pace],
+    legs: tuple[HedgeLeg, ...],
+    corrections: Mapping[Asset, Correction],
+    changes: Iterable[CorrectionStarted | CorrectionEnded],
+) -> tuple[TrancheTaken, ...]:
+    """Return the tranches that this look takes: those of which something is traded.
+
+    ``changes`` are the corrections that this look starts and ends; what one that ends with it trades is its rest.
+    """
+    going_on = set(corrections)
+    for change in changes:
+        if isinstance(change, CorrectionStarted):
+            going_on.add(change.asset)
+        else:
+            going_on.discard(change.asset)
+    traded = {leg.instrument.asset for leg in legs} & going_on
     return tuple(pace.tranche for asset, pace in paces.items() if pace.tranche is not None and asset in traded)
 
 

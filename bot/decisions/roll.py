@@ -123,7 +123,7 @@ def replacement(
         why=why,
         carried=roll.missing,
     )
-    return end_of(roll, near, None, now, why), begun
+    return end_of(roll, now, why, is_linear=near.is_linear), begun
 
 
 # --- looks while it lasts ---------------------------------------------------------------------
@@ -135,7 +135,8 @@ def fold_needs(
     """Return the legs that may be traded as they are, what is folded into rolls instead, and that it is.
 
     The asset of a roll that moves has one worker. What a look needs there is what near and far together should hold
-    more, or less, than they do now.
+    more, or less, than they do now. Of an asset that does not add up nobody knows what that is: what would be taken out
+    of near, and may not be there, would be opened in the far leg.
     """
     moving = {roll.asset: roll for roll in books.rolls.values() if roll.stage.is_moving}
     kept = tuple(leg for leg in legs if leg.instrument.asset not in moving)
@@ -146,7 +147,10 @@ def fold_needs(
             continue
         fitting = [leg for leg in mine if (leg.instrument.venue, leg.instrument.symbol) in _contracts_of(roll)]
         why = f"{roll.near} is being passed on"
-        if fitting:
+        lock = books.lock_on((roll.venue, roll.near), asset)
+        if lock is not None:
+            why += f"; {lock[0]} does not add up: {lock[1]}"
+        elif fitting:
             change = sum((one.contracts * one.instrument.contract_size * one.side.sign for one in fitting), ZERO)
             wanted = change + roll.opened - roll.closed - roll.carried
             folded.append(RollFolded(at=now, venue=roll.venue, near=roll.near, folded=wanted))
@@ -209,36 +213,48 @@ def _expected(
     total_bps = premium * BPS_PER_ONE * sign(contracts) + trading_bps
     notional = near.notional_quote(contracts, near_quote.mark_price)
     yearly = None
-    if near.expires_at is not None and far.expires_at is not None:
-        days = Decimal((far.expires_at - near.expires_at) / _DAY)
-        yearly = -sign(contracts) * premium * DAYS_PER_YEAR / days
+    tenor = tenor_between(near, far)
+    if tenor is not None:
+        yearly = -sign(contracts) * premium * DAYS_PER_YEAR / Decimal(tenor / _DAY)
     return total_bps * notional / BPS_PER_ONE, total_bps, yearly
+
+
+def tenor_between(near: Instrument, far: Instrument | None) -> timedelta | None:
+    """Return the time from the expiry of one contract to that of another; None where one has none."""
+    if far is None or near.expires_at is None or far.expires_at is None:
+        return None
+    return far.expires_at - near.expires_at
 
 
 # --- afterwards --------------------------------------------------------------------------------
 
 
 def end_of(
-    roll: Roll, near: Instrument, far: Instrument | None, now: datetime, why: str, *, is_missed: bool = False
+    roll: Roll,
+    now: datetime,
+    why: str,
+    *,
+    is_linear: bool,
+    tenor: timedelta | None = None,
+    is_missed: bool = False,
 ) -> RollEnded:
-    """Return the fact that ends a roll, with what it cost.
+    """Return the fact that ends a roll, with what it cost. ``tenor``: from the expiry of near to that of far.
 
     The cost is counted over the amount that both legs have in common: what it takes to hold the same as before.
     """
-    common = min(abs(roll.closed), abs(roll.opened))
-    difference, fees, paid_bps, yearly = ZERO, roll.fees if near.is_linear else ZERO, None, None
+    common = min(abs(roll.closed), abs(roll.opened)) if roll.closed * roll.opened > 0 else ZERO
+    difference, fees, paid_bps, yearly = ZERO, roll.fees if is_linear else ZERO, None, None
     if common:
-        near_price, far_price = roll.closed_value / abs(roll.closed), roll.opened_value / abs(roll.opened)
+        near_price, far_price = roll.closed_value / roll.closed, roll.opened_value / roll.opened
         direction = sign(roll.closed)
-        if near.is_linear:
+        if is_linear:
             notional, fees = near_price * common, roll.fees
         else:
             notional, fees = common, roll.fees * far_price
         difference = (far_price / near_price - ONE) * notional * direction
         paid_bps = (difference + fees) / notional * BPS_PER_ONE
-        if far is not None and near.expires_at is not None and far.expires_at is not None:
-            days = Decimal((far.expires_at - near.expires_at) / _DAY)
-            yearly = -direction * (far_price / near_price - ONE) * DAYS_PER_YEAR / days
+        if tenor is not None:
+            yearly = -direction * (far_price / near_price - ONE) * DAYS_PER_YEAR / Decimal(tenor / _DAY)
     return RollEnded(
         at=now,
         venue=roll.venue,

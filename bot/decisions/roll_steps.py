@@ -15,7 +15,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from bot.decisions.roll import LAST_CALL_SHARE, is_within
-from bot.decisions.sizing import limit_price, meets_minimum
+from bot.decisions.sizing import limit_price, meets_minimum, smallest_contracts
 from bot.domain.books import Books, Leg
 from bot.domain.instruments import Instrument
 from bot.domain.market import Quote, SpreadQuote
@@ -25,6 +25,8 @@ from bot.domain.portfolio import AccountState
 from bot.domain.rolls import Roll, RollCause, RollStage
 from bot.domain.units import BPS_PER_ONE, ONE, ZERO, ceil_to_step, floor_to_step, sign
 
+#: An order's own price may be so much lower than mark.
+_PRICE_ROOM = Decimal("1.01")
 #: Of the free margin, this much is used for a chunk.
 _USED_MARGIN_FRAC = Decimal("0.8")
 #: Less than this share of a chunk is no step forward: there would be too many of them.
@@ -225,10 +227,8 @@ def _chunk(view: RollView, held: Decimal, quote: Quote) -> Decimal:
 
 def _smallest(one: Instrument, quote: Quote) -> Decimal:
     """Return the smallest order that opens, on the lot."""
-    per_contract = one.notional_quote(ONE, quote.mark_price)
-    # A little more than the least notional: the order's own price may be lower than mark.
-    least = one.min_notional_quote * Decimal("1.01") / per_contract
-    return max(one.lot_size, one.min_contracts, ceil_to_step(least, one.lot_size))
+    # The order's own price may be a little lower than mark.
+    return smallest_contracts(one, quote.mark_price / _PRICE_ROOM)
 
 
 def _carried_contracts(view: RollView, far: Instrument, quote: Quote) -> Decimal:

@@ -62,6 +62,12 @@ def _at_most_one_order(contracts: Decimal, instrument: Instrument) -> Decimal:
     return contracts if instrument.max_contracts is None else min(contracts, instrument.max_contracts)
 
 
+def smallest_contracts(instrument: Instrument, price: Decimal) -> Decimal:
+    """Return the smallest order that opens at a price, on the lot."""
+    least = ceil_to_step(instrument.min_notional_quote / instrument.notional_quote(ONE, price), instrument.lot_size)
+    return max(instrument.lot_size, instrument.min_contracts, least)
+
+
 def smallest_order_quote(instrument: Instrument, quote: Quote) -> Decimal:
     """Return the worth of the smallest order that can be opened, in quote currency."""
     contracts = max(instrument.lot_size, instrument.min_contracts)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
 
+from bot.decisions.adverse import adverse_cost, cost_after
 from bot.decisions.correlation import recorded_covariance
 from bot.decisions.volatility import joint_windows
 from bot.decisions.wallets import Wallet
@@ -28,10 +29,14 @@ _DEEPEST_FALL_FRAC = Decimal("0.95")
 
 def stress_surplus(wallet: Wallet, histories: Mapping[Asset, PriceHistory], limits: RiskLimits) -> Decimal:
     """Return what the worst stress leaves over the needed multiple of maintenance; negative is the shortfall."""
-    directions = tuple((one.instrument.asset, sign(one.contracts)) for one in wallet.holdings)
     recorded = tuple(histories.values())
-    scenarios = _adverse_scenarios(recorded, directions, limits.stress_frac)
-    surplus = min(_surplus_after(wallet, moves, limits.stress_maintenance_multiple) for moves in scenarios)
+    multiple = limits.stress_maintenance_multiple
+    if wallet.pledged:
+        surplus = _surplus_with_pledged(wallet, recorded, limits)
+    else:
+        directions = tuple((one.instrument.asset, sign(one.contracts)) for one in wallet.holdings)
+        scenarios = _adverse_scenarios(recorded, directions, limits.stress_frac)
+        surplus = min(_surplus_after(wallet, moves, multiple) for moves in scenarios)
     reach = _joint_reach(recorded, limits.stress_frac)
     return surplus if reach is None else min(surplus, _joint_surplus(wallet, reach, limits))
 
@@ -42,6 +47,22 @@ def _surplus_after(wallet: Wallet, moves: tuple[Decimal, ...], multiple: Decimal
         left += holding.profit_after(move)
         needed += holding.maintenance_after(move)
     return left - needed * multiple
+
+
+def _surplus_with_pledged(wallet: Wallet, histories: tuple[PriceHistory, ...], limits: RiskLimits) -> Decimal:
+    """Return the same where coins count as margin: which way is against us, their size decides.
+
+    So nothing is left out beforehand. An asset without a close in a window goes the way that costs more.
+    """
+    multiple = limits.stress_maintenance_multiple
+    surpluses = [wallet.margin_balance - adverse_cost(wallet, limits.stress_frac, multiple)]
+    places = {history.asset: place for place, history in enumerate(histories)}
+    for window in joint_windows(histories):
+        moves = {asset: window[place] for asset, place in places.items()}
+        known = {asset: move for asset, move in moves.items() if move is not None}
+        cost = cost_after(wallet, known, otherwise=limits.stress_frac, multiple=multiple)
+        surpluses.append(wallet.margin_balance - cost)
+    return min(surpluses)
 
 
 @lru_cache(maxsize=64)
@@ -126,21 +147,33 @@ def _joint_surplus(wallet: Wallet, reach: _JointReach, limits: RiskLimits) -> De
     others go: nowhere in reach is more needed, and it does not turn with w. So the surplus is concave, as with a
     fixed scenario. An asset without a covariance moves against us: missing is not zero.
     """
-    worth: dict[Asset, Decimal] = {}
-    for one in wallet.holdings:
-        if one.instrument.asset in reach.shape:
-            signed = one.notional_settle * sign(one.contracts)
-            worth[one.instrument.asset] = worth.get(one.instrument.asset, ZERO) + signed
-    pulls = {asset: sum((reach.shape[asset][other] * w for other, w in worth.items()), ZERO) for asset in worth}
-    cost = max(ZERO, sum((w * pulls[asset] for asset, w in worth.items()), ZERO)).sqrt()
+    pulls, cost = _pulls(wallet, reach)
     left, needed = wallet.margin_balance, ZERO
+    for asset, amount in wallet.pledged.items():
+        left += amount * (_turned(pulls[asset], cost) if asset in pulls else -limits.stress_frac)
     for one in wallet.holdings:
         asset = one.instrument.asset
-        if asset not in worth:
+        if asset not in pulls:
             move = worst_move = -limits.stress_frac * sign(one.contracts)
         else:
-            move = -pulls[asset] / cost if cost else ZERO
+            move = _turned(pulls[asset], cost)
             worst_move = reach.furthest[asset] * (1 if one.instrument.is_linear else -1)
         left += one.profit_after(move)
         needed += one.maintenance_after(worst_move)
     return left - needed * limits.stress_maintenance_multiple
+
+
+def _pulls(wallet: Wallet, reach: _JointReach) -> tuple[dict[Asset, Decimal], Decimal]:
+    """Return Sw per asset and √(w'Sw), of the signed notionals w that have a covariance."""
+    worth: dict[Asset, Decimal] = {}
+    legs = ((one.instrument.asset, one.notional_settle * sign(one.contracts)) for one in wallet.holdings)
+    for asset, signed in (*legs, *wallet.pledged.items()):
+        if asset in reach.shape:
+            worth[asset] = worth.get(asset, ZERO) + signed
+    pulls = {asset: sum((reach.shape[asset][other] * w for other, w in worth.items()), ZERO) for asset in worth}
+    cost = max(ZERO, sum((w * pulls[asset] for asset, w in worth.items()), ZERO)).sqrt()
+    return pulls, cost
+
+
+def _turned(pull: Decimal, cost: Decimal) -> Decimal:
+    return -pull / cost if cost else ZERO

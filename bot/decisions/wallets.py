@@ -1,15 +1,16 @@
 """Which wallets carry the futures, and what is in them?
 
 A wallet is all futures of one venue that settle in one currency, with cross margin. Amounts are in that currency,
-so the collateral of a coin-settled wallet moves with its coin by itself.
+so the collateral of a coin-settled wallet moves with its coin by itself. In a unified account coins stand for the
+cash-settled futures, too, and what they count for moves with their prices.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from bot.domain.books import Leg
-from bot.domain.ids import Currency, Symbol, VenueId
+from bot.domain.ids import Asset, Currency, Symbol, VenueId
 from bot.domain.instruments import Instrument
 from bot.domain.market import Quote
 from bot.domain.portfolio import AccountState, FuturesPosition, MarginAccount, WalletKind
@@ -63,6 +64,8 @@ class Wallet:
     #: As the venue reports it, with the positions that are open.
     maintenance_margin: Decimal
     holdings: tuple[Holding, ...]
+    #: What the coins of a unified account count for, per asset; part of the margin balance.
+    pledged: Mapping[Asset, Decimal] = field(default_factory=dict)
 
     @property
     def key(self) -> WalletKey:
@@ -96,6 +99,7 @@ def wallets_of(
             margin_balance=margin.margin_balance,
             maintenance_margin=margin.maintenance_margin,
             holdings=tuple(_holdings_in(margin, account.positions, instruments, quotes)),
+            pledged={Asset(one.currency): one.worth for one in margin.pledged},
         )
         for margin in account.margins
     )

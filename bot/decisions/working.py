@@ -14,7 +14,7 @@ from decimal import ROUND_HALF_DOWN, Decimal
 from enum import StrEnum
 
 from bot.decisions.basis import block_bound
-from bot.decisions.sizing import meets_minimum
+from bot.decisions.sizing import meets_minimum, smallest_contracts
 from bot.domain.books import Books, Leg
 from bot.domain.ids import Asset
 from bot.domain.instruments import Instrument
@@ -252,11 +252,9 @@ def slice_contracts(remaining: Decimal, slices_left: int, leg: HedgeLeg) -> Deci
 def smallest_slice(leg: HedgeLeg) -> Decimal:
     """Return the smallest order of a leg's contract that the venue takes at the leg's limit, on the lot."""
     one = leg.instrument
-    least = max(one.lot_size, one.min_contracts)
     if leg.reduce_only:
-        return least
-    per_contract = one.notional_quote(ONE, leg.limit_price)
-    return max(least, ceil_to_step(one.min_notional_quote / per_contract, one.lot_size))
+        return max(one.lot_size, one.min_contracts)
+    return smallest_contracts(one, leg.limit_price)
 
 
 def _slice_bound(progress: Progress, quote: Quote, execution: ExecutionPolicy) -> Decimal:

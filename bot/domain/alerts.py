@@ -157,6 +157,14 @@ CATALOGUE: Mapping[str, AlertKind] = _catalogue(
         closes="With the first complete answer.",
     ),
     AlertKind(
+        code="order_lost",
+        severity="warning",
+        meaning="The venue took an order that increases a hedge, and neither lists nor finds it any more.",
+        likely_cause="Its servers are behind or contradict each other; it may come back and be filled at any time.",
+        what_to_do="Look for the order on the venue's own page, and cancel it there if it is shown.",
+        closes="When it is found, or after TRIMTAB_EXECUTION__LOST_AFTER; the next look measures what it has done.",
+    ),
+    AlertKind(
         code="owner_flow",
         severity="warning",
         meaning="Holdings of a coin have changed by more than the bot's own doing explains; increases wait.",

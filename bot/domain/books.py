@@ -120,6 +120,8 @@ class Books:
     settled_profit_quote: Decimal = ZERO
     ceilings: dict[tuple[Asset, str], Ceiling] = field(default_factory=dict)
     #: What the owner or the bot has set; combined with other causes where it is used.
+    #: In which mode the last process ran; empty before the first.
+    mode: str = ""
     trading_state: TradingState = TradingState.NORMAL
     trading_state_why: str = ""
     #: Since when it is so; None while nobody has ever set it.
@@ -251,6 +253,12 @@ def _filled(books: Books, fact: events.TradeFilled) -> None:
         _remember_increase(books, fill)
     before = books.fills_until.get(fill.venue)
     books.fills_until[fill.venue] = max(before, fill.filled_at) if before else fill.filled_at
+
+
+def _cancel_requested(books: Books, fact: events.CancelRequested) -> None:
+    order = books.orders.get(fact.client_order_id)
+    if order is not None:
+        order.is_doomed = True
 
 
 def _terms_noted(books: Books, fact: events.ContractTermsNoted) -> None:
@@ -405,6 +413,7 @@ def _started(books: Books, fact: events.BotStarted) -> None:
     if books.is_running:
         books.abnormal_ends = [*books.abnormal_ends, fact.at][-_ABNORMAL_ENDS_KEPT:]
     books.is_running = True
+    books.mode = fact.mode
 
 
 def _stopped(books: Books, fact: events.BotStopped) -> None:
@@ -526,6 +535,7 @@ _HANDLERS: dict[type[events.Fact], Callable[..., None]] = {
     events.FlattenEnded: _flatten_ended,
     events.OrderIntended: _intended,
     events.OrderChanged: _changed,
+    events.CancelRequested: _cancel_requested,
     events.ContractTermsNoted: _terms_noted,
     events.TradeFilled: _filled,
     events.FundingSettled: _funded,

@@ -63,6 +63,18 @@ def decode_base32(text: str) -> int:
     return number
 
 
+def epoch_of(tail: str) -> str:
+    """Return the epoch that ends with ``tail``, three characters of the alphabet.
+
+    Raises:
+        ValueError: they are not: orders of such an epoch would not be recognised as ours.
+    """
+    epoch = MARKER + tail
+    if len(epoch) != EPOCH_LENGTH or not set(tail) <= set(ALPHABET):
+        raise ValueError(f"{tail!r} are no three characters of base 32")
+    return epoch
+
+
 def client_order_id(epoch: str, sequence: int, attempt: int = 0) -> ClientOrderId:
     """Make the id of the order that the intent number ``sequence`` sends at its ``attempt``."""
     tail = encode_base32(sequence, _SEQUENCE_DIGITS) + encode_base32(attempt, _ATTEMPT_DIGITS)

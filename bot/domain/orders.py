@@ -203,6 +203,11 @@ class OrderIntent(OrderDraft):
     client_order_id: ClientOrderId
     intended_at: datetime
 
+    @property
+    def may_rest(self) -> bool:
+        """True for a limit order that waits in the book to be traded with."""
+        return self.price is not None and self.time_in_force is not TimeInForce.IOC
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VenueOrder:
@@ -262,8 +267,15 @@ class Order:
     #: Σ contracts × price of the fills, so that averages lose nothing.
     filled_value: Decimal = Decimal(0)
     reason: str = ""
+    #: True once its cancel was asked for: it may be gone at any moment, whatever the venue says.
+    is_doomed: bool = False
 
     @property
     def remaining_contracts(self) -> Decimal:
         """What is not filled yet."""
         return self.intent.contracts - self.filled_contracts
+
+    @property
+    def may_work_unseen(self) -> bool:
+        """True for one that increases, that the venue has taken, and of which it shows no trace."""
+        return self.state is OrderState.UNKNOWN and self.venue_order_id is not None and not self.intent.reduce_only

@@ -299,6 +299,8 @@ class ExecutionPolicy:
     validity: timedelta = timedelta(seconds=5)
     #: After validity, how long without a trace before an unknown order is closed as absent.
     settle_delay: timedelta = timedelta(seconds=5)
+    #: An increasing order that the venue has taken may work unseen: how long without a trace before it is given up.
+    lost_after: timedelta = timedelta(hours=1)
     #: Deadline of one network call.
     call_timeout: timedelta = timedelta(seconds=10)
     style: ExecutionStyle = ExecutionStyle.IOC

@@ -60,16 +60,35 @@ class FuturesPosition:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PledgedCoin:
+    """A coin of a unified account that counts as margin."""
+
+    currency: Currency
+    amount: Decimal
+    #: In the settlement currency.
+    index_price: Decimal
+    #: What share of its worth the venue counts.
+    counted_frac: Decimal
+
+    @property
+    def worth(self) -> Decimal:
+        """What it counts for, in the settlement currency."""
+        return self.amount * self.index_price * self.counted_frac
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MarginAccount:
     """The margin of one wallet in one settlement currency, in that currency."""
 
     venue: VenueId
     wallet: WalletKind
     currency: Currency
-    #: Wallet balance + unrealised profit.
+    #: Wallet balance + unrealised profit + what pledged coins count for.
     margin_balance: Decimal
     maintenance_margin: Decimal
     initial_margin: Decimal
+    #: The coins of a unified account; none in a wallet of cash or of one coin.
+    pledged: tuple[PledgedCoin, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

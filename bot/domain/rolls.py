@@ -66,7 +66,8 @@ class Roll:
     folded: Decimal = ZERO
     #: Since when near and far are not even; None while they are.
     uneven_since: datetime | None = None
-    #: Σ contracts × size × price of both legs' trades, in quote currency, unsigned.
+    #: Σ contracts × size × price of both legs' trades, in quote currency, signed like the amounts: what was traded
+    #: there and back leaves what it cost.
     closed_value: Decimal = ZERO
     opened_value: Decimal = ZERO
     #: Fees of both legs, in the settlement currency.
@@ -84,7 +85,7 @@ class Roll:
             replace(
                 self,
                 closed=self.closed - amount * fill.side.sign,
-                closed_value=self.closed_value + amount * fill.price,
+                closed_value=self.closed_value - amount * fill.side.sign * fill.price,
                 fees=self.fees + fill.fee_paid,
             ),
             fill.filled_at,
@@ -97,7 +98,7 @@ class Roll:
             replace(
                 self,
                 opened=self.opened + amount * fill.side.sign,
-                opened_value=self.opened_value + amount * fill.price,
+                opened_value=self.opened_value + amount * fill.side.sign * fill.price,
                 fees=self.fees + fill.fee_paid,
             ),
             fill.filled_at,

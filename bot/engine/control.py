@@ -260,12 +260,19 @@ class BotControl:
         async with self._desk.lock:
             return await adopt_position(self._desk, self._gatherer, caller, venue, symbol)
 
-    async def confirm_flow(self, caller: str, asset: Asset | None) -> dict[str, Any]:
-        """Accept the present holdings of one asset or of all, and what the futures wallets hold."""
+    async def confirm_flow(self, caller: str, asset: Asset | None, *, is_gone: bool = False) -> dict[str, Any]:
+        """Accept the present holdings of one asset or of all, and what the futures wallets hold.
+
+        ``is_gone``: also an account that lists no balance at all. That is how a venue's trouble looks, so a yes to some
+        other question must not accept it.
+
+        Raises:
+            IncompleteData: the account lists nothing, and that is not what was said.
+        """
         if asset is not None and not self._desk.policy.is_target(asset):
             raise ConfigError(f"{asset} is not one of the targets: {', '.join(self._desk.policy.assets)}")
         async with self._desk.lock:
-            snapshot = await self._gatherer.gather(may_be_empty=True)
+            snapshot = await self._gatherer.gather(may_be_empty=is_gone)
             facts: list[Fact] = list(accept_flows(snapshot, self._desk.policy, asset))
             facts.extend(anchor_wallets(snapshot, self._desk.policy, why="confirmed"))
             await self._record("confirm-flow", caller, asset or "", facts)

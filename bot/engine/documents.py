@@ -5,11 +5,11 @@ added, never renamed.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any
 
+from bot.domain.findings import Finding
 from bot.domain.plan import (
     AssetLine,
     Decision,
@@ -28,20 +28,6 @@ CHECK_SCHEMA = "trimtab.check/1"
 
 #: What the venue compares a stop's trigger with.
 TRIGGER_SOURCE = "mark"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One thing that ``check`` looked at."""
-
-    level: Literal["ok", "warn", "fail"]
-    #: What was looked at, in a word or two.
-    subject: str
-    sentence: str
-    #: What to do about it; empty when nothing need be done.
-    mend: str = ""
-    #: What ``check`` exits with when this is the first that fails.
-    exit_code: int = 3
 
 
 def check_document(findings: Iterable[Finding]) -> dict[str, Any]:

@@ -38,6 +38,8 @@ log = structlog.get_logger()
 
 #: Refusals that prove the opposite: an order with our id is already there.
 _ALREADY_THERE = "duplicate_client_order_id"
+#: The venue knows no such order.
+_NOT_FOUND = "order_not_found"
 #: The price has moved on since the book was read: part of every chase.
 _WOULD_TAKE = "would_take"
 _ENDED = {
@@ -121,7 +123,8 @@ class Execution:
         """Ask the venue what became of an order.
 
         An order without a trace is closed as absent only after its validity window and the settle delay have passed,
-        it was missed twice, and its trades were looked for; until then it stays unknown.
+        it was missed twice, and its trades were looked for; until then it stays unknown. One that increases and that
+        the venue has taken did arrive: it may work unseen, so it is waited for much longer, and the owner is told.
         """
         intent = order.intent
         venue = self._desk.venues[intent.venue]
@@ -153,10 +156,46 @@ class Execution:
         if now < intent.intended_at + policy.validity + policy.settle_delay:
             return order
         missed_at = self._missed_at.setdefault(intent.client_order_id, now)
+        may_work = order.may_work_unseen
+        if may_work and now < missed_at + policy.lost_after:
+            self._tell_lost(order, missed_at + policy.lost_after)
+            return order
         if missed_at == now:
             return order
+        if intent.may_rest and not await self._is_unknown_to_matching(order):
+            return order
         del self._missed_at[intent.client_order_id]
-        return await self._change(intent, OrderEvent.FOUND_ABSENT, "it never arrived")
+        self._desk.alerts.close_alert("order_lost", cause=intent.client_order_id)
+        return await self._change(
+            intent, OrderEvent.FOUND_ABSENT, "the venue has lost it" if may_work else "it never arrived"
+        )
+
+    async def _is_unknown_to_matching(self, order: Order) -> bool:
+        """Return whether a cancel finds nothing either: lists may be behind, and what matches orders is not.
+
+        When there is something to cancel after all, the order is learned from that.
+        """
+        intent = order.intent
+        try:
+            async with asyncio.timeout(self._desk.policy.execution.call_timeout.total_seconds()):
+                seen = await self._desk.venues[intent.venue].cancel(intent.symbol, intent.client_order_id)
+        except VenueRefused as refusal:
+            return refusal.code == _NOT_FOUND
+        except (VenueOutcomeUnknown, VenueUnavailable, TimeoutError):
+            return False
+        await self._learn(order, seen)
+        return False
+
+    def _tell_lost(self, order: Order, until: datetime) -> None:
+        intent = order.intent
+        self._desk.alerts.raise_alert(
+            "order_lost",
+            f"{intent.venue} took order {order.venue_order_id} ({intent.side} {intent.contracts} {intent.symbol}) and"
+            f" shows no trace of it. It may work unseen, so {intent.asset} is not hedged further until it is found, or"
+            f" {until:%Y-%m-%d %H:%M} UTC",
+            severity="warning",
+            cause=intent.client_order_id,
+        )
 
     async def learn(self, order: Order, seen: VenueOrder) -> Order:
         """Take in what the venue says about an order, from a listing."""
@@ -166,6 +205,7 @@ class Execution:
         if seen.filled_contracts > order.filled_contracts and not await self._has_booked_trades(order.intent.venue):
             # It has traded, and how is not known yet: nothing is learned by halves.
             return order
+        self._desk.alerts.close_alert("order_lost", cause=order.intent.client_order_id)
         facts: list[Fact] = []
         if seen.state is not OrderState.REJECTED and (
             order.state in (OrderState.INTENDED, OrderState.UNKNOWN, OrderState.ABSENT) or order.venue_order_id is None

@@ -5,7 +5,7 @@ Rules of this file:
 - The wish is durable before anything is sent: with it comes the halt, in one commit. A new process goes on with it.
 - Every order only reduces, is sized from the venue's position of that moment, and is sent once. While the outcome of an
   order of a contract is not known, nothing more is sent for it.
-- Stops and take-profits go last, when the venue shows nothing that they could protect.
+- Stops and take-profits go last, when neither the venue nor our trades show anything that they could protect.
 """
 
 from collections.abc import Sequence
@@ -88,11 +88,13 @@ class Flatten:
                 if not self._desk.journal.books.is_flattening:
                     return False
                 try:
-                    positions = self._ours(await self._clear_way(venue_id))
+                    account = await self._clear_way(venue_id)
                 except (DataError, VenueError) as failure:
                     self._trouble = f"{venue_id} cannot be read: {failure}"
                     continue
+                positions = self._ours(account)
                 still_open.extend(positions)
+                self._miss(account)
                 for position in positions:
                     has_traded |= await self._close_safely(position, since)
         self._note(still_open)
@@ -119,6 +121,14 @@ class Flatten:
 
     def _ours(self, account: AccountState) -> list[FuturesPosition]:
         return [p for p in account.positions if p.symbol not in self._desk.policy.foreign_symbols]
+
+    def _miss(self, account: AccountState) -> None:
+        """Take note of what our trades add up to and the venue does not list: nobody knows that it is closed."""
+        listed = {position.symbol for position in account.positions}
+        for (venue_id, symbol), ledger in self._desk.journal.books.ledgers.items():
+            is_ours = venue_id == account.venue and symbol not in self._desk.policy.foreign_symbols
+            if is_ours and ledger.contracts != 0 and symbol not in listed:
+                self._trouble = f"{symbol} is not listed, and our trades add up to {ledger.contracts} contracts"
 
     async def _close_safely(self, position: FuturesPosition, since: datetime) -> bool:
         """Send one order that closes a position; True when it has traded. What cannot be closed holds up no other."""

@@ -5,6 +5,7 @@ Rules of this file:
 - A new stop is placed and read back before the one it replaces is cancelled; a position is never without one on
 purpose.
 - A stop whose outcome is unknown is looked up, and no second one is sent until it is settled.
+- One whose cancel was asked for is relied upon no more, also while the venue goes on listing it.
 - Orphans, stops without a position, are cancelled.
 - A leg is made smaller for its stop only where cash does not make it needless.
 - A leg without its stop is journalled at once and alerted after a deadline; then the ladder of
@@ -13,7 +14,7 @@ purpose.
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import structlog
@@ -46,6 +47,9 @@ from bot.engine.snapshot import SnapshotGatherer
 from bot.engine.take_profit import TakeProfit
 
 log = structlog.get_logger()
+
+#: Lists and trades that disagree for longer than this are a matter for reconciling.
+_SETTLES_WITHIN = timedelta(minutes=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +89,8 @@ class Protection:
         self.relieve: Callable[[VenueId], Awaitable[bool]] = _no_relief
         #: Since when this process has tried to protect a leg that has no stop.
         self._tried_since: dict[Leg, datetime] = {}
+        #: Since when a leg was protected that is listed with another size than our trades add up to.
+        self._apart_since: dict[Leg, datetime] = {}
 
     async def check(self, _now: datetime) -> None:
         """Protect every venue; one that cannot be read does not keep the others waiting."""
@@ -158,6 +164,7 @@ class Protection:
         books = self._desk.journal.books
         return any(
             order.state is OrderState.OPEN
+            and not order.is_doomed
             and order.intent.purpose is Purpose.STOP
             and (order.intent.venue, order.intent.symbol) == leg
             and order.intent.contracts * order.intent.side.sign == -books.ledgers[leg].contracts
@@ -202,6 +209,23 @@ class Protection:
         await self._sweep(view)
         await self._note_vanished(view)
         await self._take_profit.keep(view.account, view.instruments)
+        self._note_apart(view)
+
+    @property
+    def is_settling(self) -> bool:
+        """True while what was protected may be out of date already: something traded meanwhile, or lists are behind."""
+        now = self._desk.clock.now()
+        return any(now - since < _SETTLES_WITHIN for since in self._apart_since.values())
+
+    def _note_apart(self, view: _View) -> None:
+        venue_id, now = view.account.venue, self._desk.clock.now()
+        before = {leg: since for leg, since in self._apart_since.items() if leg[0] == venue_id}
+        for leg in before:
+            del self._apart_since[leg]
+        for position in view.account.positions:
+            is_apart = position.contracts != self._desk.journal.books.ledger(venue_id, position.symbol).contracts
+            if is_apart and position.symbol not in self._desk.policy.foreign_symbols:
+                self._apart_since[venue_id, position.symbol] = before.get((venue_id, position.symbol), now)
 
     async def _make_room(self, venue_id: VenueId) -> _View:
         """Let legs give up what their stops need, unless cash does; return how things stand then."""
@@ -234,7 +258,7 @@ class Protection:
 
     async def _protect_leg(self, target: StopTarget, view: _View) -> None:
         resting = self._resting_stops(target, view.account)
-        good = next((order for order in resting if _is_good(order, target)), None)
+        good = next((order for order in resting if self._may_stay(order) and _is_good(order, target)), None)
         if good is None:
             good = await self._place(target)
         if good is None and any(_covers(order, target) for order in resting):
@@ -248,6 +272,12 @@ class Protection:
             if order.client_order_id != good.client_order_id:
                 await self._drop(order, "replaced")
         await self._note_protected(target)
+
+    def _may_stay(self, resting: VenueOrder) -> bool:
+        """Return False for a stop that may be gone at any moment: it has ended by our books, or was to be cancelled."""
+        orders = self._desk.journal.books.orders
+        order = None if resting.client_order_id is None else orders.get(resting.client_order_id)
+        return order is not None and not order.state.is_final and not order.is_doomed
 
     def _resting_stops(self, target: StopTarget, account: AccountState) -> list[VenueOrder]:
         return [
@@ -319,6 +349,13 @@ class Protection:
                 await self._close_unprotected(venue_id, symbol)
 
     async def _note_protected(self, target: StopTarget) -> None:
+        """Count a leg as protected, unless our trades add up to more than what is listed and has its stop."""
+        booked = -self._desk.journal.books.ledger(target.venue, target.symbol).contracts * target.side.sign
+        if booked > target.contracts or booked < 0:
+            leg = (target.venue, target.symbol)
+            await self._note_in_doubt(leg, "the venue lists less of it than our trades add up to")
+            self._alert_unprotected(leg, Rung.RETRY)
+            return
         if (target.venue, target.symbol) in self._desk.journal.books.unprotected:
             await self._close_unprotected(target.venue, target.symbol)
 

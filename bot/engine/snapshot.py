@@ -90,7 +90,7 @@ class SnapshotGatherer:
             if held > declared.get(asset, ZERO):
                 raise IncompleteData(
                     f"{', '.join(accounts)} lists no balance at all, where {held} {asset} were held; nothing is decided"
-                    " on that. If you have moved everything: trimtab confirm-flow"
+                    " on that. If you have moved everything: trimtab confirm-flow --gone"
                 )
 
     def _refuse_contradiction(self, account: AccountState) -> None:

@@ -15,7 +15,7 @@ import structlog
 
 from bot.domain.errors import BotError, InvariantViolated, JournalError
 from bot.domain.events import BotStarted, BotStopped
-from bot.domain.orders import OrderState, Purpose
+from bot.domain.orders import Order, OrderState, Purpose
 from bot.engine.abnormal import halt_durably, restrain
 from bot.engine.desk import Desk
 from bot.engine.execution import Execution
@@ -266,13 +266,13 @@ class Supervisor:
         self._was_waiting = is_waiting
 
     def _is_urgent(self) -> bool:
-        """Return True while a leg has no stop, the outcome of an order is not known, or positions are to be closed."""
+        """Return True while a leg has no stop, an order or its cancel is in the air, or positions are to be closed."""
         books = self._desk.journal.books
-        if books.is_flattening:
+        if books.is_flattening or self._protection.is_settling:
             return True
         # In a hard halt nobody mends what is unprotected.
         return (bool(books.unprotected) and not books.is_hard_halt) or any(
-            order.state in (OrderState.INTENDED, OrderState.UNKNOWN) for order in books.orders.values()
+            _is_in_the_air(order) for order in books.orders.values()
         )
 
     def _waits_for_a_hedge(self) -> bool:
@@ -329,3 +329,10 @@ class Supervisor:
         if self._desk.journal.books.unprotected:
             return False, "unprotected"
         return True, "ready"
+
+
+def _is_in_the_air(order: Order) -> bool:
+    """Return True while it will soon be known what has become of an order; a lost one is waited for at leisure."""
+    if order.state.is_final or order.may_work_unseen:
+        return False
+    return order.is_doomed or order.state in (OrderState.INTENDED, OrderState.UNKNOWN)

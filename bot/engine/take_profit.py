@@ -30,8 +30,9 @@ class TakeProfit:
         for order in self._ours(account):
             target = wanted.get(order.intent.symbol)
             seen = listed.get(order.intent.client_order_id)
-            if target is not None and seen is not None and target.is_met_by(seen) and target.symbol not in met:
-                met.add(target.symbol)
+            is_met = target is not None and seen is not None and target.is_met_by(seen) and not order.is_doomed
+            if is_met and order.intent.symbol not in met:
+                met.add(order.intent.symbol)
             elif not await self._is_gone(order, is_listed=seen is not None):
                 # It may still rest or trade: no second one until that is known.
                 met.add(order.intent.symbol)

@@ -247,6 +247,9 @@ class Worker:
         """Take one step of a leg; return True when another may follow at once."""
         account = await self._account(work.leg.instrument.venue, works)
         if not await self._is_settled(work, account):
+            if self._is_lost(work):
+                works.is_cut_short = True
+                await self._end(work, "the venue has taken its order and cannot find it")
             return False
         if not self._gatherer.adds_up(account, work.leg.instrument):
             raise IncompleteData(f"{work.leg.instrument.symbol} does not show what was traded")
@@ -272,6 +275,11 @@ class Worker:
         if order.state.is_final:
             self._let_go(work)
         return True
+
+    def _is_lost(self, work: Work) -> bool:
+        """Return True for an order that may work unseen: not for this work to wait for."""
+        order = None if work.resting is None else self._order(work.resting)
+        return order is not None and order.may_work_unseen
 
     def _progress(self, work: Work, works: Works, account: AccountState) -> Progress:
         leg = work.leg

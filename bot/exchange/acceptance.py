@@ -126,6 +126,6 @@ def check_margin(request: OrderRequest, contract: Contract, floor: Floor) -> Non
         return
     fee = contract.notional_quote(request.contracts, price) * floor.config.taker_fee_frac
     needed += contract.to_settle(fee, price)
-    free = floor.margin.free(contract.wallet, floor.mark_of, floor.open_orders.values())
+    free = floor.margin.free(contract.wallet, floor, floor.open_orders.values())
     if needed > free:
         raise Refused(RefusalCode.NO_MARGIN, f"{needed:.8f} {contract.settle} of margin needed, {free:.8f} free")

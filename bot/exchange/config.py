@@ -76,6 +76,9 @@ class ExchangeConfig:
     collateral: Mapping[Currency, Decimal] = field(default_factory=lambda: {Currency("USDT"): Decimal(6000)})
     #: Deposited in the spot wallet besides the holdings.
     spare: Mapping[Currency, Decimal] = field(default_factory=lambda: {Currency("USDT"): Decimal(4000)})
+    #: One account of spot, cash and margin: what share of each coin's worth counts as margin. Empty: separate wallets.
+    #: It has cash-settled contracts only, and lends cash by itself.
+    unified: Mapping[Asset, Decimal] = field(default_factory=dict)
     #: What one unit of a cash currency is worth in USD; absent means 1.
     currency_rates: Mapping[Currency, Decimal] = field(default_factory=dict)
 

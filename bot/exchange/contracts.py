@@ -9,7 +9,7 @@ that profit is always ``value(now) - value(then)``:
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 
 from bot.domain.ids import Asset, Currency, Symbol
@@ -53,6 +53,8 @@ class Contract:
     tiers: tuple[Tier, ...]
     #: In market time; None for a perpetual.
     expires_us: int | None = None
+    #: True when its margin is that of a unified account.
+    is_unified: bool = False
 
     @property
     def is_linear(self) -> bool:
@@ -62,6 +64,8 @@ class Contract:
     @property
     def wallet(self) -> tuple[WalletKind, Currency]:
         """The wallet that margin, profit and fees come from."""
+        if self.is_unified:
+            return (WalletKind.UNIFIED, self.settle)
         return (WalletKind.LINEAR_FUTURES, self.settle) if self.is_linear else (WalletKind.INVERSE_FUTURES, self.settle)
 
     def value(self, contracts: Decimal, price: Decimal) -> Decimal:
@@ -202,8 +206,11 @@ def _spec_of(asset: Asset, price: Decimal) -> _Spec:
     return _Spec(format(tick, "f"), format(lot, "f"), 10, "0.10", _TIERS_MINOR)
 
 
-def list_contracts(prices: Mapping[Asset, Decimal]) -> dict[Symbol, Contract]:
-    """Return a linear and an inverse perpetual for every asset with a first price."""
+def list_contracts(prices: Mapping[Asset, Decimal], *, is_unified: bool = False) -> dict[Symbol, Contract]:
+    """Return a linear and an inverse perpetual for every asset with a first price; unified: the linear ones."""
+    if is_unified:
+        linear = (replace(one, is_unified=True) for one in _contracts(prices) if one.is_linear)
+        return {contract.symbol: contract for contract in linear}
     return {contract.symbol: contract for contract in _contracts(prices)}
 
 

@@ -2,13 +2,15 @@
 boundary.
 
 That the ends of a line are enough to know whether a wallet is liquidated on it: a cash wallet's balance is
-linear in time and its
+linear in time, with or without coins that count for it, and its
 maintenance convex, so the surplus is concave and never below both ends; a coin wallet's surplus is monotone in
 the one price, from which its contracts' prices differ by factors that stay the same along a line but for a hair.
 """
 
+from dataclasses import dataclass
 from decimal import Decimal
 
+from bot.domain.ids import Asset
 from bot.domain.orders import OrderType, Side
 from bot.exchange.accounts import WalletKey
 from bot.exchange.contracts import Contract
@@ -48,11 +50,22 @@ def _order_crossing_us(order: ExchangeOrder, floor: Floor, matching: Matching) -
     return leg.crossing_us(Series.LAST, price, is_rising=not is_buy, from_us=floor.now_us)
 
 
-def _surplus_at(floor: Floor, key: WalletKey, at_us: int) -> Decimal:
-    def mark_of(contract: Contract) -> Decimal:
-        return floor.leg_of(contract).price(Series.MARK, at_us)
+@dataclass(frozen=True, slots=True)
+class _PricesAt:
+    """Prices further along the lines that they are on."""
 
-    return floor.margin.surplus(key, mark_of)
+    floor: Floor
+    at_us: int
+
+    def mark_of(self, contract: Contract) -> Decimal:
+        return self.floor.leg_of(contract).price(Series.MARK, self.at_us)
+
+    def index_of(self, asset: Asset) -> Decimal:
+        return self.floor.feed.legs[asset].price(Series.INDEX, self.at_us)
+
+
+def _surplus_at(floor: Floor, key: WalletKey, at_us: int) -> Decimal:
+    return floor.margin.surplus(key, _PricesAt(floor, at_us))
 
 
 def _find_liquidation_us(floor: Floor, key: WalletKey, until_us: int) -> int:

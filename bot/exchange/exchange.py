@@ -297,6 +297,12 @@ class Exchange:
         self.floor.contracts[symbol] = dataclasses.replace(self.floor.contracts[symbol], **terms)
         self.floor.version += 1
 
+    def set_leverage(self, symbol: Symbol, leverage: Decimal) -> None:
+        """Set the leverage that a contract's initial margin goes by."""
+        self.floor.margin.leverages[symbol] = leverage
+        self.floor.version += 1
+        self.commit()
+
     def deleverage(self, symbol: Symbol, contracts: Decimal) -> Trade:
         """Let the venue close so many contracts (unsigned) of the account's position, at mark.
 
@@ -333,7 +339,7 @@ class Exchange:
         free = (
             floor.accounts.wallets.get(source, _ZERO)
             if source[0] is WalletKind.SPOT
-            else floor.margin.free(source, floor.mark_of, floor.open_orders.values())
+            else floor.margin.free(source, floor, floor.open_orders.values())
         )
         transfer = self.transfers.send(source, target, amount, free, transfer_id)
         self.commit()
@@ -342,7 +348,9 @@ class Exchange:
         return transfer
 
     def deposit(self, wallet: WalletKind, currency: Currency, amount: Decimal) -> None:
-        """Let the owner put coins in (+) or take them out (−)."""
+        """Let the owner put coins in (+) or take them out (−); a unified account is one wallet."""
+        if self.floor.config.unified:
+            wallet = WalletKind.UNIFIED
         kind = MovementKind.DEPOSIT if amount > 0 else MovementKind.WITHDRAWAL
         movement = self.floor.accounts.move(self.floor.now, (wallet, currency), amount, kind)
         self.floor.tell("movement", movement)
@@ -373,8 +381,10 @@ class Exchange:
     def margins(self) -> list[MarginSummary]:
         """Return the margin of every futures wallet."""
         floor = self.floor
+        if floor.config.unified:
+            return [floor.margin.summary((WalletKind.UNIFIED, _USDT), floor)]
         keys = [key for key in floor.accounts.wallets if key[0] is not WalletKind.SPOT]
-        return [floor.margin.summary(key, floor.mark_of) for key in keys]
+        return [floor.margin.summary(key, floor) for key in keys]
 
     def top(self, contract: Contract) -> BookTop:
         """Return what anyone can see of a contract."""

@@ -41,9 +41,9 @@ class Floor:
             listing_prices or {}
         )
         #: The perpetuals, and every dated contract that was listed since the market began, expired or not.
-        self.contracts: dict[Symbol, Contract] = list_contracts(self.listing_prices)
+        self.contracts: dict[Symbol, Contract] = list_contracts(self.listing_prices, is_unified=bool(config.unified))
         self.accounts = Accounts()
-        self.margin = Margin(self.accounts, self.contracts, config.leverage)
+        self.margin = Margin(self.accounts, self.contracts, config.leverage, config.unified)
         self.book = Book(config)
         self.orders: dict[int, ExchangeOrder] = {}
         self.open_orders: dict[int, ExchangeOrder] = {}

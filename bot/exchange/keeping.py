@@ -1,6 +1,7 @@
 """What of the exchange outlives a restart? Everything that is so, and everything that happened."""
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
 from bot.domain.ids import Symbol
@@ -65,6 +66,8 @@ class Keeper:
             "market": floor.market.to_document(),
             "listing": {asset: str(price) for asset, price in floor.listing_prices.items()},
         }
+        if floor.margin.leverages:
+            state["leverages"] = {symbol: str(leverage) for symbol, leverage in floor.margin.leverages.items()}
         if self._rehearsal.planned:
             state["calls"] = self._rehearsal.calls
         delivery = self._delivery.to_document()
@@ -78,6 +81,8 @@ class Keeper:
         floor = self._floor
         floor.now_us = int(state["now_us"])
         self._rehearsal.calls = int(state.get("calls", 0))
+        kept_leverages: dict[str, str] = state.get("leverages", {})
+        floor.margin.leverages = {Symbol(symbol): Decimal(text) for symbol, text in kept_leverages.items()}
         floor.book.load(state["book"])
         floor.feed.load({"leans": state["leans"], "market": state["market"]}, floor.now_us)
         movements = [from_document(Movement, one) for one in records.get("movement", ())]

@@ -21,12 +21,12 @@ _ZERO = Decimal(0)
 def liquidate_where_due(floor: Floor, matching: Matching) -> None:
     """Liquidate every wallet that has come to its end."""
     for key in sorted(floor.margin.keys_at_risk()):
-        if floor.margin.surplus(key, floor.mark_of) <= 0:
+        if floor.margin.surplus(key, floor) <= 0:
             _liquidate(key, floor, matching)
 
 
 def _liquidate(key: WalletKey, floor: Floor, matching: Matching) -> None:
-    summary = floor.margin.summary(key, floor.mark_of)
+    summary = floor.margin.summary(key, floor)
     liquidation = Liquidation(
         id=len(floor.liquidations) + 1,
         at=floor.now,
@@ -39,14 +39,14 @@ def _liquidate(key: WalletKey, floor: Floor, matching: Matching) -> None:
     floor.tell("liquidation", liquidation)
     for contract in floor.margin.positions_in(key):
         matching.cancel_all(contract, "its wallet is liquidated")
-    while floor.margin.positions_in(key) and floor.margin.surplus(key, floor.mark_of) <= 0:
+    while floor.margin.positions_in(key) and floor.margin.surplus(key, floor) <= 0:
         _close_one(max(floor.margin.positions_in(key), key=lambda one: _maintenance(one, floor)), floor, matching)
     cover_flat_wallet(key, floor)
 
 
 def cover_flat_wallet(key: WalletKey, floor: Floor) -> None:
-    """Pay what a wallet without positions is short of."""
-    missing = -floor.accounts.wallets.get(key, _ZERO)
+    """Pay what a wallet without positions is short of; for what coins stand, it goes on owing."""
+    missing = -(floor.accounts.wallets.get(key, _ZERO) + floor.margin.collateral(key, floor))
     if missing > 0 and not floor.margin.positions_in(key):
         floor.tell("movement", floor.accounts.move(floor.now, key, missing, MovementKind.INSURANCE))
 
@@ -62,7 +62,8 @@ def _close_one(contract: Contract, floor: Floor, matching: Matching) -> None:
     notional = contract.notional_quote(floor.accounts.contracts_of(contract.symbol), floor.mark_of(contract))
     matching.force(contract, Purpose.LIQUIDATION)
     fee = contract.settled(contract.to_settle(notional * floor.config.liquidation_fee_frac, floor.mark_of(contract)))
-    payable = min(fee, max(_ZERO, floor.accounts.wallets.get(contract.wallet, _ZERO)))
+    left = floor.accounts.wallets.get(contract.wallet, _ZERO) + floor.margin.collateral(contract.wallet, floor)
+    payable = min(fee, max(_ZERO, left))
     if payable:
         movement = floor.accounts.move(
             floor.now, contract.wallet, -payable, MovementKind.LIQUIDATION_FEE, symbol=contract.symbol

@@ -160,7 +160,7 @@ class Matching:
         last = floor.last_of(contract)
         needed = floor.margin.needed(contract, order.side, order.remaining, last)
         others = [one for one in floor.open_orders.values() if one.id != order.id]
-        return needed == 0 or needed <= floor.margin.free(contract.wallet, floor.mark_of, others)
+        return needed == 0 or needed <= floor.margin.free(contract.wallet, floor, others)
 
     def fill(
         self,

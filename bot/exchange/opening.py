@@ -15,13 +15,15 @@ _STEP = Decimal("1e-8")
 
 def deposit_opening(floor: Floor) -> None:
     """Fill the wallets of a new account."""
+    is_unified = bool(floor.config.unified)
+    spot = WalletKind.UNIFIED if is_unified else WalletKind.SPOT
     for asset, amount in _holdings(floor).items():
-        _deposit(floor, (WalletKind.SPOT, Currency(asset)), amount)
+        _deposit(floor, (spot, Currency(asset)), amount)
     for currency, amount in floor.config.spare.items():
-        _deposit(floor, (WalletKind.SPOT, currency), amount)
+        _deposit(floor, (spot, currency), amount)
     for currency, amount in floor.config.collateral.items():
-        kind = WalletKind.LINEAR_FUTURES if currency == _USDT else WalletKind.INVERSE_FUTURES
-        _deposit(floor, (kind, currency), amount)
+        futures = WalletKind.LINEAR_FUTURES if currency == _USDT else WalletKind.INVERSE_FUTURES
+        _deposit(floor, (WalletKind.UNIFIED if is_unified else futures, currency), amount)
 
 
 def _holdings(floor: Floor) -> Mapping[Asset, Decimal]:

@@ -98,13 +98,15 @@ class MarginSummary:
     currency: Currency
     balance: Decimal
     unrealised: Decimal
+    #: What the coins of a unified account count for.
+    collateral: Decimal
     maintenance: Decimal
     initial: Decimal
 
     @property
     def margin_balance(self) -> Decimal:
-        """Balance with unrealised profit."""
-        return self.balance + self.unrealised
+        """Balance with unrealised profit, and with what coins count for."""
+        return self.balance + self.unrealised + self.collateral
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

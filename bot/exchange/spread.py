@@ -144,7 +144,7 @@ class SpreadBook:
             price = floor.last_of(contract)
             fee = contract.notional_quote(contracts, price) * floor.config.taker_fee_frac * _FEE_SHARE
             more += contract.to_settle(fee, price)
-        free = floor.margin.free(near.wallet, floor.mark_of, floor.open_orders.values())
+        free = floor.margin.free(near.wallet, floor, floor.open_orders.values())
         if more > free:
             raise Refused(RefusalCode.NO_MARGIN, f"{more:.8f} {near.settle} of margin needed, {free:.8f} free")
 

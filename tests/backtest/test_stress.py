@@ -141,9 +141,7 @@ def test_a_stop_is_triggered_by_mark_and_filled_by_last() -> None:
 def test_a_wallet_is_liquidated_by_mark_and_not_by_last(collateral: int, liquidated: int) -> None:
     """Bought at 4,543: 900 carry it down to about 3,660 by mark, which 3,621 of last would have ended."""
     exchange = _long_before_the_low(data_folder(), collateral)
-    liquidation_price = exchange.floor.margin.liquidation_price(
-        exchange.floor.contracts[PERPETUAL], exchange.floor.mark_of
-    )
+    liquidation_price = exchange.floor.margin.liquidation_price(exchange.floor.contracts[PERPETUAL], exchange.floor)
     assert (Decimal("3621.81") < liquidation_price < Decimal("3801.83")) is not bool(liquidated)
     _reach_the_low(exchange)
     assert len(exchange.floor.liquidations) == liquidated

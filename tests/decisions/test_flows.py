@@ -1,5 +1,6 @@
 """Owner flows are asked about, never guessed."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -26,6 +27,7 @@ from tests.builders import (
     make_account,
     make_balance,
     make_instrument,
+    make_margin,
     make_policy,
     make_position,
     make_quote,
@@ -239,6 +241,16 @@ def test_fees_in_another_coin_explain_the_line_that_they_came_from():
     anchors, _ = judge_wallets(*_wallets(6000, ledgers={BTC_LEG: ledger}, others=[bnb]))
 
     assert {one.currency: one.baseline for one in anchors} == {"USDT": 6000, "BNB": 2}
+
+
+def test_of_a_unified_account_only_what_futures_settle_in_is_anchored():
+    """Its coins are holdings: what happens to them is asked about as a flow, and not twice."""
+    unified = [make_balance(one, amount, wallet=WalletKind.UNIFIED) for one, amount in (("USDT", 6000), ("BTC", 1))]
+    account = make_account(unified, margins=[replace(make_margin(), wallet=WalletKind.UNIFIED)])
+
+    anchors = anchor_wallets(make_snapshot(account, linear_market("BTC")), POLICY, why="confirmed")
+
+    assert [(one.wallet, one.currency, one.baseline) for one in anchors] == [(WalletKind.UNIFIED, "USDT", 6000)]
 
 
 def test_a_coin_wallet_is_explained_in_its_coin():

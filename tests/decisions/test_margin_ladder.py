@@ -156,6 +156,17 @@ def test_the_leg_whose_cut_costs_no_drift_is_first():
     assert first.holding.instrument is BTC
 
 
+def test_a_short_that_pledged_coins_stand_for_is_not_cut():
+    """To close it would make the wallet worse: the coins are its counterpart. The long of the other coin goes."""
+    wallet = replace(
+        _wallet(800, SHORT, _holding(ETH, "4", 2_500)), kind=WalletKind.UNIFIED, pledged={Asset("BTC"): dec(50_000)}
+    )
+
+    assert missing_cash(wallet, MarginRung.REDUCE, POLICY) > 0
+    assert {cut.holding.instrument for cut in plan_cuts(wallet, {}, POLICY, untouchable=frozenset())} == {ETH}
+    assert plan_cuts(wallet, {Asset("BTC"): dec(-500)}, POLICY, untouchable=frozenset({ETH.symbol})) == ()
+
+
 def test_reserved_symbols_are_not_cut():
     wallet = _wallet(1_000, SHORT, _holding(ETH, "2", 2_500))
     assert [cut.holding.instrument for cut in plan_cuts(wallet, {}, POLICY, untouchable=frozenset({BTC.symbol}))] == [

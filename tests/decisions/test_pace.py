@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot.decisions.drift import Drift
-from bot.decisions.pace import action_frac, look_interval, pace_gaps
+from bot.decisions.pace import Pace, action_frac, look_interval, pace_gaps, taken_tranches
 from bot.domain.books import Books, Correction
 from bot.domain.events import CorrectionEnded, CorrectionStarted, TrancheTaken
 from bot.domain.ids import Asset
@@ -244,3 +244,17 @@ def test_a_tranche_that_is_due_and_cannot_be_taken_makes_no_look_due():
     decision = decide_now(snapshot, make_policy({"BTC": "0.5", "ETH": "0.5"}, bands=HALF, dca=DcaPolicy(tranches=4)))
     assert not decision.legs
     assert decision.next_tranche_at is None
+
+
+def test_what_is_traded_of_a_correction_that_ends_with_this_look_is_its_rest_and_no_tranche():
+    decision = _decided(5650, dca=DcaPolicy(tranches=4))
+    (tranche,) = [fact for fact in decision.facts if isinstance(fact, TrancheTaken) and fact.asset == BTC]
+    paces = {BTC: Pace(wanted_gap=dec(0), tranche=tranche)}
+    begun = {BTC: Correction(first_gap=dec("0.065"), tranches_left=2)}
+    started = CorrectionStarted(at=NOW, asset=BTC, gap=dec("0.065"), tranches=4)
+    ended = CorrectionEnded(at=NOW, asset=BTC, why="arrived")
+    assert taken_tranches(paces, decision.legs, begun, ()) == (tranche,)
+    assert taken_tranches(paces, decision.legs, {}, (started,)) == (tranche,)
+    assert taken_tranches(paces, decision.legs, begun, (ended, started)) == (tranche,)
+    assert taken_tranches(paces, decision.legs, begun, (ended,)) == ()
+    assert taken_tranches(paces, (), begun, ()) == ()

@@ -18,6 +18,7 @@ from bot.decisions.roll import (
     next_stage_at,
     replacement,
     stage_at,
+    tenor_between,
 )
 from bot.domain.books import Books
 from bot.domain.ids import Asset, Symbol
@@ -25,7 +26,17 @@ from bot.domain.orders import Side
 from bot.domain.plan import HedgeLeg, Rule
 from bot.domain.policy import RollPolicy
 from bot.domain.rolls import RollCause, RollStage
-from tests.builders import NOW, VENUE, dec, make_account, make_instrument, make_policy, make_position, make_snapshot
+from tests.builders import (
+    NOW,
+    VENUE,
+    dec,
+    make_account,
+    make_fill,
+    make_instrument,
+    make_policy,
+    make_position,
+    make_snapshot,
+)
 from tests.decisions.rolling import FAR, LATER, NEAR, PERPETUAL, expiring_in, make_roll, quote_of
 
 POLICY = RollPolicy()
@@ -188,6 +199,17 @@ def test_a_need_in_a_third_contract_waits():
     assert "folded" not in told.reason
 
 
+def test_a_need_of_an_asset_that_does_not_add_up_waits():
+    """Taking out of near what may not be there any more would become an opening in the far leg."""
+    near = (VENUE, NEAR.symbol)
+    books = Books(rolls={near: make_roll()}, locks={near: (NOW, "the venue holds 1, our trades add up to 0")})
+
+    kept, folded, (told,) = fold_needs((leg_in(NEAR, Side.SELL, "1", reduces=True),), books, NOW)
+
+    assert (kept, folded) == ((), ())
+    assert "does not add up" in told.reason
+
+
 # --- what is coming ----------------------------------------------------------------------------
 
 
@@ -250,19 +272,21 @@ def test_a_roll_costs_the_difference_and_the_fees_over_what_both_legs_have_in_co
         closed=dec(2), closed_value=dec(100_000), opened=dec("1.5"), opened_value=dec(76_500), fees=dec(30)
     )
 
-    ended = end_of(roll, NEAR, FAR, NOW, "done")
+    tenor = tenor_between(NEAR, FAR)
+    ended = end_of(roll, NOW, "done", is_linear=True, tenor=tenor)
 
     assert (ended.difference_quote, ended.fees_quote) == (1_500, 30)
     assert ended.cost_bps == pytest.approx(dec(204))
     assert ended.yield_annual == pytest.approx(-dec("0.02") * 365 / dec("90.75"))
-    short = end_of(replace(roll, closed=dec(-2), opened=dec("-1.5")), NEAR, FAR, NOW, "done")
+    turned = replace(
+        roll, closed=-roll.closed, closed_value=-roll.closed_value, opened=-roll.opened, opened_value=-roll.opened_value
+    )
+    short = end_of(turned, NOW, "done", is_linear=True, tenor=tenor)
     assert short.difference_quote == -1_500
     assert short.yield_annual > 0
 
 
 def test_a_coin_settled_roll_is_told_in_dollars():
-    near = make_instrument("BTC", inverse=True, expires_at=NEAR.expires_at)
-    far = make_instrument("BTC", inverse=True, expires_at=FAR.expires_at)
     # 200 contracts of 100 dollars each, at 50,000 and 51,000; amounts are dollars, their value dollars × price.
     roll = make_roll(
         closed=dec(20_000),
@@ -272,7 +296,7 @@ def test_a_coin_settled_roll_is_told_in_dollars():
         fees=dec("0.0002"),
     )
 
-    ended = end_of(roll, near, far, NOW, "done")
+    ended = end_of(roll, NOW, "done", is_linear=False)
 
     assert ended.difference_quote == 400
     assert ended.fees_quote == Decimal("10.2")
@@ -280,12 +304,25 @@ def test_a_coin_settled_roll_is_told_in_dollars():
 
 
 def test_what_was_not_passed_on_cost_nothing():
-    ended = end_of(make_roll(), NEAR, None, NOW, "gone", is_missed=True)
+    ended = end_of(make_roll(), NOW, "gone", is_linear=True, is_missed=True)
 
     assert (ended.difference_quote, ended.cost_bps, ended.yield_annual, ended.is_missed) == (0, None, None, True)
-    assert (
-        end_of(
-            make_roll(closed=dec(1), closed_value=dec(1), opened=dec(1), opened_value=dec(1)), NEAR, PERPETUAL, NOW, ""
-        ).yield_annual
-        is None
-    )
+    whole = make_roll(closed=dec(1), closed_value=dec(1), opened=dec(1), opened_value=dec(1))
+    assert tenor_between(NEAR, PERPETUAL) is None
+    assert end_of(whole, NOW, "", is_linear=True).yield_annual is None
+
+
+def test_what_was_traded_there_and_back_counts_as_what_it_has_cost():
+    """A venue that executed an order twice: 2 opened at 51,000, of which 1 was closed again at 50,900."""
+    roll = make_roll()
+    for side, near_side, price in ((Side.SELL, None, 51_000), (Side.SELL, Side.BUY, 51_000), (Side.BUY, None, 50_900)):
+        roll = roll.with_opened(make_fill(FAR, side=side, contracts=dec(1), price=dec(price), fee_paid=dec(0)))
+        if near_side is not None:
+            roll = roll.with_closed(
+                make_fill(NEAR, side=near_side, contracts=dec(1), price=dec(50_000), fee_paid=dec(0))
+            )
+
+    ended = end_of(roll, NOW, "done", is_linear=True)
+
+    assert (roll.closed, roll.opened) == (-1, -1)
+    assert ended.difference_quote == -1_100, "received 2 × 51,000 − 50,900 for it"

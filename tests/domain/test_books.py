@@ -87,6 +87,17 @@ def test_an_impossible_change_leaves_the_books_as_they_were():
     assert (order.state, order.reason) == (OrderState.REJECTED, "too small")
 
 
+def test_an_order_whose_cancel_was_asked_for_is_not_relied_on_and_a_stranger_s_changes_nothing():
+    books = Books()
+    intent = make_intent()
+    apply(books, events.OrderIntended(at=NOW, intent=intent))
+    apply(books, events.CancelRequested(at=NOW, client_order_id=ClientOrderId("stranger"), reason="an orphan"))
+    assert not books.orders[intent.client_order_id].is_doomed
+    apply(books, events.CancelRequested(at=NOW, client_order_id=intent.client_order_id, reason="the touch has moved"))
+    assert books.orders[intent.client_order_id].is_doomed
+    assert set(books.orders) == {intent.client_order_id}
+
+
 def test_an_order_learns_its_venue_id_and_keeps_it():
     books = _books(
         _intended(),

@@ -12,6 +12,7 @@ from bot.domain.ids import (
     client_order_id,
     decode_base32,
     encode_base32,
+    epoch_of,
 )
 
 
@@ -50,3 +51,13 @@ def test_an_id_is_letters_and_digits_of_a_length_that_every_venue_takes():
 @pytest.mark.parametrize("text", ["", "TT0A1", "XX0A100000000AB0", "TT0A1000000000-0", "TT0A100000000AB000"])
 def test_ids_of_others_do_not_carry_the_marker(text):
     assert not carries_marker(text)
+
+
+@pytest.mark.parametrize("tail", ["", "AB", "ABCD", "SIM", "abc", "A B"])
+def test_an_epoch_whose_orders_would_not_be_known_again_is_refused(tail):
+    with pytest.raises(ValueError, match="base 32"):
+        epoch_of(tail)
+
+
+def test_orders_of_an_epoch_carry_the_marker():
+    assert carries_marker(client_order_id(epoch_of("7KQ"), 12))

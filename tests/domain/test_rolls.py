@@ -170,4 +170,4 @@ def test_sizes_of_contracts_may_differ() -> None:
 
     opened = roll.with_opened(make_fill(symbol=FAR, side=Side.SELL, contracts=dec(500), price=dec(50_000)))
 
-    assert (opened.opened, opened.opened_value) == (dec("-0.5"), Decimal(25_000))
+    assert (opened.opened, opened.opened_value) == (dec("-0.5"), Decimal(-25_000))

@@ -58,7 +58,7 @@ class Rig:
         }
         self.exchange: Exchange = open_exchange(ExchangeConfig(**(known | config)), None)
         self.policy = policy or a_policy()
-        self.journal = journal or open_journal(None, now=self.exchange.now, epoch_tail=lambda: "RIG")
+        self.journal = journal or open_journal(None, now=self.exchange.now, epoch_tail=lambda: "RYG")
         self.checker = InvariantChecker(self.exchange, self.journal, self.policy)
         self.bot: Bot | None = None
         #: What the bot talks to its venue with.
@@ -134,4 +134,4 @@ class Rig:
     def is_well(self) -> None:
         """Nothing that must never happen has happened."""
         self.checker.check_at_rest(self.exchange.now)
-        assert self.checker.violated == []
+        assert not self.checker.violated, self.checker.violated

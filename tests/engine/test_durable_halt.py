@@ -73,7 +73,7 @@ async def break_down(bot: Bot) -> None:
 
 def lose_a_stop(exchange: Exchange, symbol: Symbol = BTC_PERP) -> None:
     stop = next(one for one in exchange.floor.open_orders.values() if one.symbol == symbol)
-    exchange.cancel(symbol, ClientOrderId(stop.client_order_id or ""))
+    exchange.floor.forget(stop)
 
 
 def is_halted_for_good(rig: Rig) -> None:
@@ -161,7 +161,7 @@ def a_read_only_disk(rig: Rig) -> None:
 
 @pytest.mark.parametrize("fails", [a_full_disk, a_read_only_disk])
 def test_a_journal_that_cannot_be_written_stops_the_bot_before_anything_is_sent(tmp_path: Path, fails: Any) -> None:
-    journal = open_journal(tmp_path / "journal.db", now=DEFAULT_START, epoch_tail=lambda: "FIL")
+    journal = open_journal(tmp_path / "journal.db", now=DEFAULT_START, epoch_tail=lambda: "FSC")
     script = {BTC: tuple((DEFAULT_START + hour * HOUR, Decimal(50_000 + hour % 2 * 9_000)) for hour in range(1, 72))}
     rig = Rig(journal=journal, script=script)
     rig.run(30 * MINUTE)

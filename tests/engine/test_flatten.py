@@ -24,7 +24,17 @@ from bot.domain.events import (
 )
 from bot.domain.orders import OrderState, OrderType, Purpose, Side, TimeInForce
 from bot.domain.policy import ExecutionPolicy, ExecutionStyle, StopPolicy, TradingState
-from bot.exchange.faults import DelayRequest, Effect, FailRead, Fault, FillOnly, LoseReply, LoseRequest, Refuse
+from bot.exchange.faults import (
+    DelayRequest,
+    Effect,
+    FailRead,
+    Fault,
+    FillOnly,
+    LoseReply,
+    LoseRequest,
+    OmitPosition,
+    Refuse,
+)
 from bot.exchange.orders import OrderRequest
 from tests.engine.rig import BTC_PERP, ETH_PERP, HOUR, MINUTE, Died, Rig, a_policy
 
@@ -138,6 +148,22 @@ def test_stops_go_last() -> None:
     )
     cancels = [seq for seq, one in facts if isinstance(one, CancelRequested)]
     assert all(seq > last_closing for seq in cancels)
+
+
+def test_a_position_that_the_venue_leaves_out_keeps_its_stop() -> None:
+    """One that is not listed is not closed, as long as our trades add up to it."""
+    rig = Rig()
+    rig.run(10 * MINUTE)
+    rig.exchange.faults.on("fetch_account", OmitPosition(), times=10_000)
+    rig.run(5 * MINUTE, flatten)
+    assert rig.journal.books.is_flattening
+    assert "flatten_incomplete" in rig.alerts()
+    held = rig.exchange.floor.accounts.positions
+    assert set(held) == {BTC_PERP}, "the other one was listed"
+    assert [one.symbol for one in rig.exchange.floor.open_orders.values()].count(BTC_PERP) == 1
+    rig.exchange.faults.clear()
+    rig.run(5 * MINUTE)
+    is_flat(rig)
 
 
 def test_take_profits_go_with_the_stops() -> None:

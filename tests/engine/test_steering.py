@@ -9,13 +9,14 @@ import structlog
 
 from bot.bootstrap import Bot
 from bot.domain.books import Books, Ceiling
-from bot.domain.errors import CommandRefused
+from bot.domain.errors import CommandRefused, IncompleteData
 from bot.domain.events import CommandGiven, OrderIntended, TradingStateSet
 from bot.domain.ids import Currency
 from bot.domain.orders import OrderState, Purpose
 from bot.domain.policy import ExecutionPolicy, ExecutionStyle, TradingState
 from bot.domain.portfolio import WalletKind
 from bot.engine.resume import clearances, kept
+from bot.exchange.faults import OmitBalances
 from bot.exchange.static_market import DEFAULT_START
 from tests.engine.rig import BTC, BTC_PERP, ETH_PERP, HOUR, MINUTE, Act, Rig, a_policy
 
@@ -213,3 +214,23 @@ def test_a_resume_plan_names_everything_that_it_clears_and_keeps() -> None:
         "abnormal ends, 2 of them, the newest found at 2024-01-01 00:01:00 UTC: they no longer count",
     ]
     assert kept(books) == ["the ceiling on BTC: a stop fired"]
+
+
+# --- confirm-flow ------------------------------------------------------------------------------
+
+
+def test_a_yes_to_some_question_does_not_accept_an_account_that_lists_nothing() -> None:
+    """That is how a venue's trouble looks: the hedges would be closed one for one."""
+    rig = Rig()
+    rig.run(10 * MINUTE)
+    rig.exchange.faults.on("fetch_account", OmitBalances(), times=10_000)
+
+    async def confirm(bot: Bot) -> None:
+        with pytest.raises(IncompleteData, match="confirm-flow --gone"):
+            await bot.control.confirm_flow("test", None)
+        assert rig.journal.books.accepted_holdings[BTC] == Decimal("0.2")
+        await bot.control.confirm_flow("test", None, is_gone=True)
+        assert rig.journal.books.accepted_holdings[BTC] == 0
+
+    rig.run(2 * MINUTE, confirm)
+    assert [fact.command for fact in rig.facts(CommandGiven)] == ["confirm-flow"]

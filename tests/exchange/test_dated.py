@@ -282,7 +282,7 @@ def test_a_wallet_is_liquidated_by_the_mark_of_its_contract() -> None:
     exchange = opened(dated_basis_annual=BASIS, script=script((DAY, 50000), (3 * DAY, 40000)))
     buy(exchange, "20", symbol=NEAR)
     contract = exchange.floor.contracts[NEAR]
-    due = exchange.floor.margin.liquidation_price(contract, exchange.floor.mark_of)
+    due = exchange.floor.margin.liquidation_price(contract, exchange.floor)
     exchange.advance(START + 3 * DAY)
     (liquidation,) = exchange.floor.liquidations
     assert liquidation.at < START + 3 * DAY

@@ -237,7 +237,7 @@ def test_a_roll_binds_about_no_margin() -> None:
 def test_closing_a_spread_needs_no_margin() -> None:
     exchange = market()
     send(exchange, contracts=Decimal(10))
-    free = exchange.floor.margin.free(CASH, exchange.floor.mark_of, ())
+    free = exchange.floor.margin.free(CASH, exchange.floor, ())
     exchange.deposit(*CASH, -free)
     assert send(exchange, side=Side.BUY, contracts=Decimal(10), limit_spread_price=ANY_PURCHASE)[0].filled == 10
 

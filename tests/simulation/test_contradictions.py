@@ -7,6 +7,7 @@ import pytest
 
 from bot.domain.events import LookTaken, SymbolLocked
 from bot.domain.orders import OrderState, OrderType, Purpose
+from bot.domain.policy import ExecutionPolicy, ExecutionStyle
 from bot.exchange.faults import (
     Distortion,
     DistortQuotes,
@@ -16,6 +17,7 @@ from bot.exchange.faults import (
     LagPositions,
     OmitBalances,
     OmitPosition,
+    Refuse,
 )
 from tests.simulation.test_scenarios import BTC_PERP, HOUR, Owner
 
@@ -63,6 +65,33 @@ def test_a_hedger_that_cannot_see_its_own_position_does_not_hedge_again() -> Non
     one.exchange.faults.clear()
     one.run(HOUR)
     assert stops(one) == [Decimal("0.018")]
+    one.is_well()
+
+
+def test_an_order_that_was_taken_and_is_not_found_for_half_an_hour_is_not_sent_again() -> None:
+    one = Owner(execution=ExecutionPolicy(style=ExecutionStyle.CHASE))
+    hidden = HideOrders(frozenset({OrderType.LIMIT}))
+    one.exchange.faults.on("fetch_account", hidden, times=10_000)
+    one.exchange.faults.on("fetch_order", hidden, times=10_000)
+    one.exchange.faults.on("cancel", Refuse(code="order_not_found"), times=10_000)
+    one.run(30 * MINUTE)
+    assert hedges(one) == 1, "it may work, and be filled at any time"
+    assert "order_lost" in one.alerts()
+    one.exchange.faults.clear()
+    one.run(2 * HOUR)
+    assert one.held() == Decimal("-0.018")
+    assert "order_lost" not in one.alerts()
+    one.is_well()
+
+
+def test_an_order_that_the_venue_has_lost_is_given_up_after_an_hour() -> None:
+    one = Owner(execution=ExecutionPolicy(style=ExecutionStyle.CHASE))
+    one.exchange.faults.on("submit", ForgetOrder())
+    one.run(55 * MINUTE)
+    assert (one.held(), hedges(one)) == (0, 1)
+    one.run(2 * HOUR)
+    assert one.held() == Decimal("-0.018")
+    assert [order.state for order in one.journal.books.orders.values()].count(OrderState.ABSENT) == 1
     one.is_well()
 
 
@@ -136,6 +165,21 @@ def test_a_cancel_that_was_confirmed_and_not_done_leaves_one_stop_in_the_end() -
         order.state is OrderState.CANCELLED and order.intent.purpose is Purpose.STOP
         for order in one.journal.books.orders.values()
     )
+    one.is_well()
+
+
+def test_a_stop_that_was_to_be_cancelled_is_not_relied_upon_when_the_price_comes_back() -> None:
+    """It is where it should be again, the venue goes on listing it, and then the cancel comes through."""
+    there_and_back = ((HOUR, "50000"), (3 * HOUR, "44000"), (5 * HOUR, "50000"), (30 * HOUR, "50000"))
+    one = Owner(script=there_and_back)
+    one.exchange.faults.on("cancel", FeignCancel(timedelta(hours=6)), times=10_000)
+    one.run(6 * HOUR)
+    intents = [order.intent for order in one.journal.books.orders.values()]
+    triggers = [one.trigger_price for one in intents if one.purpose is Purpose.STOP and one.symbol == BTC_PERP]
+    assert triggers == [62_500, 58_750, 55_000, 58_750, 62_500], "each a stop of its own"
+    one.exchange.faults.clear()
+    one.run(7 * HOUR)
+    assert len(stops(one)) == 1
     one.is_well()
 
 

@@ -101,7 +101,7 @@ def faulty_days(kinds: tuple[FaultKind, ...], seed: int, chance: str = "") -> Ou
         ),
         None,
     )
-    journal = open_journal(None, now=exchange.now, epoch_tail=lambda: "FLT")
+    journal = open_journal(None, now=exchange.now, epoch_tail=lambda: "FAV")
     checker = InvariantChecker(exchange, journal, POLICY)
     journal, _ = _live(exchange, journal, checker, DAYS_OF_FAULTS)
     assert all(exchange.rehearsal.met[kind] for kind in kinds), "a fault that never happened was not tried"

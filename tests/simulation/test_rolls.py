@@ -1,11 +1,13 @@
 """Does the whole bot pass a position on in time, whatever the venue does meanwhile?"""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from bot.backtest.invariants import InvariantChecker
 from bot.domain.events import RollEnded, RollFolded, RollMoved
 from bot.domain.ids import Symbol
 from bot.domain.instruments import Tenor
@@ -87,6 +89,14 @@ def test_leg_by_leg_near_and_far_are_never_further_apart_than_allowed() -> None:
     assert first.symbol == FAR, "far first"
 
 
+def test_the_checker_sees_legs_that_are_further_apart_than_allowed() -> None:
+    one = owner(exchange=LEGS, roll=RollPolicy(max_leg_gap_frac=Decimal("0.8")))
+    strict = replace(one.policy, roll=RollPolicy())
+    one.checker = InvariantChecker(one.exchange, one.journal, strict)
+    through(one)
+    assert any("apart" in sentence for sentence in one.checker.violated)
+
+
 def test_near_is_closed_first_where_the_margin_does_not_carry_both() -> None:
     """The venue asks for as much margin as the position is worth, and there is little more."""
     one = owner(exchange=LEGS | {"leverage": Decimal(1)}, held="0.1", collateral="1240", spare="0")
@@ -125,6 +135,26 @@ def test_legs_that_fill_in_part_come_out_even() -> None:
         one.exchange.faults.on("submit", FillOnly(Decimal("0.004")))
 
     is_passed_on(through(one))
+
+
+def test_a_contract_that_is_delisted_in_mid_roll_holds_up_no_other() -> None:
+    """The venue settles one early and forgets it; the bot starts again, and has another one to pass on."""
+    other = Symbol("ETH/USDT:USDT-240329")
+    one = owner(exchange=LEGS)
+    one.run(EXPIRY - 10 * HOUR - one.exchange.now)
+    assert {NEAR, other} <= set(one.exchange.floor.accounts.positions)
+    assert {near for _, near in one.journal.books.rolls} == {NEAR, other}
+    one.exchange.delist(NEAR)
+
+    through(one)
+
+    settled = [trade.symbol for trade in one.exchange.floor.trades if trade.forced]
+    assert settled == [NEAR]
+    assert not one.journal.books.rolls
+    assert "roll_blocked" not in one.alerts()
+    assert [fact.is_missed for fact in one.facts(RollEnded) if fact.near == NEAR] == [True]
+    assert Symbol("ETH/USDT:USDT-240628") in one.exchange.floor.accounts.positions
+    one.is_well()
 
 
 def test_a_dear_spread_is_waited_for_until_time_presses() -> None:

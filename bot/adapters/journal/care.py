@@ -11,7 +11,7 @@ from bot.adapters.journal.journal import open_journal, random_epoch_tail
 from bot.domain.books import Books, apply
 from bot.domain.errors import ConfigError, JournalError
 from bot.domain.events import JournalOpened, TradingStateSet
-from bot.domain.ids import MARKER
+from bot.domain.ids import epoch_of
 from bot.domain.policy import TradingState
 
 JOURNAL_FILE = "journal.db"
@@ -94,9 +94,9 @@ def restore_journal(data_dir: Path, source: Path) -> None:
 
 def _begin_epoch(path: Path, now: datetime) -> None:
     journal = open_journal(path, now=now, epoch_tail=random_epoch_tail)
-    epoch = MARKER + random_epoch_tail()
+    epoch = epoch_of(random_epoch_tail())
     while epoch in journal.books.epochs:
-        epoch = MARKER + random_epoch_tail()
+        epoch = epoch_of(random_epoch_tail())
     journal.commit(
         JournalOpened(at=now, epoch=epoch, reason="restored"),
         TradingStateSet(

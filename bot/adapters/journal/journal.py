@@ -35,7 +35,7 @@ from bot.domain.events import (
     TradeFilled,
     TransferIntended,
 )
-from bot.domain.ids import ALPHABET, EPOCH_LENGTH, MARKER, TransferId, client_order_id, decode_base32
+from bot.domain.ids import ALPHABET, EPOCH_LENGTH, MARKER, TransferId, client_order_id, decode_base32, epoch_of
 from bot.domain.orders import OrderDraft, OrderIntent, OrderState, next_state
 from bot.domain.transfers import TransferDraft, TransferIntent
 
@@ -313,7 +313,7 @@ def open_journal(
     except SQLAlchemyError as err:
         raise JournalError(f"{path} cannot be opened as a journal: {_cause(err)}") from err
     if not journal.books.epoch and not read_only:
-        opened = JournalOpened(at=now, epoch=MARKER + epoch_tail(), reason="created")
+        opened = JournalOpened(at=now, epoch=epoch_of(epoch_tail()), reason="created")
         journal.commit(opened)
     return journal
 

@@ -4,7 +4,7 @@ Every call first lets market time pass to the present of the clock: the exchange
 """
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -17,7 +17,7 @@ from bot.domain.ids import Asset, ClientOrderId, Currency, Symbol, TradeId, Venu
 from bot.domain.instruments import Instrument, MarginTier
 from bot.domain.market import CurrencyRate, FundingRate, PriceHistory, Quote, SpreadQuote
 from bot.domain.orders import Fill, OrderIntent, Side, VenueOrder
-from bot.domain.portfolio import AccountState, FuturesPosition, MarginAccount, WalletBalance
+from bot.domain.portfolio import AccountState, FuturesPosition, MarginAccount, PledgedCoin, WalletBalance
 from bot.domain.transfers import TransferIntent, VenueTransfer
 from bot.exchange.contracts import Contract
 from bot.exchange.exchange import Exchange
@@ -35,7 +35,7 @@ from bot.exchange.faults import (
 )
 from bot.exchange.moments import from_us
 from bot.exchange.orders import ExchangeOrder, OrderRequest, Refused
-from bot.exchange.records import BookTop, FundingPayment, Trade
+from bot.exchange.records import BookTop, FundingPayment, MarginSummary, Trade
 from bot.exchange.spread import SpreadRequest
 from bot.exchange.transfers import ExchangeTransfer
 from bot.ports import Clock
@@ -130,7 +130,7 @@ class PaperVenue:
         floor = self._exchange.floor
         margins = self._exchange.margins()
         unrealised = {(one.wallet, one.currency): one.unrealised for one in margins}
-        liquidation_prices = floor.margin.liquidation_prices(floor.mark_of)
+        liquidation_prices = floor.margin.liquidation_prices(floor)
         return AccountState(
             venue=PAPER,
             balances=tuple(
@@ -155,12 +155,24 @@ class PaperVenue:
                     margin_balance=one.margin_balance,
                     maintenance_margin=one.maintenance,
                     initial_margin=one.initial,
+                    pledged=tuple(self._pledged(one)),
                 )
                 for one in margins
             ),
             open_orders=tuple(_venue_order(order) for order in floor.open_orders.values()),
             as_of=floor.now,
         )
+
+    def _pledged(self, one: MarginSummary) -> Iterator[PledgedCoin]:
+        floor = self._exchange.floor
+        for asset in floor.margin.pledged((one.wallet, one.currency)):
+            currency = Currency(asset)
+            yield PledgedCoin(
+                currency=currency,
+                amount=floor.accounts.wallets[one.wallet, currency],
+                index_price=floor.index_of(asset),
+                counted_frac=floor.config.unified[asset],
+            )
 
     def _position(self, symbol: Symbol, liquidation_price: Decimal) -> FuturesPosition:
         floor = self._exchange.floor

@@ -12,7 +12,7 @@ from datetime import datetime
 
 import structlog
 
-from bot.decisions.roll import end_of, far_contract, judge_stage, replacement
+from bot.decisions.roll import end_of, far_contract, judge_stage, replacement, tenor_between
 from bot.decisions.roll_steps import RollStep, RollStepKind, RollView, next_roll_step
 from bot.domain.books import Leg
 from bot.domain.errors import DataError, IncompleteData, VenueError
@@ -103,7 +103,7 @@ class RollWatcher:
             await self._follow_stage(near)
         for leg, roll in list(desk.journal.books.rolls.items()):
             if leg[0] == venue_id:
-                await self._pass_on(roll, account)
+                await self._pass_on_safely(roll, account)
 
     async def _follow_stage(self, near: Instrument) -> None:
         desk, leg = self._desk, (near.venue, near.symbol)
@@ -164,20 +164,37 @@ class RollWatcher:
 
     # --- steps
 
+    async def _pass_on_safely(self, roll: Roll, account: AccountState) -> None:
+        """Pass one position on; where that cannot be done, say so: it holds up no other."""
+        cause = f"{roll.venue}/{roll.near}"
+        try:
+            await self._pass_on(roll, account)
+        except (DataError, VenueError) as failure:
+            self._desk.alerts.raise_alert(
+                "roll_blocked", f"{roll.near} cannot be passed on: {failure}", severity="critical", cause=cause
+            )
+        else:
+            self._desk.alerts.close_alert("roll_blocked", cause=cause)
+
     async def _pass_on(self, roll: Roll, account: AccountState) -> None:
-        """Take the steps of a roll, as many as can be taken now."""
+        """Take the steps of a roll, as many as can be taken now.
+
+        Raises:
+            DataError, VenueError: they cannot be worked out, or not be sent.
+        """
         desk, leg = self._desk, (roll.venue, roll.near)
         if desk.journal.books.is_hard_halt:
             return
         waited = ""
         for _ in range(_STEPS_PER_CHECK):
             roll = desk.journal.books.rolls[leg]
-            near = self._reference.instrument(roll.venue, roll.near)
-            if near.has_expired(desk.clock.now()) and all(p.symbol != roll.near for p in account.positions):
-                await self._tell_missed(roll, near)
+            is_held = any(position.symbol == roll.near for position in account.positions)
+            if not is_held and self._is_over(leg):
+                await self._tell_missed(roll)
                 return
-            if not roll.stage.is_moving and any(p.symbol == roll.near for p in account.positions):
+            if not roll.stage.is_moving and is_held:
                 return
+            near = self._reference.instrument(*leg)
             view = await self._view(roll, near, account)
             step = self._next_step(view)
             if step.kind is RollStepKind.DONE:
@@ -191,6 +208,13 @@ class RollWatcher:
             account = await self._gatherer.read_account(roll.venue)
             await self._protection.protect_safely(roll.venue, account)
         self._tell_gap(desk.journal.books.rolls[leg], waited)
+
+    def _is_over(self, leg: Leg) -> bool:
+        """Return whether a contract has expired, or is listed no more and our trades add up to nothing in it."""
+        near = self._known(leg)
+        if near is None:
+            return self._desk.journal.books.ledger(*leg).contracts == 0
+        return near.has_expired(self._desk.clock.now())
 
     async def _view(self, roll: Roll, near: Instrument, account: AccountState) -> RollView:
         desk = self._desk
@@ -265,13 +289,17 @@ class RollWatcher:
     # --- ends
 
     async def _end(self, roll: Roll, view: RollView, why: str) -> None:
-        await self._record(end_of(roll, view.near, view.far, self._desk.clock.now(), why))
+        tenor = tenor_between(view.near, view.far)
+        now, is_linear = self._desk.clock.now(), view.near.is_linear
+        await self._record(end_of(roll, now, why, is_linear=is_linear, tenor=tenor))
         self._desk.alerts.close_alert("roll_gap", cause=f"{roll.venue}/{roll.near}")
 
-    async def _tell_missed(self, roll: Roll, near: Instrument) -> None:
+    async def _tell_missed(self, roll: Roll) -> None:
         """Say that a contract expired with something in it, and have the hedge measured afresh."""
+        terms = self._desk.journal.books.terms.get((roll.venue, roll.near))
+        is_linear = terms is None or terms.is_linear
         why = "it expired before everything was passed on, and was settled; the next look hedges afresh"
-        await self._record(end_of(roll, near, None, self._desk.clock.now(), why, is_missed=True))
+        await self._record(end_of(roll, self._desk.clock.now(), why, is_linear=is_linear, is_missed=True))
         self._desk.alerts.close_alert("roll_gap", cause=f"{roll.venue}/{roll.near}")
         self._signal.set("expiry")
 

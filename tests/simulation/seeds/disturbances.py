@@ -24,6 +24,7 @@ OTHER_BOT = "TTXYZ"
 #: How often the reply to the stop that is raced gets lost as well.
 _LOST_TOO = 0.3
 USDT = Currency("USDT")
+_HOLD_COINS = (WalletKind.SPOT, WalletKind.UNIFIED)
 
 
 class Trouble(Protocol):
@@ -280,7 +281,8 @@ def _leap_at_stop(trouble: Trouble, chance: random.Random, kind: str) -> None:
 def _move_coins(trouble: Trouble, chance: random.Random, kind: str) -> None:
     """The owner brings or takes coins."""
     asset: Asset = chance.choice(trouble.exchange.config.assets)
-    held = trouble.exchange.floor.accounts.wallets.get((WalletKind.SPOT, Currency(asset)), Decimal(0))
+    wallets = trouble.exchange.floor.accounts.wallets
+    held = sum((wallets.get((wallet, Currency(asset)), Decimal(0)) for wallet in _HOLD_COINS), Decimal(0))
     amount = (held * Decimal(f"{chance.uniform(-0.3, 0.3):.3f}")).quantize(Decimal("0.0001"))
     if amount:
         trouble.note(kind)

@@ -90,7 +90,7 @@ class Life:
         self._build = build_it
         self.exchange = Exchange(scenario.config, ScriptedMarket(scenario.config), NoStore())
         self.exchange.faults.standing = self._meet
-        self.journal: SqlJournal = open_journal(None, now=self.exchange.now, epoch_tail=lambda: "SIM")
+        self.journal: SqlJournal = open_journal(None, now=self.exchange.now, epoch_tail=lambda: "SYM")
         self.checker = InvariantChecker(self.exchange, self.journal, scenario.policy)
         self.checker.is_blind = self._is_blind
         self.cells: Cells = Cells()
@@ -314,7 +314,9 @@ class Life:
         self.exchange.advance(true_clock.now())
         decision = bot.rebalance.last_decision
         if decision is not None:
-            self._excused = {refusal.asset for refusal in decision.refusals}
+            corrections = self.journal.books.corrections.items()
+            under_way = {asset for asset, one in corrections if one.next_tranche_at is not None}
+            self._excused = {refusal.asset for refusal in decision.refusals} | under_way
 
     async def _work(self, bot: Bot, loop: SimulatedLoop, clock: LoopClock) -> None:
         """Run the bot as the daemon does, and note how it ended."""
