@@ -12,8 +12,9 @@ from datetime import datetime
 
 from bot import __version__
 from bot.adapters.alerts import LogAlerts
-from bot.adapters.clock import ClockedScheduler, FixedClock, LoopClock, ScaledClock
+from bot.adapters.clock import ClockedScheduler, FixedClock, LoopClock, ScaledClock, SystemClock
 from bot.adapters.holdings import DeclaredHoldings
+from bot.adapters.logs import register_secrets
 from bot.adapters.notify import Send, SentAlerts
 from bot.adapters.paper import PAPER, PaperVenue
 from bot.domain.errors import ConfigError
@@ -47,6 +48,7 @@ from bot.exchange.config import ExchangeConfig, MarketKind
 from bot.exchange.exchange import Exchange, open_exchange
 from bot.exchange.moments import from_us
 from bot.exchange.rehearsal import FaultKind, Rehearsed
+from bot.exchange.wire.server import WireServer
 from bot.ports import AlertSink, Clock, HoldingsSource, Journal, Venue
 from bot.settings import Settings
 from bot.settings.model import Mode
@@ -63,6 +65,8 @@ class Bot:
     protection: Protection
     flatten: Flatten
     reconcile: Reconcile
+    execution: Execution
+    reference: Reference
     supervisor: Supervisor
     control: BotControl
 
@@ -149,6 +153,8 @@ def build(
         protection=protection,
         flatten=flatten,
         reconcile=reconcile,
+        execution=execution,
+        reference=reference,
         supervisor=supervisor,
         control=control,
     )
@@ -160,11 +166,14 @@ class World:
 
     clock: Clock
     venues: Mapping[VenueId, Venue]
-    exchange: Exchange
+    #: None where the venues are real.
+    exchange: Exchange | None
 
     @property
     def ends_at(self) -> datetime | None:
         """When the market data ends; None for a market without end."""
+        if self.exchange is None:
+            return None
         end_us = self.exchange.floor.market.end_us
         return None if end_us is None else from_us(end_us)
 
@@ -177,9 +186,7 @@ def open_world(settings: Settings, *, is_look_only: bool = False) -> World:
         DataError: a market data file cannot be used.
     """
     if settings.mode is not Mode.PAPER:
-        raise ConfigError(
-            f"TRIMTAB_MODE={settings.mode}: this version trades on the embedded exchange only; set TRIMTAB_MODE=paper"
-        )
+        return _open_real_world(settings)
     config = exchange_config(settings)
     if not is_look_only:
         config = _with_faults(config, settings)
@@ -192,6 +199,56 @@ def open_world(settings: Settings, *, is_look_only: bool = False) -> World:
     else:
         clock = ScaledClock(exchange.now, float(settings.paper.speed))
     return World(clock=clock, venues={PAPER: PaperVenue(exchange, clock)}, exchange=exchange)
+
+
+def _open_real_world(settings: Settings) -> World:
+    """Return real venues, and the machine's clock. ccxt is loaded here, and only here.
+
+    Raises:
+        ConfigError: this version does not know a venue that has keys.
+    """
+    from bot.adapters.ccxt.binance.dry import DryBinanceUsdm
+    from bot.adapters.ccxt.binance.venue import BinanceUsdm
+    from bot.adapters.ccxt.client import open_client
+
+    accounts = settings.venues
+    for name in type(accounts).model_fields:
+        if name != "binanceusdm" and getattr(accounts, name).api_key is not None:
+            raise ConfigError(f"TRIMTAB_VENUES__{name.upper()}: this version trades on binanceusdm only")
+    account, clock = accounts.binanceusdm, SystemClock()
+    if account.api_key is None or account.api_secret is None:
+        raise ConfigError("TRIMTAB_VENUES__BINANCEUSDM__API_KEY and …__API_SECRET must be set")
+    api_key, api_secret = account.api_key.get_secret_value(), account.api_secret.get_secret_value()
+    register_secrets([api_key, api_secret])
+    client = open_client(
+        api_key=api_key,
+        api_secret=api_secret,
+        rest_url=account.rest_url,
+        is_testnet=account.testnet,
+        clock=clock,
+    )
+    venue = DryBinanceUsdm(client, clock) if settings.mode is Mode.DRY_RUN else BinanceUsdm(client, clock)
+    return World(clock=clock, venues={venue.id: venue}, exchange=None)
+
+
+def open_wire(settings: Settings, *, now: datetime, fault_seed: int) -> WireServer:
+    """Return the embedded exchange as it is served on the wire: it goes on where its folder says, or begins now.
+
+    A market out of a folder has times of its own: whoever asks it has to take the time from it.
+
+    Raises:
+        ConfigError, DataError: the market cannot be had as configured.
+    """
+    config = exchange_config(settings)
+    if config.market is MarketKind.HISTORY:
+        exchange = open_exchange(config, settings.data_dir)
+        return WireServer(exchange, ScaledClock(exchange.now, 1.0).now, fault_seed=fault_seed)
+    begun = settings.data_dir / "begun"
+    if not begun.exists():
+        begun.write_text(now.replace(minute=0, second=0, microsecond=0).isoformat(), encoding="utf-8")
+    start = datetime.fromisoformat(begun.read_text(encoding="utf-8"))
+    exchange = open_exchange(dataclasses.replace(config, start=start), settings.data_dir)
+    return WireServer(exchange, SystemClock().now, fault_seed=fault_seed)
 
 
 def exchange_config(settings: Settings) -> ExchangeConfig:
@@ -212,6 +269,7 @@ def exchange_config(settings: Settings) -> ExchangeConfig:
         collateral={Currency(name): amount for name, amount in paper.collateral.items()},
         spare={Currency(name): amount for name, amount in paper.spare.items()},
         dated_basis_annual=paper.dated_basis,
+        unified={Asset(coin): share for coin, share in paper.unified.items()},
     )
 
 

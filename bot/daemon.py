@@ -1,18 +1,22 @@
 """What does each command do with a bot? Run it, look once, check, adopt: thin frames around ``bootstrap``."""
 
 import asyncio
+import dataclasses
+import json
 import os
 import re
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import structlog
 
 from bot import __version__
-from bot.adapters.clock import ScaledClock, SimulatedLoop
+from bot.adapters.clock import ScaledClock, SimulatedLoop, SystemClock
 from bot.adapters.datafolder import own_folder, prepare_folder
 from bot.adapters.journal.care import JOURNAL_FILE
 from bot.adapters.journal.journal import SqlJournal, open_journal, random_epoch_tail
@@ -21,12 +25,16 @@ from bot.adapters.metrics import Metrics
 from bot.adapters.notify import Send, apprise_sender
 from bot.adapters.web.folder import create_token, remove_address, write_address
 from bot.adapters.web.server import WebServer
-from bot.bootstrap import World, assemble, open_world
+from bot.bootstrap import Bot, World, assemble, open_wire, open_world
+from bot.decisions.sizing import smallest_order_quote
 from bot.domain.errors import BotError, ConfigError, DataError, VenueError
+from bot.domain.findings import Finding
 from bot.domain.ids import Symbol, VenueId
 from bot.engine.control import adopt_position
-from bot.engine.documents import Finding
+from bot.engine.probe import probe_orders
+from bot.ports import Examined
 from bot.settings import Settings
+from bot.settings.model import Mode
 
 log = structlog.get_logger()
 
@@ -52,7 +60,7 @@ async def _run(settings: Settings) -> int:
     token = _token(settings)
     configure_logging(settings.log_format, settings.log_level, sys.stdout, world.clock.now, secrets=(token,))
     register_secrets([token])
-    journal = open_journal(settings.data_dir / JOURNAL_FILE, now=world.clock.now(), epoch_tail=random_epoch_tail)
+    journal = _open_own_journal(settings, world)
     bot = assemble(settings, world, journal, notify=_sender(settings))
     _stop_on_signals(bot.supervisor.stop)
     web = WebServer(
@@ -149,32 +157,99 @@ def _open_readers_journal(settings: Settings, world: World) -> SqlJournal:
         facts = [fact for _, fact in kept.facts()]
         kept.connection.close()
         fresh = SqlJournal.of_facts(facts)
+        _refuse_other_mode(fresh, settings)
     return fresh
+
+
+def _open_own_journal(settings: Settings, world: World) -> SqlJournal:
+    """Return the journal of the data folder.
+
+    Raises:
+        ConfigError: it is another mode's.
+    """
+    journal = open_journal(settings.data_dir / JOURNAL_FILE, now=world.clock.now(), epoch_tail=random_epoch_tail)
+    try:
+        _refuse_other_mode(journal, settings)
+    except ConfigError:
+        journal.connection.close()
+        raise
+    return journal
+
+
+def _refuse_other_mode(journal: SqlJournal, settings: Settings) -> None:
+    """Refuse to go on with orders and ledgers of play money on a real account, or the other way round."""
+    known = journal.books.mode
+    if known and known != settings.mode.value:
+        raise ConfigError(
+            f"TRIMTAB_DATA_DIR={settings.data_dir}: its journal was written in {known} mode, and TRIMTAB_MODE is"
+            f" {settings.mode.value}. Name a folder of its own for each mode"
+        )
+
+
+async def serve_exchange(settings: Settings, *, host: str, port: int, fault_seed: int) -> None:
+    """Serve the embedded exchange until told to stop; say where on one line of JSON.
+
+    Raises:
+        ConfigError: the port is taken, or the market cannot be had.
+    """
+    server = open_wire(settings, now=SystemClock().now(), fault_seed=fault_seed)
+    stopping = asyncio.Event()
+    _stop_on_signals(stopping.set)
+    try:
+        try:
+            address = await server.start(host, port)
+        except OSError as failure:
+            raise ConfigError(f"--port {port}: {failure.strerror or failure}; name another") from failure
+        told = {"schema": "trimtab.exchange/1", **dataclasses.asdict(address), "pid": os.getpid()}
+        print(json.dumps(told), flush=True)  # noqa: T201 - a line for scripts
+        async with asyncio.TaskGroup() as tasks:
+            beat = tasks.create_task(server.run(beat_seconds=0.5), name="beat")
+            await stopping.wait()
+            beat.cancel()
+    finally:
+        await server.stop()
 
 
 async def look_once(settings: Settings) -> dict[str, Any]:
     """Take one look from outside and return ``trimtab.plan/1``; nothing is sent and nothing is kept."""
     world = open_world(settings, is_look_only=True)
     bot = assemble(settings, world, _open_readers_journal(settings, world))
-    return await bot.control.plan()
+    async with _connected(world):
+        return await bot.control.plan()
+
+
+@asynccontextmanager
+async def _connected(world: World) -> AsyncIterator[None]:
+    """Connect to the venues of a world for as long as one look takes."""
+    try:
+        for venue in world.venues.values():
+            await venue.start()
+        yield
+    finally:
+        for venue in world.venues.values():
+            await venue.stop()
 
 
 async def adopt_once(settings: Settings, *, venue: str | None, symbol: str) -> dict[str, Any]:
     """Adopt a position while no daemon runs."""
     with own_folder(settings.data_dir):
         world = open_world(settings, is_look_only=True)
-        journal = open_journal(settings.data_dir / JOURNAL_FILE, now=world.clock.now(), epoch_tail=random_epoch_tail)
+        journal = _open_own_journal(settings, world)
         bot = assemble(settings, world, journal)
         try:
-            return await adopt_position(
-                bot.desk, bot.gatherer, "command line", VenueId(venue) if venue else None, Symbol(symbol)
-            )
+            async with _connected(world):
+                return await adopt_position(
+                    bot.desk, bot.gatherer, "command line", VenueId(venue) if venue else None, Symbol(symbol)
+                )
         finally:
             await journal.close()
 
 
-async def check(settings: Settings) -> list[Finding]:
-    """Look at everything that a start needs, and say what is wrong and how to mend it."""
+async def check(settings: Settings, *, is_probing: bool = False) -> list[Finding]:
+    """Look at everything that a start needs, and say what is wrong and how to mend it.
+
+    ``is_probing``: send an order to each venue, too, and cancel it. No daemon may run on the data folder then.
+    """
     findings = [Finding(level="ok", subject="configuration", sentence="is complete and consistent")]
     try:
         prepare_folder(settings.data_dir)
@@ -191,7 +266,9 @@ async def check(settings: Settings) -> list[Finding]:
         )
         return findings
     try:
-        findings.extend(await _check_account(settings))
+        await _check_account(settings, findings)
+        if is_probing:
+            findings.extend(await _probe(settings))
     except ConfigError as failure:
         findings.append(Finding(level="fail", subject="mode", sentence=str(failure), exit_code=2))
     except (DataError, VenueError) as failure:
@@ -199,17 +276,17 @@ async def check(settings: Settings) -> list[Finding]:
     return findings
 
 
-async def _check_account(settings: Settings) -> list[Finding]:
+async def _check_account(settings: Settings, findings: list[Finding]) -> None:
+    """Add what is found as it is found: what comes first stays said when what follows fails."""
     world = open_world(settings, is_look_only=True)
     bot = assemble(settings, world, _open_readers_journal(settings, world))
-    plan = await bot.control.plan()
-    findings = [
-        Finding(
-            level="ok",
-            subject="account",
-            sentence=f"can be read; the portfolio is worth {plan['portfolio_value_quote']} USD",
-        )
-    ]
+    async with _connected(world):
+        for venue in world.venues.values():
+            if isinstance(venue, Examined):
+                findings.extend(await venue.examine(bot.desk.policy.assets))
+        plan = await bot.control.plan()
+    worth = f"can be read; the portfolio is worth {plan['portfolio_value_quote']} USD"
+    findings.append(Finding(level="ok", subject="account", sentence=worth))
     short = plan["capacity_short_quote"]
     findings.append(
         Finding(level="ok", subject="collateral", sentence="carries the whole plan under the stress rule")
@@ -221,10 +298,44 @@ async def _check_account(settings: Settings) -> list[Finding]:
             mend="put more into the futures wallet, or widen the bands",
         )
     )
+    findings.extend(_of_smallest_orders(bot, plan))
     findings.extend(
         Finding(level="warn", subject=refusal["asset"], sentence=refusal["reason"], mend="see 'trimtab plan'")
         for refusal in plan["refusals"]
         if refusal["rule"] in ("unhedgeable", "depeg", "price_sanity")
     )
     findings.extend(Finding(level="warn", subject="holdings", sentence=sentence) for sentence in plan["warnings"])
-    return findings
+
+
+def _of_smallest_orders(bot: Bot, plan: Mapping[str, Any]) -> Iterator[Finding]:
+    """Yield the targets whose smallest order is worth more than their band: they cannot be kept in it."""
+    value = Decimal(plan["portfolio_value_quote"])
+    for line in plan["assets"]:
+        orders = [
+            smallest_order_quote(one, bot.gatherer.newest_quotes[leg])
+            for leg in bot.gatherer.newest_quotes
+            if (one := bot.reference.instrument(*leg)).asset == line["asset"] and bot.reference.is_candidate(one)
+        ]
+        if not orders or line["band"] is None:
+            continue
+        smallest, wide = min(orders), Decimal(line["band"]) * value
+        told = f"the smallest order is worth {smallest:.2f} USD, the band is {wide:.2f} USD to each side"
+        if smallest > wide:
+            yield Finding(level="warn", subject=line["asset"], sentence=told, mend="widen the band, or hold more")
+        else:
+            yield Finding(level="ok", subject=line["asset"], sentence=told)
+
+
+async def _probe(settings: Settings) -> list[Finding]:
+    if settings.mode is not Mode.LIVE:
+        sentence = f"orders are probed in live mode only, and TRIMTAB_MODE is {settings.mode.value}"
+        return [Finding(level="fail", subject="probe", sentence=sentence, exit_code=2)]
+    with own_folder(settings.data_dir):
+        world = open_world(settings)
+        journal = _open_own_journal(settings, world)
+        bot = assemble(settings, world, journal)
+        try:
+            async with _connected(world):
+                return await probe_orders(bot.desk, bot.execution, bot.reference)
+        finally:
+            await journal.close()

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import typer
 
-from bot.cli import daemon, explain, export, flatten, history, journal, look, status, steer
+from bot.cli import daemon, exchange, explain, export, flatten, history, journal, look, status, steer
 from bot.cli.exits import ExitCode, exit_code_of
 from bot.domain.errors import BotError
 
@@ -40,6 +40,7 @@ app.command("explain")(explain.explain)
 app.command("export")(export.export)
 app.command("backtest")(history.backtest)
 app.add_typer(journal.app, name="journal")
+app.add_typer(exchange.app, name="exchange")
 
 
 def _show_version(is_asked: bool) -> None:

@@ -113,10 +113,11 @@ async def _adopt(symbol: str, venue: str | None) -> dict[str, Any]:
 
 def confirm_flow(
     asset: str = typer.Argument("", help="One asset; all of them when left out.", metavar="[ASSET]"),
+    gone: bool = typer.Option(False, "--gone", help="Everything was moved away: the account lists no balance at all."),
     json: bool = _JSON,
 ) -> None:
     """Accept the present holdings as meant, after a deposit or withdrawal that the bot asked about."""
-    answer = tell("confirm-flow", {"asset": asset} if asset else {})
+    answer = tell("confirm-flow", ({"asset": asset} if asset else {}) | ({"is_gone": True} if gone else {}))
     held = ", ".join(f"{name} {amount}" for name, amount in answer.get("holdings_base", {}).items())
     _show_answer(answer, f"Accepted as meant: {held or 'no holdings'}.", is_json=json)
 

@@ -11,7 +11,7 @@ from rich.text import Text
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from bot.engine.documents import Finding
+    from bot.domain.findings import Finding
 
 Row = Mapping[str, Any]
 

@@ -131,6 +131,15 @@ def amounts(text: str) -> dict[str, Decimal]:
     return pairs(text, not_negative, "BTC=0.12,ETH=1")
 
 
+def shares(text: str) -> dict[str, Decimal]:
+    """Read a share for each of some coins."""
+    found = pairs(text, fraction, "BTC=95%,ETH=90%")
+    for coin, share in found.items():
+        if not 0 < share <= 1:
+            raise ValueError(f"{coin} must count for more than nothing and at most 100%")
+    return found
+
+
 def prices(text: str) -> dict[str, Decimal]:
     """Read prices."""
     return pairs(text, positive, "BTC=50000,ETH=2500")

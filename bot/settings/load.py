@@ -319,6 +319,9 @@ def _check_paper(settings: Settings) -> Iterator[str]:
                 yield f"TRIMTAB_PAPER__PRICES: names no price for {asset}, for example {asset}=10"
     if sum(paper.collateral.values(), Decimal(0)) == 0:
         yield "TRIMTAB_PAPER__COLLATERAL: there is no collateral, so nothing could be hedged; for example USDT=6000"
+    for coin in paper.unified:
+        if coin not in settings.targets:
+            yield f"TRIMTAB_PAPER__UNIFIED: {coin} is no target, so the embedded exchange has no price for it"
 
 
 def is_default(settings: Settings, variable: str) -> bool:

@@ -9,6 +9,7 @@ from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
@@ -95,6 +96,18 @@ def _port(text: str) -> int:
     if not 0 <= port <= 65_535:
         raise ValueError("write a port from 0 (any free one) to 65535")
     return port
+
+
+def _origin(text: str) -> str:
+    """Read the address of a host; keys go there, so plain text only where nobody else listens."""
+    parts = urlsplit(text.strip())
+    if parts.scheme not in ("http", "https", "ws", "wss") or not parts.hostname or parts.path not in ("", "/"):
+        raise ValueError("write an address without a path, for example http://127.0.0.1:8090")
+    if parts.username is not None or parts.query or parts.fragment:
+        raise ValueError("write host and port alone, for example http://127.0.0.1:8090")
+    if parts.scheme in ("http", "ws") and parts.hostname not in ("127.0.0.1", "localhost", "::1"):
+        raise ValueError("write https or wss; without encryption only 127.0.0.1, localhost and ::1 are taken")
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _leverage(text: str) -> Decimal:
@@ -423,6 +436,9 @@ class ExecutionSettings(Block):
     max_rounds: Whole = Field(3, description="orders per leg and look")
     validity: Duration = Field(timedelta(seconds=5), description="a venue discards an order that arrives later")
     settle_delay: Duration = Field(timedelta(seconds=5), description="after that, how long a trace is waited for")
+    lost_after: Duration = Field(
+        timedelta(hours=1), description="an increasing order that was taken and is not found is given up after this"
+    )
     call_timeout: Duration = Field(timedelta(seconds=10), description="deadline of one network call")
     style: Annotated[ExecutionStyle, _choice(ExecutionStyle)] = Field(
         ExecutionStyle.AUTO,
@@ -508,6 +524,10 @@ class VenueSettings(Block):
     api_key: SecretStr | None = Field(None, description="API key; trading permission, no withdrawal")
     api_secret: SecretStr | None = Field(None, description="API secret")
     testnet: bool = Field(False, description="use the venue's test network")
+    rest_url: Annotated[str | None, _read(_origin)] = Field(
+        None, description="another host for REST, for example http://127.0.0.1:8090 of 'trimtab exchange serve'"
+    )
+    ws_url: Annotated[str | None, _read(_origin)] = Field(None, description="another host for WebSocket")
 
 
 class BitgetSettings(VenueSettings):
@@ -546,6 +566,11 @@ class PaperSettings(Block):
         PaperHoldings(), description="coins to begin with: BTC=0.12,ETH=1 or 10000USD@target"
     )
     collateral: Amounts = Field({"USDT": Decimal(6000)}, description="futures wallets to begin with")
+    unified: Annotated[Mapping[str, Decimal], NoDecode, _read(human.shares)] = Field(
+        {},
+        description="one account of spot, cash and margin that lends cash by itself: what share of each coin's worth"
+        " counts as margin, for example BTC=95%,ETH=90%; empty: separate wallets",
+    )
     spare: Amounts = Field({"USDT": Decimal(4000)}, description="cash in the spot wallet to begin with")
     dated_basis: ShareOrOff = Field(
         None,

@@ -14,7 +14,7 @@ import pytest
 from bot.adapters.web.folder import create_token, write_address
 from bot.adapters.web.server import WebServer
 from bot.domain import errors
-from bot.engine.documents import Finding
+from bot.domain.findings import Finding
 from tests.adapters.web.fakes import FakeControl, plan_document, status_document
 from tests.cli.conftest import Trimtab
 
@@ -221,6 +221,7 @@ def test_status_as_json_is_one_document(trimtab: Trimtab, daemon: WebServer) -> 
         (("adopt", "X", "--venue", "paper"), ("adopt", "cli 127.0.0.1", "paper", "X"), "Adopted X"),
         (("confirm-flow",), ("confirm-flow", "cli 127.0.0.1", None), "Accepted as meant: BTC 0.12."),
         (("confirm-flow", "BTC"), ("confirm-flow", "cli 127.0.0.1", "BTC"), "Accepted"),
+        (("confirm-flow", "--gone"), ("confirm-flow", "cli 127.0.0.1", None, "gone"), "Accepted"),
     ],
 )
 def test_a_command_reaches_the_daemon(
@@ -407,7 +408,8 @@ def test_check_exits_with_what_fails_first(trimtab: Trimtab, bootstrap: Bootstra
         Finding(level="warn", subject="clock", sentence="300 ms off", mend="run a time service"),
     ]
 
-    async def check(settings: Any) -> list[Finding]:
+    async def check(settings: Any, *, is_probing: bool) -> list[Finding]:
+        assert not is_probing
         return findings
 
     bootstrap(check=check)

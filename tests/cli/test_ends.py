@@ -58,10 +58,10 @@ def _log_of(folder: Path) -> Path:
     return folder.with_name(f"{folder.name}.log")
 
 
-def _steer(folder: Path, *words: str) -> "subprocess.CompletedProcess[str]":
+def _steer(folder: Path, *words: str, **more: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [sys.executable, "-m", "bot", *words],
-        env=_environment(folder),
+        env=_environment(folder, **more),
         capture_output=True,
         text=True,
         check=False,
@@ -115,3 +115,19 @@ def test_a_daemon_killed_three_times_only_reduces_until_it_is_resumed(start: Sta
     assert TradingState.REDUCE_ONLY.value not in _steer(tmp_path, "status", "--json").stdout.partition("}")[0]
     closed = _steer(tmp_path, "flatten", "--yes")
     assert (closed.returncode, closed.stdout[:5]) == (0, "Flat.")
+
+
+@pytest.mark.parametrize("words", [("run",), ("plan",)])
+def test_a_journal_of_play_money_is_not_gone_on_with_on_a_real_account(
+    start: Start, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    daemon = start()
+    _wait_until_it_looks(daemon, tmp_path)
+    daemon.send_signal(signal.SIGTERM)
+    daemon.wait(_PATIENCE_SECONDS)
+    account = "TRIMTAB_VENUES__BINANCEUSDM__"
+    keys = {f"{account}API_KEY": "key", f"{account}API_SECRET": "secret", f"{account}REST_URL": "http://127.0.0.1:9"}
+    done = _steer(tmp_path, *words, TRIMTAB_MODE="live", **keys)
+    assert done.returncode == 2
+    (line,) = done.stderr.strip().splitlines()
+    assert "written in paper mode, and TRIMTAB_MODE is live" in line

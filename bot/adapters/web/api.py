@@ -98,11 +98,10 @@ class Api:
 
     async def confirm_flow(self, request: web.Request) -> web.Response:
         """Accept holdings as they are."""
-        body = await read_body(request, allowed=frozenset({"asset"}))
-        asset = text_of(body, "asset")
-        return document_reply(
-            await self._control.confirm_flow(_caller(request), None if asset is None else Asset(asset))
-        )
+        body = await read_body(request, allowed=frozenset({"asset", "is_gone"}))
+        name, is_gone = text_of(body, "asset"), flag_of(body, "is_gone")
+        asset = None if name is None else Asset(name)
+        return document_reply(await self._control.confirm_flow(_caller(request), asset, is_gone=is_gone))
 
 
 def _word(answer: tuple[bool, str]) -> web.Response:

@@ -316,6 +316,6 @@ class FakeControl:
         self._remember("adopt", caller, venue, symbol)
         return {"schema": "trimtab.command/1", "symbol": symbol, "contracts": "-3", "mark_price": "50010"}
 
-    async def confirm_flow(self, caller: str, asset: Asset | None) -> dict[str, Any]:
-        self._remember("confirm-flow", caller, asset)
+    async def confirm_flow(self, caller: str, asset: Asset | None, *, is_gone: bool = False) -> dict[str, Any]:
+        self._remember("confirm-flow", caller, asset, *(["gone"] if is_gone else []))
         return {"schema": "trimtab.command/1", "holdings_base": {"BTC": "0.12"}}

@@ -50,6 +50,7 @@ async def test_status_and_plan_are_the_documents_of_the_bot(client: Client) -> N
         ("adopt", {"symbol": "X", "venue": "paper"}, ("adopt", "api 127.0.0.1", "paper", "X")),
         ("confirm-flow", {}, ("confirm-flow", "api 127.0.0.1", None)),
         ("confirm-flow", {"asset": "BTC"}, ("confirm-flow", "api 127.0.0.1", "BTC")),
+        ("confirm-flow", {"is_gone": True}, ("confirm-flow", "api 127.0.0.1", None, "gone")),
     ],
 )
 async def test_a_command_reaches_the_bot_with_its_caller(

@@ -1,0 +1,1 @@
+"""Binance USDⓈ-M: which routes are called, and what their documents mean."""

@@ -1,0 +1,223 @@
+"""What has happened? Trades, funding and transfers, read page by page until there is nothing more.
+
+Trades are asked for per contract, and which contracts have traded the account's income says: whatever trades pays a
+commission. A trade names an order by number; whose it is, is looked up once: ours by client id, a triggered stop by the
+conditional order that became it, the venue's own by how its id begins.
+"""
+
+from collections.abc import AsyncIterator, Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+from bot.adapters.ccxt.binance import translate
+from bot.adapters.ccxt.binance.listing import Listing
+from bot.adapters.ccxt.binance.translate import Row
+from bot.adapters.ccxt.calls import Calls, Params
+from bot.adapters.ccxt.limiter import Lane
+from bot.domain.errors import VenueUnavailable
+from bot.domain.events import FundingSettled
+from bot.domain.ids import ClientOrderId, Symbol
+from bot.domain.orders import Fill, Purpose
+from bot.domain.transfers import VenueTransfer
+from bot.ports import Clock
+
+_PAGE = 1000
+_TRANSFER_PAGE = 100
+#: The longest span that may be asked for at once.
+_WINDOW = timedelta(days=7) - timedelta(seconds=1)
+#: A payment and the rate that it was paid at bear the same time, but for the venue's haste.
+_SAME_SETTLEMENT = timedelta(minutes=5)
+_MILLISECOND = timedelta(milliseconds=1)
+#: So often the income is asked which contracts trade besides those that are known.
+_DISCOVERY = timedelta(minutes=5)
+
+#: Whose an order is: its client id, and why the venue made it.
+Owner = tuple[ClientOrderId | None, Purpose | None]
+
+
+class Records:
+    """Reads what is written down at the venue."""
+
+    def __init__(self, calls: Calls, listing: Listing, clock: Clock) -> None:
+        self._calls = calls
+        self._listing = listing
+        self._clock = clock
+        #: Contracts that have traded, or may have.
+        self.traded: set[Symbol] = set()
+        #: Orders by number.
+        self.owners: dict[str, Owner] = {}
+        self._discovered_since: datetime | None = None
+        self._discovered_at: datetime | None = None
+
+    # --- trades
+
+    async def fills(self, since: datetime) -> tuple[Fill, ...]:
+        """Return every trade at or after ``since``, oldest first."""
+        await self._discover(since)
+        found: dict[str, Fill] = {}
+        for symbol in sorted(self.traded):
+            async for row in self._trades(symbol, since):
+                number = translate.text(row, "orderId")
+                if number not in self.owners:
+                    self.owners[number] = await self._owner_of(number, symbol)
+                owner, forced = self.owners[number]
+                one = translate.fill(row, self._listing.symbols, owner, forced)
+                found[f"{one.symbol}/{one.trade_id}"] = one
+        return tuple(sorted(found.values(), key=lambda one: (one.filled_at, int(one.trade_id))))
+
+    async def _discover(self, since: datetime) -> None:
+        """Learn which contracts have traded since then: at the first time, further back, and now and then."""
+        now = self._clock.now()
+        is_known = self._discovered_since is not None and since >= self._discovered_since
+        if is_known and self._discovered_at is not None and now - self._discovered_at < _DISCOVERY:
+            return
+        start = since if not is_known or self._discovered_at is None else self._discovered_at - _DISCOVERY
+        async for row in self._income("COMMISSION", start):
+            name = str(row.get("symbol") or "")
+            if name:
+                self.traded.add(translate.known(name, self._listing.symbols))
+        self._discovered_at = now
+        if not is_known:
+            self._discovered_since = since
+
+    async def _trades(self, symbol: Symbol, since: datetime) -> AsyncIterator[Row]:
+        name, start, now = self._listing.names[symbol], since, self._clock.now()
+        while start <= now:
+            end = start + _WINDOW
+            rows = await self._trade_page({"symbol": name, "startTime": _ms(start), "endTime": _ms(end)})
+            while len(rows) == _PAGE:
+                for row in rows:
+                    yield row
+                last = int(translate.text(rows[-1], "id"))
+                rows = [
+                    row
+                    for row in await self._trade_page({"symbol": name, "fromId": last + 1})
+                    if translate.moment(row, "time") <= end
+                ]
+            for row in rows:
+                yield row
+            start = end + _MILLISECOND
+
+    async def _trade_page(self, params: Params) -> list[Row]:
+        document = await self._calls.read(
+            "fapiPrivateGetUserTrades", {**params, "limit": _PAGE}, weight=5, lane=Lane.PROTECT
+        )
+        return translate.rows_of(document)
+
+    async def _owner_of(self, number: str, symbol: Symbol) -> Owner:
+        """Return whose an order is that is known by number alone.
+
+        Raises:
+            VenueUnavailable: the venue does not say.
+        """
+        name = self._listing.names[symbol]
+        row: Row = await self._calls.read("fapiPrivateGetOrder", {"symbol": name, "orderId": number}, lane=Lane.PROTECT)
+        client_id = translate.text(row, "clientOrderId")
+        forced = translate.forced_by(client_id)
+        if forced is not None:
+            return None, forced
+        if str(row.get("origType")) not in ("LIMIT", "MARKET"):
+            stop = await self._conditional_that_became(number, name)
+            if stop is not None:
+                return stop, None
+        return ClientOrderId(client_id), None
+
+    async def _conditional_that_became(self, number: str, name: str) -> ClientOrderId | None:
+        document = await self._calls.read(
+            "fapiPrivateGetAllAlgoOrders", {"symbol": name, "limit": _PAGE}, weight=5, lane=Lane.PROTECT
+        )
+        for row in translate.rows_of(document):
+            if str(row.get("actualOrderId") or "") == number:
+                return ClientOrderId(translate.text(row, "clientAlgoId"))
+        return None
+
+    def learn(self, number: Any, client_order_id: str) -> None:
+        """Remember whose an order is."""
+        if number:
+            self.owners[str(number)] = (ClientOrderId(client_order_id), translate.forced_by(client_order_id))
+
+    # --- money
+
+    async def funding(self, since: datetime) -> tuple[FundingSettled, ...]:
+        """Return every funding payment at or after ``since``, oldest first."""
+        rows = [row async for row in self._income("FUNDING_FEE", since)]
+        rates: dict[str, list[Row]] = {}
+        found = []
+        for row in rows:
+            name = translate.text(row, "symbol")
+            if name not in rates:
+                rates[name] = await self._rates(name, since)
+            rate = _rate_of(row, rates[name])
+            found.append(translate.funding_payment(row, self._listing.symbols, rate, self._clock.now()))
+        return tuple(sorted(found, key=lambda one: one.settled_at))
+
+    async def _rates(self, name: str, since: datetime) -> list[Row]:
+        """Return the rates that were settled, window by window."""
+        start, now = since - _SAME_SETTLEMENT, self._clock.now()
+        found: list[Row] = []
+        while start <= now:
+            end = start + timedelta(days=30)
+            params: Params = {"symbol": name, "startTime": _ms(start), "endTime": _ms(end), "limit": _PAGE}
+            found.extend(translate.rows_of(await self._calls.read("fapiPublicGetFundingRate", params)))
+            start = end + _MILLISECOND
+        return found
+
+    async def _income(self, kind: str, since: datetime) -> AsyncIterator[Row]:
+        start, now = since, self._clock.now()
+        while start <= now:
+            end, page = start + _WINDOW, 1
+            while True:
+                params: Params = {
+                    "incomeType": kind,
+                    "startTime": _ms(start),
+                    "endTime": _ms(end),
+                    "limit": _PAGE,
+                    "page": page,
+                }
+                rows = translate.rows_of(await self._calls.read("fapiPrivateGetIncome", params, weight=30))
+                for row in rows:
+                    yield row
+                if len(rows) < _PAGE:
+                    break
+                page += 1
+            start = end + _MILLISECOND
+
+    # --- transfers
+
+    async def transfers(self, since: datetime) -> tuple[VenueTransfer, ...]:
+        """Return every transfer between spot and futures wallet at or after ``since``, oldest first."""
+        found: list[VenueTransfer] = []
+        for ends, kind in translate.TRANSFER_KINDS.items():
+            page = 1
+            while True:
+                params: Params = {
+                    "type": kind,
+                    "startTime": _ms(since),
+                    "size": _TRANSFER_PAGE,
+                    "current": page,
+                }
+                document: Row = await self._calls.read("sapiGetAssetTransfer", params, lane=Lane.PROTECT)
+                # Without a single one the venue leaves the rows out.
+                rows = translate.rows_of(document.get("rows", []) if document.get("total") is not None else None)
+                found.extend(translate.transfer(row, ends) for row in rows)
+                if len(rows) < _TRANSFER_PAGE:
+                    break
+                page += 1
+        return tuple(sorted(found, key=lambda one: one.at))
+
+
+def _rate_of(row: Row, rates: Iterable[Row]) -> Row:
+    """Return the rate that a payment was paid at.
+
+    Raises:
+        VenueUnavailable: the venue does not tell it yet.
+    """
+    paid_at = translate.moment(row, "time")
+    for rate in rates:
+        if abs(translate.moment(rate, "fundingTime") - paid_at) < _SAME_SETTLEMENT:
+            return rate
+    raise VenueUnavailable(f"binanceusdm: the funding rate of {paid_at:%Y-%m-%d %H:%M} is not told yet")
+
+
+def _ms(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)

@@ -1,0 +1,82 @@
+"""How is one request made? Admitted by the limiter, sent once, and its failure named for what it proves."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from bot.adapters.ccxt.client import BinanceClient
+from bot.adapters.ccxt.errors import Answered, Banned, of_read, of_write
+from bot.adapters.ccxt.limiter import Lane, Limiter
+from bot.domain.errors import BotError, VenueOutcomeUnknown, VenueRefused, VenueUnavailable
+
+Params = Mapping[str, str | int]
+
+
+class Calls:
+    """Calls ccxt's implicit methods, by name."""
+
+    def __init__(self, client: BinanceClient, limiter: Limiter, refusals: Mapping[int, str]) -> None:
+        self._client = client
+        self.limiter = limiter
+        self._refusals = refusals
+        client.note_weight = limiter.note_used
+
+    async def read(self, method: str, params: Params | None = None, *, weight: int = 1, lane: Lane = Lane.READ) -> Any:
+        """Ask, and return the document.
+
+        Raises:
+            VenueUnavailable: it was not answered, or not with a document.
+        """
+        await self.limiter.admit(weight, lane)
+        try:
+            document = await getattr(self._client, method)(dict(params or {}))
+        except BotError:
+            raise
+        except Exception as failure:
+            self._note(failure)
+            raise of_read(failure, method) from failure
+        if not isinstance(document, dict | list):
+            raise VenueUnavailable(f"{method}: the answer is no document")
+        return document
+
+    async def find(self, method: str, params: Params, not_found: str) -> dict[str, Any] | None:
+        """Ask for one thing; None when the venue says that it has none.
+
+        Raises:
+            VenueUnavailable: it was not answered, or not with a document.
+        """
+        try:
+            document = await self.read(method, params, lane=Lane.PROTECT)
+        except VenueUnavailable as failure:
+            cause = failure.__cause__
+            if isinstance(cause, Answered) and self._refusals.get(cause.code) == not_found:
+                return None
+            raise
+        if not isinstance(document, dict):
+            raise VenueUnavailable(f"{method}: the answer is no document")
+        return document
+
+    async def write(self, method: str, params: Params, *, lane: Lane) -> dict[str, Any]:
+        """Send once, and return the document.
+
+        Raises:
+            VenueRefused: refused, or not sent; proved.
+            VenueOutcomeUnknown: anything else.
+        """
+        try:
+            await self.limiter.admit(0, lane)
+        except VenueUnavailable as failure:
+            raise VenueRefused(str(failure), code="rate_limited") from failure
+        try:
+            document = await getattr(self._client, method)(dict(params))
+        except BotError:
+            raise
+        except Exception as failure:
+            self._note(failure)
+            raise of_write(failure, method, self._refusals) from failure
+        if not isinstance(document, dict):
+            raise VenueOutcomeUnknown(f"{method}: the answer is no document")
+        return document
+
+    def _note(self, failure: Exception) -> None:
+        if isinstance(failure, Banned):
+            self.limiter.note_ban(failure.status, failure.retry_after)

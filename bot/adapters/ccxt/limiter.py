@@ -1,0 +1,103 @@
+"""May a request leave now? A budget of weight per minute, and a lane that is kept free for protection.
+
+Venues count by the minute of their clock and tell what was used in a header. Ordinary reads use no more than a share
+of the budget, orders a larger one; what protects may use all of it. After a 429 reads wait for the next minute, while
+orders, which weigh nothing there, go on; after a 418 nothing leaves until the ban is over: every further request makes
+it longer.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import Enum
+
+from bot.domain.errors import VenueUnavailable
+from bot.ports import Clock
+
+_MINUTE = 60.0
+#: A call has ten seconds.
+_LONGEST_WAIT = 8.0
+#: Clocks differ.
+_SLACK = 0.05
+#: What a ban lasts that names no end.
+_BAN_SECONDS = 120.0
+
+
+class Lane(Enum):
+    """What a request is for, and the share of the budget that it may use up."""
+
+    #: Reads that can wait for the next minute.
+    READ = 0.70
+    #: Orders that increase, and what belongs to them.
+    TRADE = 0.85
+    #: Stops, reductions, cancels, and the account that they are measured by.
+    PROTECT = 1.0
+
+
+@dataclass(slots=True)
+class _Used:
+    """What has been used in the minute that runs."""
+
+    minute: int = 0
+    weight: int = 0
+
+
+class Limiter:
+    """Lets requests leave in time."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        #: What the venue lets through; nothing is held back before that is known.
+        self._limit: int | None = None
+        #: A wait longer than this, in seconds, is no answer. A start may wait for the next minute.
+        self.patience = _MINUTE + _SLACK
+        self._used = _Used()
+        self._reads_from = self._all_from = float("-inf")
+
+    def set_limit(self, weight_per_minute: int) -> None:
+        """Take in what the venue lets through in a minute."""
+        self._limit = weight_per_minute
+
+    def hurry(self) -> None:
+        """From now on whoever asks has a deadline."""
+        self.patience = _LONGEST_WAIT
+
+    async def admit(self, weight: int, lane: Lane) -> None:
+        """Return when a request may leave, and count it.
+
+        Raises:
+            VenueUnavailable: not within seconds; nothing was sent.
+        """
+        waited = 0.0
+        while (wait := self._wait_of(weight, lane)) > 0:
+            if waited + wait > self.patience:
+                raise VenueUnavailable(f"the venue's rate limit leaves no room for {wait:.0f} s")
+            await self._clock.sleep(timedelta(seconds=wait))
+            waited += wait
+        self._minute().weight += weight
+
+    def _wait_of(self, weight: int, lane: Lane) -> float:
+        now = self._clock.monotonic()
+        until = self._all_from if lane is not Lane.READ else max(self._all_from, self._reads_from)
+        if now < until:
+            return until - now
+        if self._limit is not None and weight and self._minute().weight + weight > self._limit * lane.value:
+            return _MINUTE - self._clock.now().timestamp() % _MINUTE + _SLACK
+        return 0.0
+
+    def _minute(self) -> _Used:
+        minute = int(self._clock.now().timestamp() // _MINUTE)
+        if minute != self._used.minute:
+            self._used = _Used(minute)
+        return self._used
+
+    def note_used(self, weight: int) -> None:
+        """Take in what the venue says was used in this minute, by whomever."""
+        used = self._minute()
+        used.weight = max(used.weight, weight)
+
+    def note_ban(self, status: int, retry_after: float | None) -> None:
+        """Take in a 429 or a 418."""
+        until = self._clock.monotonic() + (_BAN_SECONDS if retry_after is None else retry_after)
+        if status == 418:
+            self._all_from = max(self._all_from, until)
+        self._reads_from = max(self._reads_from, until)
