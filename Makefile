@@ -41,10 +41,13 @@ help: ## List the targets
 run: $(RUN_STAMP) ## Start the daemon on the embedded exchange; Ctrl-C ends it
 	@exec $(BIN)/python -c "$$FOREGROUND" $(BIN)/trimtab run
 
+# On all cores; what a module has set up is set up once.
+SPREAD := --numprocesses=auto --dist=loadscope
+
 .PHONY: test
 test: $(DEV_STAMP) ## Run the tests, with coverage of all but the long runs
-	$(BIN)/pytest --cov --cov-report=term --ignore=tests/simulation --ignore=tests/backtest
-	$(BIN)/pytest tests/simulation tests/backtest
+	$(BIN)/pytest $(SPREAD) --cov --cov-report=term --ignore=tests/simulation --ignore=tests/backtest
+	$(BIN)/pytest $(SPREAD) tests/simulation tests/backtest
 	$(BIN)/coverage report --include='bot/domain/*,bot/decisions/*' --fail-under=100
 
 .PHONY: lint

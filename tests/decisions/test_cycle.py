@@ -1,6 +1,5 @@
 """The whole decision: its story, its facts, and what must hold of every plan."""
 
-import timeit
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -32,7 +31,6 @@ from tests.builders import (
 )
 from tests.decisions.market import (
     BTC,
-    ETH,
     LINEAR,
     PRICES,
     TARGETS,
@@ -302,19 +300,6 @@ def test_total_exposure_ends_within_its_band_where_nothing_is_in_the_way(snapsho
         total = sum(line.gap + (line.hedge_need_quote - line.residual_quote) / value for line in decision.lines)
         largest_lot = dec(5) / value
         assert abs(total) <= dec("0.02") + 3 * largest_lot
-
-
-def test_a_look_is_decided_in_time_for_the_next():
-    """A guard against a slow rule, no benchmark: a look at three assets is hundreds of times below this."""
-    snapshot = snapshot_worth(
-        {"BTC": 6000, "ETH": 2500, "SOL": 1500},
-        [make_position(BTC, "-0.01", 50_000), make_position(ETH, "0.1", 2500)],
-        histories=[make_history(asset, "0.05", 90, str(price)) for asset, price in PRICES.items()],
-    )
-    policy = make_policy(TARGETS, bands=BandPolicy())
-    decide(snapshot, policy, NOW)
-
-    assert min(timeit.repeat(lambda: decide(snapshot, policy, NOW), number=10, repeat=5)) / 10 < 0.005
 
 
 @pytest.mark.parametrize("age", [timedelta(0), timedelta(days=8)])
