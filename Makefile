@@ -73,6 +73,10 @@ simulate: $(DEV_STAMP) ## Let everything go wrong, by seeds (SEEDS=1-40 DAYS=1)
 bench: $(DEV_STAMP) ## Measure looks and simulated hours per CPU second, and the start
 	$(BIN)/python -m tests.bench
 
+.PHONY: soak
+soak: $(DEV_STAMP) ## Run the daemon at 3600 × and see whether anything grows (MINUTES=60)
+	$(BIN)/python -m tests.soak --minutes $(or $(MINUTES),60)
+
 .PHONY: image
 image: ## Build the container image (IMAGE=name:tag)
 	docker build --tag $(IMAGE) .

@@ -4,6 +4,7 @@ The only place where figures become floats. What is not known has no sample: mis
 is imported at the first scrape, because a bot that nobody scrapes need not carry it.
 """
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
@@ -58,6 +59,7 @@ class _StatusCollector:
         yield from _asset_figures(status["assets"])
         yield from _account_figures(status)
         yield from _watcher_figures(status)
+        yield _single("bot_tasks", "Tasks on the event loop; should stay the same.", len(asyncio.all_tasks()))
 
 
 def _bot_figures(status: Mapping[str, Any]) -> Iterator["Metric"]:

@@ -200,6 +200,7 @@ async def test_metrics_are_prometheus_text(client: Client, control: FakeControl)
         "bot_breaker_tripped 0.0",
     ):
         assert line in text.splitlines()
+    assert [line for line in text.splitlines() if line.startswith("bot_tasks ")]
 
 
 async def test_what_is_not_known_has_no_sample(client: Client, control: FakeControl) -> None:
