@@ -8,6 +8,9 @@ from bot.adapters.ccxt.errors import Answered, Banned, of_read, of_write
 from bot.adapters.ccxt.limiter import Lane, Limiter
 from bot.domain.errors import BotError, VenueOutcomeUnknown, VenueRefused, VenueUnavailable
 
+#: What a request is refused with whose time is not the venue's.
+REQUEST_EXPIRED = "request_expired"
+
 Params = Mapping[str, str | int]
 
 
@@ -19,6 +22,8 @@ class Calls:
         self.limiter = limiter
         self._refusals = refusals
         client.note_weight = limiter.note_used
+        #: True once the venue has refused a request for its time: the clocks have moved apart since they were compared.
+        self.is_clock_doubted = False
 
     async def read(self, method: str, params: Params | None = None, *, weight: int = 1, lane: Lane = Lane.READ) -> Any:
         """Ask, and return the document.
@@ -80,3 +85,5 @@ class Calls:
     def _note(self, failure: Exception) -> None:
         if isinstance(failure, Banned):
             self.limiter.note_ban(failure.status, failure.retry_after)
+        if isinstance(failure, Answered) and self._refusals.get(failure.code) == REQUEST_EXPIRED:
+            self.is_clock_doubted = True

@@ -4,6 +4,8 @@ From the venue's list of error codes for USDⓈ-M futures. What is not here prov
 −1008 say that it does not know itself.
 """
 
+from bot.adapters.ccxt.calls import REQUEST_EXPIRED
+
 #: An order with our id is already there.
 DUPLICATE = "duplicate_client_order_id"
 NOT_FOUND = "order_not_found"
@@ -16,7 +18,7 @@ REFUSALS: dict[int, str] = {
     -1014: "rejected",
     -1015: "rate_limited",
     -1020: "not_permitted",
-    -1021: "request_expired",
+    -1021: REQUEST_EXPIRED,
     -1022: "bad_signature",
     -1100: "bad_request",
     -1101: "bad_request",

@@ -1,7 +1,7 @@
 """Which contracts are there, and what are they called? Read from the venue, and kept for as long as the process lives.
 
 Six hundred and fifty contracts are parsed in small portions, so that nobody waits for it. What vanishes from the
-listing keeps its name: a position in it may still be open.
+listing keeps its name: a position in it may still be open, and its trades are still to be booked.
 """
 
 from collections.abc import Mapping
@@ -26,6 +26,21 @@ log = structlog.get_logger()
 _PORTION = 20
 
 
+class _Symbols(dict[str, Symbol]):
+    """Unified symbols by the venue's names. What was taken off before this process began has its regular one."""
+
+    def __missing__(self, name: str) -> Symbol:
+        self[name] = translate.symbol_by_name(name)
+        return self[name]
+
+
+class _Names(dict[Symbol, str]):
+    """The venue's names by unified symbols, likewise."""
+
+    def __missing__(self, symbol: Symbol) -> str:
+        return translate.name_by_symbol(symbol)
+
+
 class Listing:
     """The contracts of the venue, and the names of each."""
 
@@ -33,9 +48,9 @@ class Listing:
         self._calls = calls
         self._clock = clock
         #: Unified symbol per venue name, of everything that was ever listed.
-        self.symbols: dict[str, Symbol] = {}
+        self.symbols: dict[str, Symbol] = _Symbols()
         #: Venue name per unified symbol.
-        self.names: dict[Symbol, str] = {}
+        self.names: dict[Symbol, str] = _Names()
         #: Venue names of the contracts whose margin is not shared: nothing is opened there.
         self.isolated: set[str] = set()
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 from bot.domain.errors import BadPayload
@@ -25,6 +26,7 @@ Row = Mapping[str, Any]
 
 _MULTIPLIED = re.compile(r"^(1000000|1000|1M)([A-Z0-9]{2,})$")
 _MULTIPLIERS = {"1000": Decimal(1000), "1000000": Decimal(1_000_000), "1M": Decimal(1_000_000)}
+_NAMED = re.compile(r"^([A-Z0-9]+)(USDT|USDC)(?:_(\d{6}))?$")
 _CONTRACT_TYPES = ("PERPETUAL", "CURRENT_QUARTER", "NEXT_QUARTER")
 _STATES = {
     "NEW": OrderState.OPEN,
@@ -133,6 +135,26 @@ def symbol_of(row: Row) -> Symbol:
     if text(row, "contractType") == "PERPETUAL":
         return Symbol(name)
     return Symbol(f"{name}-{moment(row, 'deliveryDate'):%y%m%d}")
+
+
+def symbol_by_name(name: str) -> Symbol:
+    """Return the unified symbol of a contract that is listed no more: the venue's names are regular.
+
+    Raises:
+        KeyError: this one is not.
+    """
+    found = _NAMED.match(name)
+    if found is None:
+        raise KeyError(name)
+    base, quote, day = found.groups()
+    return Symbol(f"{base}/{quote}:{quote}" + (f"-{day}" if day else ""))
+
+
+def name_by_symbol(symbol: Symbol) -> str:
+    """Return the venue's name of a contract that is listed no more."""
+    pair, _, rest = symbol.partition(":")
+    _, dash, day = rest.partition("-")
+    return pair.replace("/", "") + (f"_{day}" if dash else "")
 
 
 def is_listed(row: Row) -> bool:
@@ -278,12 +300,12 @@ def known(name: str, symbols: Mapping[str, Symbol]) -> Symbol:
     """Return the unified symbol of a venue's.
 
     Raises:
-        BadPayload: it has never listed it.
+        BadPayload: it is the name of nothing.
     """
     try:
         return symbols[name]
     except KeyError:
-        raise BadPayload(f"binanceusdm: {name[:40]} is in the account and has never been listed") from None
+        raise BadPayload(f"binanceusdm: {name[:40]} is in the account and names no contract") from None
 
 
 # --- orders ------------------------------------------------------------------------------------
@@ -418,6 +440,8 @@ def history(asset: Asset, bars: Any, now: datetime) -> PriceHistory:
         if moment(row, "end") < now:
             days.append(moment(row, "open"))
             closes.append(number(row, "close"))
+    if any(later <= earlier for earlier, later in pairwise(days)) or any(close <= 0 for close in closes):
+        raise BadPayload(f"binanceusdm: the daily closes of {asset} are out of order, or none")
     return PriceHistory(asset=asset, days=tuple(days), closes=tuple(closes), as_of=now)
 
 

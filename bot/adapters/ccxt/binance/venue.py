@@ -132,14 +132,16 @@ class BinanceUsdm:
         await self._client.close()
 
     async def _read_clock(self) -> None:
-        """Measure how far the machine's clock is from the venue's, every now and then: writes have a window."""
+        """Measure how far the machine's clock is from the venue's, now and then, and when it refuses our time."""
         now = self._clock.now()
-        if self._clock_read_at is not None and now - self._clock_read_at < _CLOCK_CHECKED:
+        is_fresh = self._clock_read_at is not None and now - self._clock_read_at < _CLOCK_CHECKED
+        if is_fresh and not self.calls.is_clock_doubted:
             return
         row: Row = await self.calls.read("fapiPublicGetTime", lane=Lane.PROTECT)
         ahead = self._clock.now() - translate.moment(row, "serverTime")
         self._client.ahead_ms = int(ahead.total_seconds() * 1000)
         self._clock_read_at = now
+        self.calls.is_clock_doubted = False
 
     # --- reads
 

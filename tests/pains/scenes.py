@@ -1,0 +1,63 @@
+"""What do these tests have in common? An account with one short and its stop, and how to count what it holds."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from bot.domain.orders import OrderType, Purpose
+from bot.exchange.orders import ExchangeOrder
+from bot.exchange.wire.faults import WireFaults, WireRule
+from bot.exchange.wire.server import WireServer
+from tests.live.rig import BTC_PERP, LiveOwner
+from tests.simulation.test_scenarios import Owner
+
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+#: The hedge of the account of ``Owner`` and ``LiveOwner``: 0.018 BTC too much.
+SHORT = Decimal("-0.018")
+
+
+def stops(owner: Owner | LiveOwner) -> list[Decimal]:
+    """Return the sizes of the stops that rest for BTC, by the exchange's own books."""
+    return [order.contracts for order in stop_orders(owner)]
+
+
+def stop_orders(owner: Owner | LiveOwner) -> list[ExchangeOrder]:
+    """Return the stops that rest for BTC."""
+    orders = owner.exchange.floor.open_orders.values()
+    return [order for order in orders if order.type is OrderType.STOP_MARKET and order.symbol == BTC_PERP]
+
+
+def sent(owner: Owner | LiveOwner, purpose: Purpose = Purpose.HEDGE) -> int:
+    """Return how many orders of a kind the journal knows for BTC."""
+    intents = [order.intent for order in owner.journal.books.orders.values()]
+    return sum(intent.purpose is purpose and intent.symbol == BTC_PERP for intent in intents)
+
+
+def taken(owner: Owner | LiveOwner, purpose: Purpose = Purpose.HEDGE) -> int:
+    """Return how many orders of a kind the exchange has taken for BTC."""
+    ours = {
+        order.intent.client_order_id
+        for order in owner.journal.books.orders.values()
+        if order.intent.purpose is purpose and order.intent.symbol == BTC_PERP
+    }
+    return sum(order.client_order_id in ours for order in owner.exchange.floor.orders.values())
+
+
+class Heard(WireFaults):
+    """Faults of a server that remembers what it was asked: (when, method, path)."""
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        super().__init__()
+        self._now = now
+        self.asked: list[tuple[datetime, str, str]] = []
+
+    def meet(self, method: str, path: str) -> WireRule | None:
+        """Note a request, and go on."""
+        self.asked.append((self._now(), method, path))
+        return super().meet(method, path)
+
+
+def listen(server: WireServer) -> Heard:
+    """Let a server remember what it is asked."""
+    server.app.faults = heard = Heard(server.app.served.now)
+    return heard
