@@ -103,6 +103,8 @@ class AccountState:
     open_orders: tuple[VenueOrder, ...]
     #: Wallet types that exist but could not be read.
     unreadable_wallets: tuple[str, ...] = ()
+    #: False where the venue tells all of this but its stop orders: which of them rest is not known then.
+    has_stops_listed: bool = True
     as_of: datetime
 
 

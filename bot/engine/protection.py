@@ -8,6 +8,7 @@ purpose.
 - One whose cancel was asked for is relied upon no more, also while the venue goes on listing it.
 - Orphans, stops without a position, are cancelled.
 - A leg is made smaller for its stop only where cash does not make it needless.
+- Where the venue tells everything but its stops, those that are booked are believed, and no others.
 - A leg without its stop is journalled at once and alerted after a deadline; then the ladder of
   ``decisions.unprotected`` is climbed.
 """
@@ -155,6 +156,8 @@ class Protection:
         for leg, ledger in list(books.ledgers.items()):
             if leg[0] != venue_id or leg[1] in held or ledger.contracts == 0:
                 continue
+            if not view.account.has_stops_listed and self._has_booked_stop(leg):
+                continue
             if (leg[1], -ledger.contracts) not in listed:
                 await self._note_in_doubt(leg, "the venue does not list it, and our trades add up to a position")
                 self._alert_unprotected(leg, Rung.RETRY)
@@ -208,8 +211,21 @@ class Protection:
             await self._protect_leg(target, view)
         await self._sweep(view)
         await self._note_vanished(view)
+        self._tell_unlisted(view.account)
         await self._take_profit.keep(view.account, view.instruments)
         self._note_apart(view)
+
+    def _tell_unlisted(self, account: AccountState) -> None:
+        if account.has_stops_listed:
+            self._desk.alerts.close_alert("stops_unlisted", cause=account.venue)
+            return
+        self._desk.alerts.raise_alert(
+            "stops_unlisted",
+            f"{account.venue} tells everything but its stop orders. Those that are booked are believed to rest; a"
+            " position without one is made smaller, and nothing new is opened",
+            severity="critical",
+            cause=account.venue,
+        )
 
     @property
     def is_settling(self) -> bool:
@@ -257,6 +273,9 @@ class Protection:
         return _View(account=account, instruments=instruments, quotes=quotes, plan=plan)
 
     async def _protect_leg(self, target: StopTarget, view: _View) -> None:
+        if not view.account.has_stops_listed and self._has_booked_stop((target.venue, target.symbol)):
+            await self._note_protected(target)
+            return
         resting = self._resting_stops(target, view.account)
         good = next((order for order in resting if self._may_stay(order) and _is_good(order, target)), None)
         if good is None:

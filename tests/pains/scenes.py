@@ -43,6 +43,10 @@ def taken(owner: Owner | LiveOwner, purpose: Purpose = Purpose.HEDGE) -> int:
     return sum(order.client_order_id in ours for order in owner.exchange.floor.orders.values())
 
 
+def _nothing() -> None:
+    """Do it."""
+
+
 class Heard(WireFaults):
     """Faults of a server that remembers what it was asked: (when, method, path)."""
 
@@ -50,10 +54,16 @@ class Heard(WireFaults):
         super().__init__()
         self._now = now
         self.asked: list[tuple[datetime, str, str]] = []
+        self._awaited: dict[tuple[str, str], Callable[[], None]] = {}
+
+    def once(self, method: str, path: str, do: Callable[[], None]) -> None:
+        """Do something right before the next request of a kind is answered."""
+        self._awaited[method, path] = do
 
     def meet(self, method: str, path: str) -> WireRule | None:
         """Note a request, and go on."""
         self.asked.append((self._now(), method, path))
+        self._awaited.pop((method, path), _nothing)()
         return super().meet(method, path)
 
 

@@ -6,8 +6,8 @@ import pytest
 import structlog
 
 from bot.exchange.wire.server import WireServer
-from tests.live.rig import BTC_PERP, LiveOwner
-from tests.pains.scenes import HOUR, MINUTE, SHORT, stops
+from tests.live.rig import BTC, BTC_PERP, LiveOwner
+from tests.pains.scenes import HOUR, MINUTE, SHORT, listen, stops, taken
 
 STOP_ROUTES = ("/fapi/v1/algoOrder", "/fapi/v1/openAlgoOrders", "/fapi/v1/allAlgoOrders")
 
@@ -69,3 +69,55 @@ def test_a_contract_that_was_delisted_while_the_bot_was_down_is_settled_in_the_b
     assert not owner.journal.books.locks
     assert "protection_blind" not in owner.alerts()
     owner.is_well()
+
+
+# --- the stop API changes overnight -------------------------------------------------------------
+
+
+def lose_stop_routes(server: WireServer, *, status: int | None = None) -> None:
+    """Take the house of conditional orders down: another page, or the venue's own refusal."""
+    for path in STOP_ROUTES:
+        if status is None:
+            server.app.faults.add(effect="code", path=path, code=-4120, times=None)
+        else:
+            server.app.faults.add(effect="status", path=path, status=status, times=None)
+
+
+def test_where_stops_are_refused_overnight_no_hedge_is_kept_without_one_nor_opened_again() -> None:
+    owner = at_half_past()
+
+    def refuse(server: WireServer) -> None:
+        server.app.faults.add(effect="code", method="POST", path="/fapi/v1/algoOrder", code=-4120, times=None)
+
+    owner.run(7 * MINUTE, before=refuse)
+    assert owner.held() == 0
+    assert (BTC, "unprotected") in owner.journal.books.ceilings
+    assert owner.checker.unprotected_seconds_max <= 6 * 60
+    owner.is_well()
+
+
+@pytest.mark.parametrize("status", [None, 404], ids=["refused by code", "a page that is not there"])
+def test_where_the_stop_routes_are_gone_the_rest_is_still_watched_and_booked_stops_are_believed(
+    status: int | None,
+) -> None:
+    owner = hedged()
+    owner.run(8 * MINUTE, lambda _, server: lose_stop_routes(server, status=status))
+    assert (owner.held(), stops(owner)) == (SHORT, [-SHORT])
+    assert "stops_unlisted" in owner.alerts()
+    assert not owner.alerts() & {"margin_unknown", "reconcile_failed", "protection_blind"}, "it is not blind"
+    owner.run(2 * MINUTE)
+    assert "stops_unlisted" not in owner.alerts()
+    owner.is_well()
+
+
+def test_where_the_stop_routes_are_gone_before_the_stop_rests_the_hedge_is_closed() -> None:
+    owner = at_half_past()
+
+    def before(server: WireServer) -> None:
+        # The look is had, the hedge is sent, and then there is nowhere to place a stop.
+        listen(server).once("POST", "/fapi/v1/order", lambda: lose_stop_routes(server))
+
+    owner.run(8 * MINUTE, before=before)
+    assert taken(owner) == 1
+    assert owner.held() == 0
+    assert (BTC, "unprotected") in owner.journal.books.ceilings

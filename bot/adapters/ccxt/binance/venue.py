@@ -164,12 +164,12 @@ class BinanceUsdm:
             read("fapiPrivateV3GetAccount", weight=5, lane=lane),
             read("fapiPrivateV3GetPositionRisk", weight=5, lane=lane),
             read("fapiPrivateGetOpenOrders", weight=40, lane=lane),
-            read("fapiPrivateGetOpenAlgoOrders", weight=40, lane=lane),
+            self._open_conditional(),
         )
         symbols = self.listing.symbols
         held = [translate.position(row, symbols) for row in translate.rows_of(positions)]
         orders = [self._learn_plain(row) for row in translate.rows_of(plain)]
-        orders += [self._learn_conditional(row, None) for row in translate.rows_of(conditional)]
+        orders += [self._learn_conditional(row, None) for row in conditional or ()]
         found = tuple(one for one in held if one is not None)
         self._records.traded.update(one.symbol for one in found)
         return AccountState(
@@ -185,8 +185,18 @@ class BinanceUsdm:
             margins=tuple(translate.margins(account)),
             open_orders=tuple(orders),
             unreadable_wallets=_not_read(wallets),
+            has_stops_listed=conditional is not None,
             as_of=as_of,
         )
+
+    async def _open_conditional(self) -> list[Row] | None:
+        """Return the stops that rest; None where that route alone fails, as overnight when a venue moves it."""
+        try:
+            document = await self.calls.read("fapiPrivateGetOpenAlgoOrders", weight=40, lane=Lane.PROTECT)
+            return translate.rows_of(document)
+        except (VenueUnavailable, BadPayload) as failure:
+            log.warning("The stops cannot be listed", code="stops_unlisted", venue=VENUE, reason=str(failure))
+            return None
 
     async def fetch_quotes(self, symbols: Sequence[Symbol]) -> tuple[Quote, ...]:
         """Return one quote per symbol that can be traded."""
