@@ -9,6 +9,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from bot import __version__
 from bot.adapters.alerts import LogAlerts
@@ -26,6 +27,7 @@ from bot.engine.control import BotControl
 from bot.engine.desk import Desk
 from bot.engine.execution import Execution
 from bot.engine.flatten import Flatten
+from bot.engine.hints import Hints
 from bot.engine.ioc import ImmediateStyle
 from bot.engine.protection import Protection
 from bot.engine.rebalance import LookObserver, Rebalance
@@ -111,6 +113,7 @@ def build(
     basis = BasisWatcher(desk, reference)
     roll = RollWatcher(desk, gatherer, reference, execution, protection, signal)
     breaker = Breaker(desk, gatherer)
+    prices = PriceWatcher(desk, gatherer, reference, signal)
     supervisor = Supervisor(
         desk,
         heartbeat=Heartbeat(desk, schedule),
@@ -119,7 +122,8 @@ def build(
         protection=protection,
         flatten=flatten,
         reconcile=reconcile,
-        prices=PriceWatcher(desk, gatherer, reference, signal),
+        prices=prices,
+        hints=partial(Hints, desk, reference, prices),
         margin=margin,
         breaker=breaker,
         roll=roll,
@@ -224,6 +228,7 @@ def _open_real_world(settings: Settings) -> World:
         api_key=api_key,
         api_secret=api_secret,
         rest_url=account.rest_url,
+        ws_url=account.ws_url,
         is_testnet=account.testnet,
         clock=clock,
     )

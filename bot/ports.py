@@ -11,7 +11,7 @@ Rules for every implementation of ``Venue``:
 - Amounts are in venue contracts as ``Instrument`` defines them, prices in quote currency.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Protocol, runtime_checkable
@@ -19,6 +19,7 @@ from typing import Any, Protocol, runtime_checkable
 from bot.domain.books import Books
 from bot.domain.events import Fact, FundingSettled
 from bot.domain.findings import Finding
+from bot.domain.hints import Hint
 from bot.domain.ids import Asset, ClientOrderId, Currency, Symbol, VenueId
 from bot.domain.instruments import Instrument
 from bot.domain.market import CurrencyRate, FundingRate, PriceHistory, Quote, SpreadQuote
@@ -135,6 +136,21 @@ class Examined(Protocol):
 
     async def examine(self, assets: Sequence[Asset]) -> tuple[Finding, ...]:
         """Return what is to be said of key, clock, account, and the units of these assets' contracts."""
+        ...
+
+
+@runtime_checkable
+class Streaming(Protocol):
+    """A venue that tells of changes before it is asked. What it tells is a reason to ask, never an answer."""
+
+    def streams(
+        self, wanted: Callable[[], Sequence[Symbol]], heed: Callable[[Hint], None]
+    ) -> tuple[Callable[[], Coroutine[Any, Any, None]], ...]:
+        """Return what listens: run each of them for as long as the bot runs.
+
+        ``wanted`` names the contracts whose prices are to be heeded, whenever a connection is made. A connection that
+        is lost is made again; it is no failure.
+        """
         ...
 
 

@@ -7,7 +7,7 @@ journal last. Resting stops stay at the venue.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,6 +20,7 @@ from bot.engine.abnormal import halt_durably, restrain
 from bot.engine.desk import Desk
 from bot.engine.execution import Execution
 from bot.engine.flatten import Flatten
+from bot.engine.hints import Check, Hints
 from bot.engine.protection import Protection
 from bot.engine.rebalance import Rebalance
 from bot.engine.reconcile import Reconcile
@@ -34,7 +35,6 @@ from bot.engine.watchers.roll import RollWatcher
 
 log = structlog.get_logger()
 
-Check = Callable[[datetime], Awaitable[None]]
 #: Work that runs beside the loops until the bot ends, and that nothing waits for.
 Companion = Callable[[], Coroutine[Any, Any, None]]
 
@@ -71,6 +71,7 @@ class Supervisor:
         funding: FundingWatcher,
         breaker: Breaker,
         heartbeat: Heartbeat,
+        hints: Callable[[Check], Hints],
         companions: Sequence[Companion],
         execution: Execution,
         schedule: LookSchedule,
@@ -92,6 +93,7 @@ class Supervisor:
         self._breaker = breaker
         breaker.on_trip = self._cancel_increases
         self._heartbeat = heartbeat
+        self._hints = hints(self._look_after_account)
         self._companions = companions
         self._execution = execution
         self._schedule = schedule
@@ -158,6 +160,7 @@ class Supervisor:
                     self._loop("heartbeat", self._heartbeat.check, _HEARTBEAT),
                     self._settle(),
                 ]
+                loops.extend(self._hints.loops())
                 loops.extend(companion() for companion in self._companions)
                 tasks = [group.create_task(loop) for loop in loops]
                 looks = group.create_task(self._take_looks(), name="looks")
@@ -237,9 +240,12 @@ class Supervisor:
         while True:
             await self._urgent.wait()
             await clock.sleep(_URGENT)
-            await self._reconcile.check(clock.now())
-            await self._protect(clock.now())
-            self._note_urgency()
+            await self._look_after_account(clock.now())
+
+    async def _look_after_account(self, now: datetime) -> None:
+        await self._reconcile.check(now)
+        await self._protect(self._desk.clock.now())
+        self._note_urgency()
 
     async def _protect(self, now: datetime) -> None:
         """Close what the owner wants closed, and protect what is still open."""

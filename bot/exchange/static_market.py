@@ -37,10 +37,13 @@ class StaticMarket:
             for asset in config.assets
         }
         self._knots: dict[Asset, list[tuple[int, Decimal]]] = {
-            asset: [
-                (self.start_us, config.prices[asset]),
-                *((to_us(at), price) for at, price in config.script.get(asset, ())),
-            ]
+            asset: sorted(
+                [
+                    (self.start_us, config.prices[asset]),
+                    *((to_us(at), price) for at, price in config.script.get(asset, ())),
+                ],
+                key=_begin_of,
+            )
             for asset in config.assets
         }
 
@@ -56,7 +59,7 @@ class StaticMarket:
     def legs(self, asset: Asset, at_us: int, lean: int) -> tuple[Leg, ...]:  # noqa: ARG002 - nothing leans here
         """Return the line that holds ``at_us``."""
         knots = self._knots[asset]
-        place = bisect_right(knots, at_us, key=lambda knot: knot[0])
+        place = bisect_right(knots, at_us, key=_begin_of)
         if place == len(knots):
             return (flat_leg(knots[-1][0], self._prices(asset, knots[-1][1]), _QUANTUM),)
         if place == 0:
@@ -94,9 +97,9 @@ class StaticMarket:
         return max(0, bisect_right(self._funding[asset], at_us, key=_begin_us) - 1)
 
     def closes(self, asset: Asset, at_us: int, days: int) -> list[tuple[int, Decimal]]:
-        """Return the index at the end of each day; before the start it was what it is at the start."""
+        """Return the index at the end of each day; before all that is scripted it was what it is there."""
         today_us = at_us // DAY_US * DAY_US
-        first_us = min(FAR_US, self.start_us)
+        first_us = min(FAR_US, self._knots[asset][0][0])
         return [
             (day_us, self._index(asset, max(first_us, day_us + DAY_US)))
             for day_us in range(today_us - days * DAY_US, today_us, DAY_US)
@@ -119,3 +122,7 @@ class StaticMarket:
 
 def _begin_us(entry: tuple[int, int, Decimal]) -> int:
     return entry[0]
+
+
+def _begin_of(knot: tuple[int, Decimal]) -> int:
+    return knot[0]

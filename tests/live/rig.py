@@ -27,12 +27,15 @@ USDT = Currency("USDT")
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 
 
-def connect(address: Address, clock: Any, kind: type[BinanceUsdm] = BinanceUsdm, **keys: str) -> BinanceUsdm:
-    """Return the adapter, pointed at a server."""
+def connect(
+    address: Address, clock: Any, kind: type[BinanceUsdm] = BinanceUsdm, *, is_listening: bool = False, **keys: str
+) -> BinanceUsdm:
+    """Return the adapter, pointed at a server; ``is_listening``: at its sockets, too."""
     client = open_client(
         api_key=keys.get("api_key", API_KEY),
         api_secret=keys.get("api_secret", API_SECRET),
         rest_url=address.rest_url,
+        ws_url=address.ws_url if is_listening else None,
         is_testnet=False,
         clock=clock,
     )
@@ -85,6 +88,7 @@ class LiveOwner:
         *,
         before: Callable[[WireServer], None] | None = None,
         kind: type[BinanceUsdm] = BinanceUsdm,
+        is_listening: bool = False,
     ) -> Bot:
         """Run a fresh bot on the same account and journal; ``during`` is called a minute after its start."""
         self.journal = self.journal.reopened()
@@ -98,7 +102,8 @@ class LiveOwner:
             address = await server.start("127.0.0.1", 0)
             if before is not None:
                 before(server)
-            venue = connect(address, clock, kind)
+            venue = connect(address, clock, kind, is_listening=is_listening)
+            beat = asyncio.ensure_future(server.run(1.0)) if is_listening else None
             bot = self.bot = build(
                 policy=self.policy,
                 mode="live",
@@ -116,6 +121,8 @@ class LiveOwner:
                 await bot.supervisor.run()
                 await bot.supervisor.wind_up("the scenario has ended")
             finally:
+                if beat is not None:
+                    beat.cancel()
                 await venue.stop()
                 await server.stop()
             return bot

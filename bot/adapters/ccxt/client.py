@@ -24,8 +24,14 @@ _TIMEOUT_MS = 9_000
 #: A venue's own window for a write: what arrives later is refused.
 RECV_WINDOW_MS = 5_000
 _PROOF_SECONDS = 5.0
-#: Reads that the venue wants posted.
-_READS_BY_POST = {("POST", "/sapi/v1/asset/get-funding-asset")}
+#: What changes nothing and has to be posted or put all the same: a read, and leave to listen.
+_READS_BY_POST = {
+    ("POST", "/sapi/v1/asset/get-funding-asset"),
+    ("POST", "/fapi/v1/listenKey"),
+    ("PUT", "/fapi/v1/listenKey"),
+}
+#: Where streams are, as ccxt.pro has it.
+_LIVE_STREAMS, _TESTNET_STREAMS = "wss://fstream.binance.com", "wss://fstream.binancefuture.com"
 
 
 class BinanceClient(ccxt.binanceusdm):  # type: ignore[misc] # ccxt carries no types
@@ -37,6 +43,8 @@ class BinanceClient(ccxt.binanceusdm):  # type: ignore[misc] # ccxt carries no t
     ahead_ms: int = 0
     #: Told the weight that the venue says was used.
     note_weight: Callable[[int], None] | None = None
+    #: Where its sockets are; None: nowhere.
+    ws_origin: str | None = None
     #: Requests that this client may send; None: any.
     allows: Callable[[str, str], bool] | None = None
 
@@ -86,11 +94,12 @@ def _seconds(text: str | None) -> float | None:
 
 
 def open_client(
-    *, api_key: str, api_secret: str, rest_url: str | None, is_testnet: bool, clock: Clock
+    *, api_key: str, api_secret: str, rest_url: str | None, ws_url: str | None = None, is_testnet: bool, clock: Clock
 ) -> BinanceClient:
     """Return a client that sends nothing but what it is told, once. Call it on the loop that will use it.
 
-    ``rest_url`` takes the place of the venue's hosts; paths stay.
+    ``rest_url`` takes the place of the venue's hosts; paths stay. Without a ``ws_url`` beside it there are no streams:
+    another host's account is not to be listened to.
     """
     client = BinanceClient(
         {
@@ -109,8 +118,12 @@ def open_client(
     client.has["fetchCurrencies"] = False
     if is_testnet:
         client.enable_demo_trading(True)
+    client.ws_origin = _TESTNET_STREAMS if is_testnet else _LIVE_STREAMS
     if rest_url is not None:
         _replace_hosts(client.urls["api"], rest_url)
+        client.ws_origin = None
+    if ws_url is not None:
+        client.ws_origin = ws_url
     return client
 
 

@@ -1,5 +1,6 @@
 """Has an asset moved so much since the last look that the calendar should not be waited for?"""
 
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from statistics import median
@@ -28,25 +29,31 @@ class PriceWatcher:
 
     async def check(self, now: datetime) -> None:
         """Compare index prices with those of the last look."""
-        books = self._desk.journal.books
-        move_sigmas = self._desk.policy.cadence.move_sigmas
-        if move_sigmas is None or books.last_look_at is None:
+        if self._desk.policy.cadence.move_sigmas is None or self._desk.journal.books.last_look_at is None:
             return
         try:
             prices = await self._index_prices()
         except (DataError, VenueError) as failure:
             log.warning("Prices could not be read", code="prices_unknown", reason=str(failure))
             return
-        moved = large_moves(
+        moved = self.have_moved(prices, now)
+        if moved:
+            log.info("A large move makes a look due", code="large_move", assets=list(moved))
+            self._signal.set("move")
+
+    def have_moved(self, prices: Mapping[Asset, Decimal], now: datetime) -> tuple[Asset, ...]:
+        """Return the assets whose index has moved so much that a look is due; none before the first look."""
+        books = self._desk.journal.books
+        move_sigmas = self._desk.policy.cadence.move_sigmas
+        if move_sigmas is None or books.last_look_at is None:
+            return ()
+        return large_moves(
             books.last_look_index_prices,
             prices,
             daily_sigmas=self._reference.daily_sigmas,
             elapsed=now - books.last_look_at,
             move_sigmas=move_sigmas,
         )
-        if moved:
-            log.info("A large move makes a look due", code="large_move", assets=list(moved))
-            self._signal.set("move")
 
     async def _index_prices(self) -> dict[Asset, Decimal]:
         found: dict[Asset, list[Decimal]] = {}

@@ -39,6 +39,7 @@ CALM = 6 * HOUR
 _OPENING = {BTC: Decimal(50_000), ETH: Decimal(2_500), SOL: Decimal(100)}
 #: Mean time from one disturbance to the next.
 _GAP_MINUTES = 16.0
+_DAYS_BEFORE = 60
 #: Disturbances that come together, within so many seconds.
 _BURST_CHANCE, _BURST_SECONDS = 0.25, 40.0
 
@@ -178,7 +179,7 @@ def _whole_hour(moment: datetime) -> datetime:
 def _path(chance: random.Random, asset: Asset, until: datetime) -> tuple[tuple[datetime, Decimal], ...]:
     """Return a price that walks, leaps at least every six hours, and comes back in the end to where it began."""
     opening = float(_OPENING[asset])
-    knots, moment, factor = [], START + 30 * MINUTE, 1.0
+    knots, moment, factor = _past(chance, opening), START + 30 * MINUTE, 1.0
     next_leap = moment + timedelta(hours=chance.uniform(0.5, 6))
     while moment < until - HOUR:
         step = chance.gauss(0, 0.006) - 0.02 * (factor - 1)
@@ -192,6 +193,15 @@ def _path(chance: random.Random, asset: Asset, until: datetime) -> tuple[tuple[d
         knots.append((moment, _price(opening * factor)))
         moment += timedelta(minutes=chance.uniform(15, 45))
     return tuple(knots)
+
+
+def _past(chance: random.Random, opening: float) -> list[tuple[datetime, Decimal]]:
+    """Return the closes of the days before, from which it is known what a large move is."""
+    midnight = START.replace(hour=0)
+    return [
+        (midnight - timedelta(days=day), _price(opening * (1 + chance.gauss(0, 0.02))))
+        for day in range(_DAYS_BEFORE, 0, -1)
+    ]
 
 
 def _price(value: float) -> Decimal:

@@ -11,7 +11,7 @@ What every method rests on:
 """
 
 import asyncio
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -24,6 +24,7 @@ from bot.adapters.ccxt.binance.codes import NOT_FOUND, REFUSALS
 from bot.adapters.ccxt.binance.examination import examine_key, of_clock, of_margin_mode, of_units
 from bot.adapters.ccxt.binance.listing import Listing
 from bot.adapters.ccxt.binance.records import Records
+from bot.adapters.ccxt.binance.streams import Heed, Streams, Wanted
 from bot.adapters.ccxt.binance.translate import VENUE, Row
 from bot.adapters.ccxt.calls import Calls, Params
 from bot.adapters.ccxt.client import BinanceClient, secure_session
@@ -82,6 +83,7 @@ class BinanceUsdm:
         self.calls = Calls(client, Limiter(clock), REFUSALS)
         self.listing = Listing(self.calls, clock)
         self._records = Records(self.calls, self.listing, clock)
+        self._streams = Streams(client, self.calls, self.listing, clock)
         self._houses: dict[ClientOrderId, _House] = {}
         self._clock_read_at: datetime | None = None
 
@@ -126,6 +128,10 @@ class BinanceUsdm:
             of_margin_mode(self.listing.isolated),
             *of_units(listed, quotes),
         )
+
+    def streams(self, wanted: Wanted, heed: Heed) -> tuple[Callable[[], Coroutine[Any, Any, None]], ...]:
+        """Return what listens to market and account."""
+        return self._streams.all(wanted, heed)
 
     async def stop(self) -> None:
         """Disconnect. Nothing at the venue is changed."""
