@@ -183,11 +183,11 @@ CATALOGUE: Mapping[str, AlertKind] = _catalogue(
     AlertKind(
         code="stops_unlisted",
         severity="critical",
-        meaning="The venue tells positions, margin and orders, and not its stop orders. Stops that are booked are believed"
-        " to rest; a position without one is halved and then closed; nothing new is opened.",
+        meaning="The venue tells positions, margin and orders, and not its stop orders. Stops that are booked are"
+        " believed to rest; a position without one is halved and then closed; nothing new is opened.",
         likely_cause="The venue has changed or lost its interface for stop orders.",
-        what_to_do="Look at the stops on the venue's own page, and for a newer version of Trimtab. `trimtab flatten` closes"
-        " everything if you do not want to wait.",
+        what_to_do="Look at the stops on the venue's own page, and for a newer version of Trimtab. `trimtab flatten`"
+        " closes everything if you do not want to wait.",
         closes="When the stops are listed again.",
     ),
     AlertKind(
