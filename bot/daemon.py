@@ -230,7 +230,7 @@ async def _connected(world: World) -> AsyncIterator[None]:
             await venue.stop()
 
 
-async def adopt_once(settings: Settings, *, venue: str | None, symbol: str) -> dict[str, Any]:
+async def adopt_once(settings: Settings, *, venue: str | None, symbol: str, is_gone: bool = False) -> dict[str, Any]:
     """Adopt a position while no daemon runs."""
     with own_folder(settings.data_dir):
         world = open_world(settings, is_look_only=True)
@@ -239,7 +239,12 @@ async def adopt_once(settings: Settings, *, venue: str | None, symbol: str) -> d
         try:
             async with _connected(world):
                 return await adopt_position(
-                    bot.desk, bot.gatherer, "command line", VenueId(venue) if venue else None, Symbol(symbol)
+                    bot.desk,
+                    bot.gatherer,
+                    "command line",
+                    VenueId(venue) if venue else None,
+                    Symbol(symbol),
+                    is_gone=is_gone,
                 )
         finally:
             await journal.close()

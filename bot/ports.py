@@ -266,8 +266,10 @@ class Control(Protocol):
         """Book money moved between hedge profit and holdings."""
         ...
 
-    async def adopt(self, caller: str, venue: VenueId | None, symbol: Symbol) -> dict[str, Any]:
-        """Make an existing position ours, at its mark."""
+    async def adopt(
+        self, caller: str, venue: VenueId | None, symbol: Symbol, *, is_gone: bool = False
+    ) -> dict[str, Any]:
+        """Make an existing position ours, at its mark; ``is_gone``: also that it exists no more."""
         ...
 
     async def confirm_flow(self, caller: str, asset: Asset | None, *, is_gone: bool = False) -> dict[str, Any]:

@@ -34,6 +34,11 @@ class DeclaredHoldings:
         rows = list(csv.reader(text.splitlines(), skipinitialspace=True))
         if not rows or [name.strip().lower() for name in rows[0]] != _COLUMNS:
             raise DataError(f"{self._file}: the first line must be: asset,amount,as_of")
+        if not any(rows[1:]):
+            # That is how a file looks while it is being written.
+            raise DataError(
+                f"{self._file}: no coin is listed below the first line; list one with amount 0 to mean none"
+            )
         return (
             *self._fixed,
             *(self._holding(row, place, now) for place, row in enumerate(rows[1:], 2) if row),

@@ -80,6 +80,7 @@ def settle(
 def adopt(
     symbol: str = typer.Argument(help="The contract, as 'trimtab status' writes it.", metavar="SYMBOL"),
     venue: str = typer.Option("", "--venue", help="Needed when several venues list the symbol."),
+    gone: bool = typer.Option(False, "--gone", help="It was closed by a trade that the venue does not tell any more."),
     json: bool = _JSON,
 ) -> None:
     """Make an existing position ours, at its mark. It is then hedged with and protected like any other.
@@ -88,7 +89,7 @@ def adopt(
     """
     import asyncio
 
-    answer = asyncio.run(_adopt(symbol, venue or None))
+    answer = asyncio.run(_adopt(symbol, venue or None, is_gone=gone))
     _show_answer(
         answer,
         f"Adopted {symbol}: {answer.get('contracts')} contracts at a mark of {answer.get('mark_price')}.",
@@ -96,19 +97,19 @@ def adopt(
     )
 
 
-async def _adopt(symbol: str, venue: str | None) -> dict[str, Any]:
+async def _adopt(symbol: str, venue: str | None, *, is_gone: bool) -> dict[str, Any]:
     from bot.cli.client import DaemonClient
     from bot.cli.context import open_settings, quiet_logs
     from bot.cli.exits import DaemonUnreachable
 
     settings = open_settings()
     try:
-        return await DaemonClient.of(settings).tell("adopt", {"symbol": symbol, "venue": venue})
+        return await DaemonClient.of(settings).tell("adopt", {"symbol": symbol, "venue": venue, "is_gone": is_gone})
     except DaemonUnreachable:
         from bot.daemon import adopt_once
 
         quiet_logs(settings)
-        return await adopt_once(settings, venue=venue, symbol=symbol)
+        return await adopt_once(settings, venue=venue, symbol=symbol, is_gone=is_gone)
 
 
 def confirm_flow(

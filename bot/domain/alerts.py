@@ -243,8 +243,9 @@ CATALOGUE: Mapping[str, AlertKind] = _catalogue(
         code="symbol_locked",
         severity="critical",
         meaning="For an hour the venue's position and our trades have not added up; the contract may only be reduced.",
-        likely_cause="A trade by hand, or one that the venue has not listed.",
-        what_to_do="`trimtab adopt SYMBOL` if the position is ours, TRIMTAB_FOREIGN=SYMBOL:ignore if it is yours.",
+        likely_cause="A trade by hand, or one that the venue does not list, or no more.",
+        what_to_do="`trimtab adopt SYMBOL` if the position is ours, `trimtab adopt SYMBOL --gone` if the venue's own"
+        " page shows none any more, TRIMTAB_FOREIGN=SYMBOL:ignore if it is yours.",
         closes="When they add up again.",
     ),
     AlertKind(

@@ -299,6 +299,8 @@ class ExecutionPolicy:
     validity: timedelta = timedelta(seconds=5)
     #: After validity, how long without a trace before an unknown order is closed as absent.
     settle_delay: timedelta = timedelta(seconds=5)
+    #: The same for an order that increases: the lists of a venue may all be behind, and a second one would double it.
+    increase_settle_delay: timedelta = timedelta(minutes=1)
     #: An increasing order that the venue has taken may work unseen: how long without a trace before it is given up.
     lost_after: timedelta = timedelta(hours=1)
     #: Deadline of one network call.

@@ -13,7 +13,7 @@ import structlog
 from bot.decisions.basis import BasisLine, basis_lines
 from bot.decisions.flows import accept_flows, anchor_wallets
 from bot.decisions.funding import funding_lines
-from bot.domain.books import Books
+from bot.domain.books import Books, Leg
 from bot.domain.errors import CommandRefused, ConfigError, IncompleteData
 from bot.domain.events import (
     CommandGiven,
@@ -26,7 +26,7 @@ from bot.domain.events import (
 from bot.domain.ids import Asset, Symbol, VenueId
 from bot.domain.policy import Policy, TradingState
 from bot.domain.snapshot import Snapshot
-from bot.domain.units import decimal_text
+from bot.domain.units import ZERO, decimal_text
 from bot.engine.basis_document import basis_entries
 from bot.engine.breaker_document import breaker_entry
 from bot.engine.desk import Desk
@@ -251,14 +251,17 @@ class BotControl:
             "settled_profit_quote": decimal_text(self._desk.journal.books.settled_profit_quote),
         }
 
-    async def adopt(self, caller: str, venue: VenueId | None, symbol: Symbol) -> dict[str, Any]:
-        """Make an existing position ours, at its mark.
+    async def adopt(
+        self, caller: str, venue: VenueId | None, symbol: Symbol, *, is_gone: bool = False
+    ) -> dict[str, Any]:
+        """Make an existing position ours, at its mark; ``is_gone``: also that it exists no more.
 
         Raises:
-            ConfigError: no such position, or it is reserved for the owner.
+            ConfigError: it is reserved for the owner.
+            IncompleteData: no such position, or it has gone and that is not what was said.
         """
         async with self._desk.lock:
-            return await adopt_position(self._desk, self._gatherer, caller, venue, symbol)
+            return await adopt_position(self._desk, self._gatherer, caller, venue, symbol, is_gone=is_gone)
 
     async def confirm_flow(self, caller: str, asset: Asset | None, *, is_gone: bool = False) -> dict[str, Any]:
         """Accept the present holdings of one asset or of all, and what the futures wallets hold.
@@ -302,21 +305,30 @@ def _answer(books: Books, **more: Any) -> dict[str, Any]:
 
 
 async def adopt_position(
-    desk: Desk, gatherer: SnapshotGatherer, caller: str, venue: VenueId | None, symbol: Symbol
+    desk: Desk, gatherer: SnapshotGatherer, caller: str, venue: VenueId | None, symbol: Symbol, *, is_gone: bool = False
 ) -> dict[str, Any]:
-    """Make an existing position ours, at its mark. The caller holds the desk.
+    """Make what a venue holds of a contract ours, at its mark. The caller holds the desk.
+
+    ``is_gone``: also nothing, where our trades add up to a position: the trade that ended it is not told any more.
 
     Raises:
-        ConfigError: no such position, or it is reserved for the owner.
+        ConfigError: it is reserved for the owner.
+        IncompleteData: there is no such position, or it has gone and that is not what was said.
     """
     if symbol in desk.policy.foreign_symbols:
         raise ConfigError(f"{symbol} is reserved by TRIMTAB_FOREIGN; take it out of there first")
     for venue_id in desk.venues if venue is None else [venue]:
         account = await gatherer.read_account(venue_id)
-        position = next((p for p in account.positions if p.symbol == symbol), None)
-        if position is None:
+        held = next((p.contracts for p in account.positions if p.symbol == symbol), ZERO)
+        booked = desk.journal.books.ledger(venue_id, symbol).contracts
+        if held == booked == 0:
             continue
-        (quote,) = await desk.read(desk.venues[venue_id].fetch_quotes([symbol]))
+        if held == 0 and not is_gone:
+            raise IncompleteData(
+                f"{venue_id} lists no position in {symbol}, and our trades add up to {decimal_text(booked)} contracts."
+                f" If the venue's own page shows none either: trimtab adopt {symbol} --gone"
+            )
+        mark_price = await _mark_of(desk, gatherer, (venue_id, symbol))
         now: datetime = desk.clock.now()
         await desk.journal.record(
             CommandGiven(at=now, command="adopt", caller=caller, arguments=symbol),
@@ -324,8 +336,8 @@ async def adopt_position(
                 at=now,
                 venue=venue_id,
                 symbol=symbol,
-                contracts=position.contracts,
-                mark_price=quote.mark_price,
+                contracts=held,
+                mark_price=mark_price,
             ),
         )
         log.info("A position was adopted", code="adopted", venue=venue_id, symbol=symbol)
@@ -333,10 +345,23 @@ async def adopt_position(
             "schema": "trimtab.command/1",
             "venue": venue_id,
             "symbol": symbol,
-            "contracts": decimal_text(position.contracts),
-            "mark_price": decimal_text(quote.mark_price),
+            "contracts": decimal_text(held),
+            "mark_price": decimal_text(mark_price),
         }
-    raise IncompleteData(f"there is no open position in {symbol}")
+    raise IncompleteData(f"there is no open position in {symbol}, and none in the books")
+
+
+async def _mark_of(desk: Desk, gatherer: SnapshotGatherer, leg: Leg) -> Decimal:
+    """Return the mark of a contract; where it is quoted no more, the newest that is known.
+
+    Raises:
+        IncompleteData: none is.
+    """
+    quotes = await desk.read(desk.venues[leg[0]].fetch_quotes([leg[1]]))
+    newest = quotes[0] if quotes else gatherer.newest_quotes.get(leg)
+    if newest is None:
+        raise IncompleteData(f"{leg[0]} quotes {leg[1]} no more, and no price of it is known")
+    return newest.mark_price
 
 
 def _basis_of(snapshot: Snapshot, policy: Policy, now: datetime) -> tuple[BasisLine, ...]:

@@ -153,7 +153,8 @@ class Execution:
         policy = self._desk.policy.execution
         intent = order.intent
         now = self._desk.clock.now()
-        if now < intent.intended_at + policy.validity + policy.settle_delay:
+        delay = policy.settle_delay if intent.reduce_only else policy.increase_settle_delay
+        if now < intent.intended_at + policy.validity + delay:
             return order
         missed_at = self._missed_at.setdefault(intent.client_order_id, now)
         may_work = order.may_work_unseen

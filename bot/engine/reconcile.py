@@ -189,8 +189,8 @@ class Reconcile:
             self._desk.alerts.raise_alert(
                 "symbol_locked",
                 f"{symbol} has not added up for {now - since}: {why}. It may only be reduced."
-                f" If the position is meant to be ours: trimtab adopt {symbol}; if it is yours:"
-                f" TRIMTAB_FOREIGN={symbol}:ignore",
+                f" If the position is meant to be ours: trimtab adopt {symbol} (with --gone where there is none any"
+                f" more); if it is yours: TRIMTAB_FOREIGN={symbol}:ignore",
                 severity="critical",
                 cause=f"{venue_id}/{symbol}",
             )

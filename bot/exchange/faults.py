@@ -123,6 +123,13 @@ class LagTrades:
 
 
 @dataclass(frozen=True, slots=True)
+class ForgetTrades:
+    """The history of trades reaches back no further than this."""
+
+    by: timedelta
+
+
+@dataclass(frozen=True, slots=True)
 class RepeatTrades:
     """Every trade is listed twice."""
 
@@ -173,6 +180,7 @@ Slip = (
     | LagPositions
     | HideOrders
     | LagTrades
+    | ForgetTrades
     | RepeatTrades
     | FreezeQuotes
     | DistortQuotes

@@ -436,6 +436,9 @@ class ExecutionSettings(Block):
     max_rounds: Whole = Field(3, description="orders per leg and look")
     validity: Duration = Field(timedelta(seconds=5), description="a venue discards an order that arrives later")
     settle_delay: Duration = Field(timedelta(seconds=5), description="after that, how long a trace is waited for")
+    increase_settle_delay: Duration = Field(
+        timedelta(minutes=1), description="the same for an increasing order, which would be hedged twice"
+    )
     lost_after: Duration = Field(
         timedelta(hours=1), description="an increasing order that was taken and is not found is given up after this"
     )

@@ -172,6 +172,7 @@ def _execution(settings: Settings) -> ExecutionPolicy:
         max_rounds=execution.max_rounds,
         validity=execution.validity,
         settle_delay=execution.settle_delay,
+        increase_settle_delay=execution.increase_settle_delay,
         lost_after=execution.lost_after,
         call_timeout=execution.call_timeout,
         style=execution.style,

@@ -218,6 +218,7 @@ def test_status_as_json_is_one_document(trimtab: Trimtab, daemon: WebServer) -> 
         (("settle", "125.50"), ("settle", "cli 127.0.0.1", Decimal("125.5")), "In all so far: 125.5 USD"),
         (("settle", "--", "-3"), ("settle", "cli 127.0.0.1", Decimal(-3)), "Settled."),
         (("adopt", "X"), ("adopt", "cli 127.0.0.1", None, "X"), "Adopted X: -3 contracts"),
+        (("adopt", "X", "--gone"), ("adopt", "cli 127.0.0.1", None, "X", "gone"), "Adopted X"),
         (("adopt", "X", "--venue", "paper"), ("adopt", "cli 127.0.0.1", "paper", "X"), "Adopted X"),
         (("confirm-flow",), ("confirm-flow", "cli 127.0.0.1", None), "Accepted as meant: BTC 0.12."),
         (("confirm-flow", "BTC"), ("confirm-flow", "cli 127.0.0.1", "BTC"), "Accepted"),
@@ -340,7 +341,7 @@ def test_a_stranger_on_the_port_is_not_the_daemon(trimtab: Trimtab, daemon: WebS
 
 
 def test_adopt_works_without_a_daemon(trimtab: Trimtab, bootstrap: Bootstrap) -> None:
-    async def adopt_once(settings: Any, *, venue: str | None, symbol: str) -> dict[str, Any]:
+    async def adopt_once(settings: Any, *, venue: str | None, symbol: str, is_gone: bool) -> dict[str, Any]:
         return {"symbol": symbol, "contracts": "5", "mark_price": "1"}
 
     bootstrap(adopt_once=adopt_once)

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from bot.domain.events import OrderIntended
+from bot.domain.ids import ClientOrderId
 from bot.domain.orders import OrderType, Purpose
 from bot.exchange.orders import ExchangeOrder
 from bot.exchange.wire.faults import WireFaults, WireRule
@@ -29,17 +31,17 @@ def stop_orders(owner: Owner | LiveOwner) -> list[ExchangeOrder]:
 
 def sent(owner: Owner | LiveOwner, purpose: Purpose = Purpose.HEDGE) -> int:
     """Return how many orders of a kind the journal knows for BTC."""
-    intents = [order.intent for order in owner.journal.books.orders.values()]
-    return sum(intent.purpose is purpose and intent.symbol == BTC_PERP for intent in intents)
+    return len(_sent(owner, purpose))
+
+
+def _sent(owner: Owner | LiveOwner, purpose: Purpose) -> set[ClientOrderId]:
+    intents = [fact.intent for fact in owner.facts(OrderIntended)]
+    return {one.client_order_id for one in intents if one.purpose is purpose and one.symbol == BTC_PERP}
 
 
 def taken(owner: Owner | LiveOwner, purpose: Purpose = Purpose.HEDGE) -> int:
     """Return how many orders of a kind the exchange has taken for BTC."""
-    ours = {
-        order.intent.client_order_id
-        for order in owner.journal.books.orders.values()
-        if order.intent.purpose is purpose and order.intent.symbol == BTC_PERP
-    }
+    ours = _sent(owner, purpose)
     return sum(order.client_order_id in ours for order in owner.exchange.floor.orders.values())
 
 

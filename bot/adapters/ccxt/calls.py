@@ -52,13 +52,17 @@ class Calls:
         try:
             document = await self.read(method, params, lane=Lane.PROTECT)
         except VenueUnavailable as failure:
-            cause = failure.__cause__
-            if isinstance(cause, Answered) and self._refusals.get(cause.code) == not_found:
+            if self.code_of(failure) == not_found:
                 return None
             raise
         if not isinstance(document, dict):
             raise VenueUnavailable(f"{method}: the answer is no document")
         return document
+
+    def code_of(self, failure: VenueUnavailable) -> str | None:
+        """Return what the venue itself said of a read that failed; None where it said nothing that is known."""
+        cause = failure.__cause__
+        return self._refusals.get(cause.code) if isinstance(cause, Answered) else None
 
     async def write(self, method: str, params: Params, *, lane: Lane) -> dict[str, Any]:
         """Send once, and return the document.

@@ -23,6 +23,7 @@ from bot.exchange.contracts import Contract
 from bot.exchange.exchange import Exchange
 from bot.exchange.faults import (
     Effect,
+    ForgetTrades,
     FreezeQuotes,
     HideOrders,
     LagTrades,
@@ -329,6 +330,8 @@ class PaperVenue:
         trades = self._exchange.floor.trades
         first = bisect_left(trades, since, key=lambda trade: trade.at)
         last = len(trades)
+        if isinstance(slip, ForgetTrades):
+            first = max(first, bisect_left(trades, self._exchange.now - slip.by, key=lambda trade: trade.at))
         if isinstance(slip, LagTrades):
             last = bisect_left(trades, self._exchange.now - slip.by, key=lambda trade: trade.at)
         times = 2 if isinstance(slip, RepeatTrades) else 1

@@ -89,12 +89,11 @@ class Api:
 
     async def adopt(self, request: web.Request) -> web.Response:
         """Make a position ours."""
-        body = await read_body(request, allowed=frozenset({"symbol", "venue"}))
-        venue = text_of(body, "venue")
+        body = await read_body(request, allowed=frozenset({"symbol", "venue", "is_gone"}))
+        name, is_gone = text_of(body, "venue"), flag_of(body, "is_gone")
         symbol = Symbol(needed_text_of(body, "symbol"))
-        return document_reply(
-            await self._control.adopt(_caller(request), None if venue is None else VenueId(venue), symbol)
-        )
+        venue = None if name is None else VenueId(name)
+        return document_reply(await self._control.adopt(_caller(request), venue, symbol, is_gone=is_gone))
 
     async def confirm_flow(self, request: web.Request) -> web.Response:
         """Accept holdings as they are."""

@@ -312,8 +312,10 @@ class FakeControl:
         self._remember("settle", caller, amount_quote)
         return {"schema": "trimtab.command/1", "settled_profit_quote": "125.5"}
 
-    async def adopt(self, caller: str, venue: VenueId | None, symbol: Symbol) -> dict[str, Any]:
-        self._remember("adopt", caller, venue, symbol)
+    async def adopt(
+        self, caller: str, venue: VenueId | None, symbol: Symbol, *, is_gone: bool = False
+    ) -> dict[str, Any]:
+        self._remember("adopt", caller, venue, symbol, *(["gone"] if is_gone else []))
         return {"schema": "trimtab.command/1", "symbol": symbol, "contracts": "-3", "mark_price": "50010"}
 
     async def confirm_flow(self, caller: str, asset: Asset | None, *, is_gone: bool = False) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from bot.adapters.ccxt.calls import REQUEST_EXPIRED
 #: An order with our id is already there.
 DUPLICATE = "duplicate_client_order_id"
 NOT_FOUND = "order_not_found"
+UNKNOWN_SYMBOL = "unknown_symbol"
 
 REFUSALS: dict[int, str] = {
     -1002: "not_permitted",
@@ -29,7 +30,7 @@ REFUSALS: dict[int, str] = {
     -1106: "bad_request",
     -1108: "bad_request",
     -1109: "not_permitted",
-    -1110: "unknown_symbol",
+    -1110: UNKNOWN_SYMBOL,
     -1111: "bad_amount",
     -1112: "rejected",
     -1114: "bad_request",
@@ -37,8 +38,8 @@ REFUSALS: dict[int, str] = {
     -1116: "bad_request",
     -1117: "bad_request",
     -1118: "bad_request",
-    -1121: "unknown_symbol",
-    -1122: "unknown_symbol",
+    -1121: UNKNOWN_SYMBOL,
+    -1122: UNKNOWN_SYMBOL,
     -1127: "bad_request",
     -1128: "bad_request",
     -1130: "bad_request",

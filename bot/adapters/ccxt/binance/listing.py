@@ -51,6 +51,8 @@ class Listing:
         self.symbols: dict[str, Symbol] = _Symbols()
         #: Venue name per unified symbol.
         self.names: dict[Symbol, str] = _Names()
+        #: What trades now.
+        self.trading: frozenset[Symbol] = frozenset()
         #: Venue names of the contracts whose margin is not shared: nothing is opened there.
         self.isolated: set[str] = set()
 
@@ -82,6 +84,7 @@ class Listing:
             one = self._instrument(row, brackets, maker, taker)
             if one is not None:
                 found.append(one)
+        self.trading = frozenset(one.symbol for one in found)
         return tuple(found)
 
     async def _fees(self, name: str, lane: Lane) -> tuple[Decimal, Decimal]:

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bot.adapters.ccxt.binance import translate
+from bot.adapters.ccxt.binance.codes import NOT_FOUND, UNKNOWN_SYMBOL
 from bot.adapters.ccxt.binance.listing import Listing
 from bot.adapters.ccxt.binance.translate import Row
 from bot.adapters.ccxt.calls import Calls, Params
@@ -28,6 +29,8 @@ _WINDOW = timedelta(days=7) - timedelta(seconds=1)
 #: A payment and the rate that it was paid at bear the same time, but for the venue's haste.
 _SAME_SETTLEMENT = timedelta(minutes=5)
 _MILLISECOND = timedelta(milliseconds=1)
+#: A trade may be listed this much earlier than its order.
+_ORDERS_LAG = timedelta(seconds=15)
 #: So often the income is asked which contracts trade besides those that are known.
 _DISCOVERY = timedelta(minutes=5)
 
@@ -58,9 +61,7 @@ class Records:
         for symbol in sorted(self.traded):
             async for row in self._trades(symbol, since):
                 number = translate.text(row, "orderId")
-                if number not in self.owners:
-                    self.owners[number] = await self._owner_of(number, symbol)
-                owner, forced = self.owners[number]
+                owner, forced = await self._owner_of(number, symbol, translate.moment(row, "time"))
                 one = translate.fill(row, self._listing.symbols, owner, forced)
                 found[f"{one.symbol}/{one.trade_id}"] = one
         return tuple(sorted(found.values(), key=lambda one: (one.filled_at, int(one.trade_id))))
@@ -99,19 +100,39 @@ class Records:
             start = end + _MILLISECOND
 
     async def _trade_page(self, params: Params) -> list[Row]:
-        document = await self._calls.read(
-            "fapiPrivateGetUserTrades", {**params, "limit": _PAGE}, weight=5, lane=Lane.PROTECT
-        )
+        try:
+            document = await self._calls.read(
+                "fapiPrivateGetUserTrades", {**params, "limit": _PAGE}, weight=5, lane=Lane.PROTECT
+            )
+        except VenueUnavailable as failure:
+            if self._calls.code_of(failure) == UNKNOWN_SYMBOL:
+                # Taken off, and its history with it: what is missing then shows when books and positions are compared.
+                return []
+            raise
         return translate.rows_of(document)
 
-    async def _owner_of(self, number: str, symbol: Symbol) -> Owner:
-        """Return whose an order is that is known by number alone.
+    async def _owner_of(self, number: str, symbol: Symbol, traded_at: datetime) -> Owner:
+        """Return whose an order is that is known by number alone; nobody's where the venue knows no such order.
+
+        Trades come before orders here and there, so a young trade waits for its order. One that waits for ever, of an
+        order that the venue has purged or denies, would keep all the others from the books.
 
         Raises:
-            VenueUnavailable: the venue does not say.
+            VenueUnavailable: the venue does not say, or not yet.
         """
+        if number in self.owners:
+            return self.owners[number]
         name = self._listing.names[symbol]
-        row: Row = await self._calls.read("fapiPrivateGetOrder", {"symbol": name, "orderId": number}, lane=Lane.PROTECT)
+        row = await self._calls.find("fapiPrivateGetOrder", {"symbol": name, "orderId": number}, NOT_FOUND)
+        if row is None:
+            if self._clock.now() - traded_at < _ORDERS_LAG:
+                raise VenueUnavailable(f"binanceusdm: order {number} has traded and is not shown yet")
+            return None, None
+        self.owners[number] = await self._owner_in(row, number, name)
+        return self.owners[number]
+
+    async def _owner_in(self, row: Row, number: str, name: str) -> Owner:
+        """Return whose an order is, from its document."""
         client_id = translate.text(row, "clientOrderId")
         forced = translate.forced_by(client_id)
         if forced is not None:

@@ -52,6 +52,10 @@ log = structlog.get_logger()
 #: With more contracts than this, prices of all are asked for at once.
 _FEW = 3
 _CLOCK_CHECKED = timedelta(minutes=15)
+#: Orders of contracts that were never traded here are looked for this often.
+_ALL_LISTED = timedelta(minutes=1)
+#: With more contracts than this, open orders of all are asked for at once.
+_FEW_WITH_ORDERS = 20
 _IN_FORCE = {
     TimeInForce.GTC: "GTC",
     TimeInForce.IOC: "IOC",
@@ -86,6 +90,8 @@ class BinanceUsdm:
         self._streams = Streams(client, self.calls, self.listing, clock)
         self._houses: dict[ClientOrderId, _House] = {}
         self._clock_read_at: datetime | None = None
+        #: When the open orders of the whole account were listed last, by route.
+        self._all_listed_at: dict[str, datetime] = {}
 
     @property
     def id(self) -> VenueId:
@@ -169,12 +175,12 @@ class BinanceUsdm:
             read("sapiGetAssetWalletBalance", {"quoteAsset": "USDT"}, weight=0, lane=lane),
             read("fapiPrivateV3GetAccount", weight=5, lane=lane),
             read("fapiPrivateV3GetPositionRisk", weight=5, lane=lane),
-            read("fapiPrivateGetOpenOrders", weight=40, lane=lane),
+            self._open_orders("fapiPrivateGetOpenOrders"),
             self._open_conditional(),
         )
         symbols = self.listing.symbols
         held = [translate.position(row, symbols) for row in translate.rows_of(positions)]
-        orders = [self._learn_plain(row) for row in translate.rows_of(plain)]
+        orders = [self._learn_plain(row) for row in plain]
         orders += [self._learn_conditional(row, None) for row in conditional or ()]
         found = tuple(one for one in held if one is not None)
         self._records.traded.update(one.symbol for one in found)
@@ -195,11 +201,26 @@ class BinanceUsdm:
             as_of=as_of,
         )
 
+    async def _open_orders(self, method: str) -> list[Row]:
+        """Return open orders: once a minute of the whole account, which weighs as much as forty contracts.
+
+        In between, of the contracts that have traded or had an order. While a stop is missing the account is read every
+        few seconds, and must not use up what the stop needs.
+        """
+        now, asked = self._clock.now(), sorted(self._records.traded & self.listing.trading)
+        listed_at = self._all_listed_at.get(method)
+        if listed_at is None or now - listed_at >= _ALL_LISTED or len(asked) > _FEW_WITH_ORDERS:
+            rows = translate.rows_of(await self.calls.read(method, weight=40, lane=Lane.PROTECT))
+            self._all_listed_at[method] = now
+            return rows
+        names = [self.listing.names[symbol] for symbol in asked]
+        found = await asyncio.gather(*(self.calls.read(method, {"symbol": name}, lane=Lane.PROTECT) for name in names))
+        return [row for document in found for row in translate.rows_of(document)]
+
     async def _open_conditional(self) -> list[Row] | None:
         """Return the stops that rest; None where that route alone fails, as overnight when a venue moves it."""
         try:
-            document = await self.calls.read("fapiPrivateGetOpenAlgoOrders", weight=40, lane=Lane.PROTECT)
-            return translate.rows_of(document)
+            return await self._open_orders("fapiPrivateGetOpenAlgoOrders")
         except (VenueUnavailable, BadPayload) as failure:
             log.warning("The stops cannot be listed", code="stops_unlisted", venue=VENUE, reason=str(failure))
             return None
