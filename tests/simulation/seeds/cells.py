@@ -1,18 +1,23 @@
 """Which fault has met the bot in which state? The coverage of a simulation."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import islice
 
 from bot.domain.books import Books
-from bot.domain.orders import OrderState, Purpose
+from bot.domain.orders import Order, OrderState, Purpose
 from bot.domain.policy import MarginRung, TradingState
 
 #: From here on the ladder acts.
 _ACTING = (MarginRung.TRANSFER, MarginRung.CANCEL, MarginRung.REDUCE, MarginRung.FLATTEN)
 #: For so long after an order was intended, what it has left behind is being dealt with.
 _FRESH = timedelta(seconds=30)
+#: No more are sent in that time.
+_NEWEST = 40
+_UNKNOWN = frozenset({OrderState.INTENDED, OrderState.UNKNOWN})
 
 
 class State(StrEnum):
@@ -30,23 +35,56 @@ class State(StrEnum):
     PLAIN = "plain"
 
 
-def states_of(books: Books, now: datetime, *, has_started: bool, is_unprotected: bool) -> Iterable[State]:
-    """Return what the bot is in the middle of, by its own books and by the venue's truth."""
-    orders = {order.state for order in books.orders.values()}
-    fresh = [order for order in books.orders.values() if now - order.intent.intended_at < _FRESH]
-    found = {
-        State.STARTING: not has_started,
-        State.UNPROTECTED: is_unprotected or bool(books.unprotected),
-        State.UNKNOWN_ORDER: bool(orders & {OrderState.INTENDED, OrderState.UNKNOWN}),
-        State.PARTIALLY_FILLED: any(0 < order.filled_contracts < order.intent.contracts for order in fresh),
-        State.ROLLING: bool(books.rolls),
-        State.DELEVERAGING: any(rung in _ACTING for rung, _ in books.margin_rungs.values())
-        or bool(books.open_transfers())
-        or any(order.intent.purpose is Purpose.DELEVERAGE for order in fresh),
-        State.HALTED: books.trading_state is TradingState.HALTED,
-        State.FLATTENING: books.is_flattening,
-    }
-    return [state for state, holds in found.items() if holds] or [State.PLAIN]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """What the bot's own books say at a moment, and what is true of it."""
+
+    books: Books
+    now: datetime
+    has_started: bool
+    is_unprotected: bool
+
+    def is_in(self, state: State) -> bool:
+        """Return whether the bot is in the middle of something."""
+        return _TELLS[state](self)
+
+    @property
+    def states(self) -> list[State]:
+        """Everything that the bot is in the middle of."""
+        return [state for state, tells in _TELLS.items() if tells(self)] or [State.PLAIN]
+
+    @property
+    def _newest(self) -> list[Order]:
+        newest = islice(reversed(self.books.orders.values()), _NEWEST)
+        return [order for order in newest if self.now - order.intent.intended_at < _FRESH]
+
+    @property
+    def _has_unknown_order(self) -> bool:
+        return any(order.state in _UNKNOWN for order in self.books.orders.values())
+
+    @property
+    def _has_partial_fill(self) -> bool:
+        return any(0 < order.filled_contracts < order.intent.contracts for order in self._newest)
+
+    @property
+    def _is_deleveraging(self) -> bool:
+        return (
+            any(rung in _ACTING for rung, _ in self.books.margin_rungs.values())
+            or bool(self.books.open_transfers())
+            or any(order.intent.purpose is Purpose.DELEVERAGE for order in self._newest)
+        )
+
+
+_TELLS: Mapping[State, Callable[[Situation], bool]] = {
+    State.STARTING: lambda one: not one.has_started,
+    State.UNPROTECTED: lambda one: one.is_unprotected or bool(one.books.unprotected),
+    State.UNKNOWN_ORDER: lambda one: one._has_unknown_order,
+    State.PARTIALLY_FILLED: lambda one: one._has_partial_fill,
+    State.ROLLING: lambda one: bool(one.books.rolls),
+    State.DELEVERAGING: lambda one: one._is_deleveraging,
+    State.HALTED: lambda one: one.books.trading_state is TradingState.HALTED,
+    State.FLATTENING: lambda one: one.books.is_flattening,
+}
 
 
 #: (fault, state) → how often.

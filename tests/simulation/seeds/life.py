@@ -25,7 +25,7 @@ from bot.exchange.orders import OrderRequest
 from bot.exchange.static_market import StaticMarket
 from bot.exchange.store import NoStore
 from bot.ports import Journal, Venue
-from tests.simulation.seeds.cells import Cells, states_of
+from tests.simulation.seeds.cells import Cells, Situation
 from tests.simulation.seeds.disturbances import DISTURBANCES, OTHER_BOT
 from tests.simulation.seeds.judgement import what_is_wrong
 from tests.simulation.seeds.owner import EVERY, Owner
@@ -35,6 +35,10 @@ from tests.simulation.seeds.transport import JournalLine, MachineClock, VenueLin
 _SOON = timedelta(seconds=10)
 #: Alerts that say that nobody looks after the stops.
 _BLIND = frozenset({"protection_blind", "hard_halt"})
+#: So long a disturbance waits for what it is aimed at; then it is dropped.
+_AIMS_FOR = timedelta(hours=8)
+#: Not everything that waits for a start happens within one.
+_BETWEEN_AIMED = timedelta(seconds=2)
 #: Two intervals, and what a look may take.
 _SILENT = timedelta(hours=2, minutes=15)
 #: Loops of processes that were killed: nothing ever steps them again, nor ends what they were doing.
@@ -101,11 +105,14 @@ class Life:
         self.on_fault: Callable[[str], None] = lambda _kind: None
         self._chance = random.Random(f"life/{scenario.seed}")  # noqa: S311 - a simulation, not a secret
         self._troubles: list[_Trouble] = []
-        self._venue_line = VenueLine(self._chance, self._dies)
+        self._venue_line = VenueLine(self._chance, self._dies, self._aim)
         self._venue_line.on_late = self.note
         self._journal_line = JournalLine(self._chance, self._dies, lambda: self.exchange.now)
         self._journal_line.on_trouble = self.note
         self._next = 0
+        #: What waits for the bot to be in the middle of something, and until when nothing of it happens.
+        self._aimed: list[Event] = []
+        self._aims_from = self.exchange.now
         self._owner = Owner(self._end_other_bot)
         self._commands: list[str] = []
         self._kill_at: tuple[tuple[str, str], timedelta] | None = None
@@ -162,7 +169,7 @@ class Life:
     def note(self, kind: str) -> None:
         """Count a disturbance that happens now."""
         self.on_fault(kind)
-        for state in self._states():
+        for state in self._situation.states:
             self.cells[kind, state] += 1
 
     def _end_other_bot(self) -> None:
@@ -175,16 +182,28 @@ class Life:
         # While it is down it can tell nobody anything.
         return bot is None or any(one["code"] in _BLIND for one in bot.desk.alerts.open_alerts)
 
-    def _states(self) -> list[str]:
+    @property
+    def _situation(self) -> Situation:
         bot = self._bot
-        return list(
-            states_of(
-                self.journal.books,
-                self.exchange.now,
-                has_started=bot is not None and bot.supervisor.is_started,
-                is_unprotected=self.checker.is_unprotected,
-            )
+        return Situation(
+            books=self.journal.books,
+            now=self.exchange.now,
+            has_started=bot is not None and bot.supervisor.is_started,
+            is_unprotected=self.checker.is_unprotected,
         )
+
+    def _aim(self) -> None:
+        """Let the first disturbance happen that was waiting for what the bot is in the middle of now."""
+        now = self.exchange.now
+        if not self._aimed or now < self._aims_from:
+            return
+        situation = self._situation
+        for event in self._aimed:
+            if event.aim is not None and situation.is_in(event.aim):
+                self._aimed.remove(event)
+                self._aims_from = now + _BETWEEN_AIMED
+                self._happen(event)
+                return
 
     def _meet(self, call: str, request: OrderRequest | None) -> Effect | None:
         """Return what happens to a call at the venue."""
@@ -206,7 +225,7 @@ class Life:
     def _count(self, one: _Trouble) -> None:
         """Count a fault; one that lasts counts once for each state that it meets."""
         self.on_fault(one.kind)
-        for state in self._states():
+        for state in self._situation.states:
             if one.until is None or state not in one.met:
                 one.met.add(state)
                 self.cells[one.kind, state] += 1
@@ -255,7 +274,7 @@ class Life:
         self._down_for = _SOON
         while (event := self._due(until)) is not None:
             self.exchange.advance(event.at)
-            self._happen(event)
+            self._come(event)
         self.exchange.advance(until)
 
     def _due(self, until: datetime) -> Event | None:
@@ -265,6 +284,13 @@ class Life:
             return None
         self._next += 1
         return timeline[self._next - 1]
+
+    def _come(self, event: Event) -> None:
+        """Let an event happen, or wait until the bot is in the middle of what it is aimed at."""
+        if event.aim is None:
+            self._happen(event)
+        else:
+            self._aimed = [one for one in self._aimed if event.at - one.at < _AIMS_FOR] + [event]
 
     def _happen(self, event: Event) -> None:
         self.on_event(event)
@@ -348,13 +374,14 @@ class Life:
                 return
             event = self._due(clock.now())
             if event is not None:
-                self._happen(event)
+                self._come(event)
             if self._has_been_killed:
                 await asyncio.get_running_loop().create_future()
 
     def _calm(self) -> None:
         """Let no fault go on."""
         self._troubles.clear()
+        self._aimed.clear()
         self._venue_line.late.clear()
         self._journal_line.trouble.clear()
         self._kill_at = None

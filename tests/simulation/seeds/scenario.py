@@ -28,6 +28,7 @@ from bot.domain.policy import (
     WatchIntervals,
 )
 from bot.exchange.config import ExchangeConfig, MarketKind
+from tests.simulation.seeds.cells import State
 from tests.simulation.seeds.disturbances import DISTURBANCES, NAMES
 
 BTC, ETH, SOL = Asset("BTC"), Asset("ETH"), Asset("SOL")
@@ -40,6 +41,9 @@ _OPENING = {BTC: Decimal(50_000), ETH: Decimal(2_500), SOL: Decimal(100)}
 #: Mean time from one disturbance to the next.
 _GAP_MINUTES = 16.0
 _DAYS_BEFORE = 60
+#: Disturbances that wait until the bot is in the middle of something. They are drawn more evenly: what is seldom and
+#: meets what is short would else hardly ever be seen.
+_AIMED_CHANCE, _AIMED_EVENNESS = 0.4, 0.5
 #: Disturbances that come together, within so many seconds.
 _BURST_CHANCE, _BURST_SECONDS = 0.25, 40.0
 
@@ -53,6 +57,8 @@ class Event:
     kind: str
     #: What its own chance is drawn from.
     seed: str
+    #: Wait for the bot to be in the middle of this; None: happen at the moment.
+    aim: State | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,7 +167,7 @@ def draw(seed: int, days: float) -> Scenario:
         flavour=name,
         policy=flavour.policy,
         config=replace(config, **flavour.config),
-        timeline=_timeline(chance, seed, calm_from),
+        timeline=_timeline(chance, seed, calm_from, _aims(name)),
         calm_from=calm_from,
     )
 
@@ -219,14 +225,31 @@ def _funding(chance: random.Random, until: datetime) -> tuple[tuple[datetime, ti
     return tuple(entries)
 
 
-def _timeline(chance: random.Random, seed: int, until: datetime) -> tuple[Event, ...]:
+def _aims(flavour: str) -> Mapping[State, float]:
+    """Return what the bot may be waited for to be in the middle of, and how often: where it happens at all."""
+    aims = dict.fromkeys(State, 1.0) | {State.PLAIN: 0.0, State.ROLLING: 0.0, State.DELEVERAGING: 0.5}
+    if flavour.startswith("dated"):
+        aims[State.ROLLING] = 3.0
+    if flavour in ("thin", "unified"):
+        aims[State.DELEVERAGING] = 3.0
+    return aims
+
+
+def _timeline(chance: random.Random, seed: int, until: datetime, aims: Mapping[State, float]) -> tuple[Event, ...]:
     kinds = list(NAMES)
     weights = [DISTURBANCES[kind].weight for kind in kinds]
+    aimed_weights = [weight**_AIMED_EVENNESS for weight in weights]
     events, moment = [], START + timedelta(minutes=chance.uniform(1, 40))
     # The last hour is left for what still goes on.
     while moment < until - HOUR:
+        is_aimed = chance.random() < _AIMED_CHANCE
         events.append(
-            Event(at=moment, kind=chance.choices(kinds, weights)[0], seed=f"{seed}/{len(events)}"),
+            Event(
+                at=moment,
+                kind=chance.choices(kinds, aimed_weights if is_aimed else weights)[0],
+                seed=f"{seed}/{len(events)}",
+                aim=chance.choices(list(aims), list(aims.values()))[0] if is_aimed else None,
+            )
         )
         seconds = (
             chance.uniform(0, _BURST_SECONDS)

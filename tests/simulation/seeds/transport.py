@@ -41,15 +41,17 @@ class Line(Protocol):
 class VenueLine:
     """Travel to the venue takes a moment, and an answer may be late."""
 
-    def __init__(self, chance: random.Random, dies: Dies) -> None:
+    def __init__(self, chance: random.Random, dies: Dies, on_call: Callable[[], None]) -> None:
         self._chance = chance
         self._dies = dies
+        self._on_call = on_call
         #: (kind, how late, how often still).
         self.late: list[tuple[str, timedelta, int]] = []
         self.on_late: Callable[[str], None] = lambda _kind: None
 
     async def before(self, call: str) -> None:
         """Travel."""
+        self._on_call()
         await _unless(self._dies(call, "before"))
         await asyncio.sleep(self._chance.uniform(*_LATENCY))
 
