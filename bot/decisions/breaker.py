@@ -7,7 +7,7 @@ they were: a short that loses what the coins have gained leaves them where they 
 that holds for each coin by itself. Besides, what is lost for certain is counted: fees, slippage, whipsaw, net funding.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -173,7 +173,7 @@ def read_losses(record: OverlayRecord, policy: BreakerPolicy) -> tuple[LossReadi
         return ()
     newest = record.points[-1]
     losses = {
-        LossMeasure.DAY: max(day_loss_frac(point, newest) for point in record.points),
+        LossMeasure.DAY: _largest_day_loss_frac(record.points, newest),
         LossMeasure.DRAWDOWN: loss_frac(record.best, newest),
         LossMeasure.COST: record.cost.since(record.costs[0]) / record.last.value_quote,
     }
@@ -183,9 +183,20 @@ def read_losses(record: OverlayRecord, policy: BreakerPolicy) -> tuple[LossReadi
     )
 
 
+def _largest_day_loss_frac(points: Sequence[OverlayPoint], now: OverlayPoint) -> Decimal:
+    largest = ZERO
+    for since in points:
+        # What the coins of each asset have covered can only make it less.
+        if loss_frac(since, now) > largest:
+            largest = max(largest, day_loss_frac(since, now))
+    return largest
+
+
 def loss_frac(since: OverlayPoint, now: OverlayPoint) -> Decimal:
     """Return the loss between two points as a fraction: the lesser of beside the coins alone and at all."""
-    return max(ZERO, min(ONE - now.overlay / since.overlay, ONE - now.relative / since.relative))
+    if now.overlay >= since.overlay or now.relative >= since.relative:
+        return ZERO
+    return min(ONE - now.overlay / since.overlay, ONE - now.relative / since.relative)
 
 
 def day_loss_frac(since: OverlayPoint, now: OverlayPoint) -> Decimal:

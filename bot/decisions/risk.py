@@ -137,7 +137,7 @@ def _on_its_way(leg: HedgeLeg, books: Books) -> Decimal:
     return sum(
         (
             order.remaining_contracts
-            for order in books.orders.values()
+            for order in books.working_orders()
             if order.state in (OrderState.INTENDED, OrderState.UNKNOWN)
             and (order.intent.venue, order.intent.symbol) == (leg.instrument.venue, leg.instrument.symbol)
             and order.intent.side is leg.side

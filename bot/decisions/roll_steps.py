@@ -132,7 +132,7 @@ def _has_open_question(view: RollView) -> bool:
         and order.intent.venue == view.near.venue
         and order.intent.symbol in symbols
         and order.intent.purpose is not Purpose.STOP
-        for order in view.books.orders.values()
+        for order in view.books.working_orders()
     )
 
 

@@ -162,10 +162,27 @@ class Books:
     funding_until: dict[VenueId, datetime] = field(default_factory=dict)
     #: Fills that increased exposure within the last day: (when, contracts × price, leg).
     recent_increases: list[tuple[datetime, Decimal, Leg]] = field(default_factory=list)
+    #: Those of ``orders`` that are not final, which are few, in the same order.
+    _working: dict[ClientOrderId, Order] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Find what works."""
+        self._find_working()
+
+    def _find_working(self) -> None:
+        self._working = {key: order for key, order in self.orders.items() if not order.state.is_final}
+
+    def follow(self, order: Order) -> None:
+        """Take note that an order is in another state. For ``apply`` alone."""
+        key = order.intent.client_order_id
+        if order.state.is_final:
+            self._working.pop(key, None)
+        elif key not in self._working:
+            self._find_working()
 
     def working_orders(self) -> list[Order]:
         """Return the orders that are not final, oldest first."""
-        return [order for order in self.orders.values() if not order.state.is_final]
+        return list(self._working.values())
 
     def lock_on(self, leg: Leg, asset: Asset) -> tuple[Symbol, str] | None:
         """Return the contract that does not add up, and why, where that concerns a leg.
@@ -186,7 +203,7 @@ class Books:
                 (order.intent.venue, order.intent.symbol) == leg
                 or (order.intent.asset == asset and order.intent.purpose not in _PROTECTIVE)
             )
-            for order in self.orders.values()
+            for order in self._working.values()
         )
 
     def open_transfers(self) -> list[Transfer]:
@@ -223,7 +240,8 @@ def _intended(books: Books, fact: events.OrderIntended) -> None:
     key = fact.intent.client_order_id
     if key in books.orders:
         raise InvariantViolated(f"order {key} was intended twice")
-    books.orders[key] = Order(intent=fact.intent)
+    order = books.orders[key] = Order(intent=fact.intent)
+    books.follow(order)
 
 
 def _changed(books: Books, fact: events.OrderChanged) -> None:
@@ -231,6 +249,7 @@ def _changed(books: Books, fact: events.OrderChanged) -> None:
     if order is None:
         raise InvariantViolated(f"order {fact.client_order_id} changed without an intent")
     order.state = next_state(order.state, fact.event)
+    books.follow(order)
     order.venue_order_id = fact.venue_order_id or order.venue_order_id
     order.reason = fact.reason or order.reason
 
@@ -242,6 +261,7 @@ def _filled(books: Books, fact: events.TradeFilled) -> None:
         filled = order.filled_contracts + fill.contracts
         is_full = filled >= order.intent.contracts
         order.state = next_state(order.state, OrderEvent.FULLY_FILLED if is_full else OrderEvent.PART_FILLED)
+        books.follow(order)
         order.filled_contracts = filled
         order.filled_value += fill.contracts * fill.price
         order.venue_order_id = fill.venue_order_id or order.venue_order_id

@@ -34,11 +34,12 @@ class OverlayPoint:
     #: What futures and coins of each asset have brought so far; differences between two points mean something.
     futures_quote: Mapping[Asset, Decimal]
     coins_quote: Mapping[Asset, Decimal]
+    #: What the futures have made of a dollar that the coins alone would have been.
+    relative: Decimal = field(init=False)
 
-    @property
-    def relative(self) -> Decimal:
-        """What the futures have made of a dollar that the coins alone would have been."""
-        return self.overlay / self.never
+    def __post_init__(self) -> None:
+        """Work out what every later point is compared by."""
+        object.__setattr__(self, "relative", self.overlay / self.never)
 
     def uncovered_quote(self, since: "OverlayPoint") -> Decimal:
         """Return what futures have lost since an earlier point, less what the very coins that they hedge have gained.

@@ -171,7 +171,7 @@ class Protection:
             and order.intent.purpose is Purpose.STOP
             and (order.intent.venue, order.intent.symbol) == leg
             and order.intent.contracts * order.intent.side.sign == -books.ledgers[leg].contracts
-            for order in books.orders.values()
+            for order in books.working_orders()
         )
 
     async def _note_in_doubt(self, leg: Leg, why: str) -> None:

@@ -278,13 +278,13 @@ class Supervisor:
             return True
         # In a hard halt nobody mends what is unprotected.
         return (bool(books.unprotected) and not books.is_hard_halt) or any(
-            _is_in_the_air(order) for order in books.orders.values()
+            _is_in_the_air(order) for order in books.working_orders()
         )
 
     def _waits_for_a_hedge(self) -> bool:
         return any(
             order.intent.purpose is Purpose.HEDGE and order.state in (OrderState.INTENDED, OrderState.UNKNOWN)
-            for order in self._desk.journal.books.orders.values()
+            for order in self._desk.journal.books.working_orders()
         )
 
     async def _watch_prices(self, now: datetime) -> None:

@@ -107,18 +107,23 @@ def _plain_codec(kind: Any) -> tuple[Encode, Decode]:
 
 def _record_codec(kind: Any) -> tuple[Encode, Decode]:
     hints = get_type_hints(kind)
-    # Resolved on first use: records may hold each other.
-    parts = [(one.name, hints[one.name], one) for one in fields(kind)]
+    written = [one for one in fields(kind) if one.init]
+    needed = [one.name for one in written if one.default is MISSING and one.default_factory is MISSING]
+    parts: list[tuple[str, Encode, Decode]] = []
+
+    def resolved() -> list[tuple[str, Encode, Decode]]:
+        # On first use: records may hold each other.
+        if not parts:
+            parts.extend((one.name, *_coder(hints[one.name])) for one in written)
+        return parts
 
     def encode(value: Any) -> Any:
-        return {name: _encoder(hint)(getattr(value, name)) for name, hint, _ in parts}
+        return {name: encode_one(getattr(value, name)) for name, encode_one, _ in resolved()}
 
     def decode(document: Any) -> Any:
-        known = {}
-        for name, hint, one in parts:
-            if name in document:
-                known[name] = _decoder(hint)(document[name])
-            elif one.default is MISSING and one.default_factory is MISSING:
+        known = {name: decode_one(document[name]) for name, _, decode_one in resolved() if name in document}
+        for name in needed:
+            if name not in known:
                 raise JournalError(f"{kind.__name__} lacks {name}")
         return kind(**known)
 

@@ -100,11 +100,14 @@ class JournalLine:
 
 def lined(inner: Any, port: type, line: Line) -> Any:
     """Return a stand-in for ``inner`` whose asynchronous calls of ``port`` go by a line."""
-    members: dict[str, Any] = {name: _by(getattr(inner, name), name, line) for name in async_methods(port)}
 
     class Lined:
+        def __init__(self) -> None:
+            for name in async_methods(port):
+                setattr(self, name, _by(getattr(inner, name), name, line))
+
         def __getattr__(self, name: str) -> Any:
-            return members[name] if name in members else getattr(inner, name)
+            return getattr(inner, name)
 
     return Lined()
 
