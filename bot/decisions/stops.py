@@ -40,6 +40,8 @@ _ROOM = Decimal("1.1")
 #: Where the cap decides, a stop is placed at this share of the way to it: a cap that comes nearer does not pass it at
 #: once.
 _INSIDE_CAP = Decimal("0.95")
+#: No venue holds on to a position that is further past its liquidation than this: its price is then wrong.
+_STILL_HELD_FRAC = Decimal("0.05")
 #: The venue's liquidation price and ours may differ by this share of the mark.
 _AGREEMENT_FRAC = Decimal("0.10")
 
@@ -160,9 +162,12 @@ class _OneLeg:
 
     @property
     def venue_distance_frac(self) -> Decimal | None:
-        """The venue's liquidation price as a fraction of mark; None when it gives none."""
+        """The venue's liquidation price as a fraction of mark; None when it gives none, or one that cannot be."""
         price, mark = self.position.liquidation_price, self.quote.mark_price
-        return None if price is None else (mark - price) / mark * self.direction
+        if price is None:
+            return None
+        distance = (mark - price) / mark * self.direction
+        return None if distance < -_STILL_HELD_FRAC else distance
 
     def liquidation_distance_frac(self) -> Decimal:
         """Return the nearer of the venue's liquidation price and our own, as a fraction of mark."""
@@ -210,6 +215,7 @@ def _target(one: _OneLeg, stops: StopPolicy) -> StopTarget:
         asset=one.instrument.asset,
         side=side_of(-one.position.contracts),
         contracts=abs(one.position.contracts),
+        order_contracts=one.instrument.reducing_order(abs(one.position.contracts)),
         trigger_price=trigger,
         acceptable_low=low,
         acceptable_high=high,

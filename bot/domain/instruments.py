@@ -10,7 +10,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from bot.domain.ids import Asset, Currency, Symbol, VenueId
-from bot.domain.units import floor_to_step
+from bot.domain.units import ceil_to_step, floor_to_step
 
 
 class ContractKind(StrEnum):
@@ -102,6 +102,13 @@ class Instrument:
     def floor_contracts(self, contracts: Decimal) -> Decimal:
         """Round toward zero to the lot."""
         return floor_to_step(contracts, self.lot_size)
+
+    def reducing_order(self, contracts: Decimal) -> Decimal:
+        """Return what an order asks for that takes off so much: on the lot, which may have grown since.
+
+        An order that only reduces trades no more than there is.
+        """
+        return ceil_to_step(contracts, self.lot_size)
 
     def notional_quote(self, contracts: Decimal, price: Decimal) -> Decimal:
         """Return the unsigned worth of ``contracts`` in quote currency at ``price``."""

@@ -84,6 +84,8 @@ class StopTarget:
     side: Side
     #: Size of the position, unsigned.
     contracts: Decimal
+    #: What its order asks for: the same, or the next lot where the lot has grown since. None: the same.
+    order_contracts: Decimal | None = None
     #: Where a new stop is put, on the tick.
     trigger_price: Decimal
     #: A stop that already rests between these is left where it is.

@@ -157,7 +157,9 @@ class Flatten:
             asset=instrument.asset,
             side=side,
             type=OrderType.LIMIT if is_patient else OrderType.MARKET,
-            contracts=reducing_contracts(abs(position.contracts), position.contracts, instrument, limit_price=price),
+            contracts=instrument.reducing_order(
+                reducing_contracts(abs(position.contracts), position.contracts, instrument, limit_price=price)
+            ),
             price=price if is_patient else None,
             time_in_force=TimeInForce.IOC,
             reduce_only=True,

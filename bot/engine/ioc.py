@@ -68,7 +68,7 @@ def _draft(leg: HedgeLeg, contracts: Decimal, cycle_id: CycleId) -> OrderDraft:
         asset=leg.instrument.asset,
         side=Side(leg.side),
         type=OrderType.LIMIT,
-        contracts=contracts,
+        contracts=leg.instrument.reducing_order(contracts) if leg.reduce_only else contracts,
         price=leg.limit_price,
         time_in_force=TimeInForce.IOC,
         reduce_only=leg.reduce_only,

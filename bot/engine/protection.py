@@ -318,7 +318,7 @@ class Protection:
             asset=target.asset,
             side=target.side,
             type=OrderType.STOP_MARKET,
-            contracts=target.contracts,
+            contracts=target.order_contracts or target.contracts,
             price=None,
             trigger_price=target.trigger_price,
             time_in_force=TimeInForce.GTC,
@@ -451,7 +451,7 @@ def _covers(order: VenueOrder, target: StopTarget) -> bool:
         and order.type is OrderType.STOP_MARKET
         and order.side is target.side
         and order.reduce_only
-        and order.contracts == target.contracts
+        and order.contracts in (target.contracts, target.order_contracts)
     )
 
 

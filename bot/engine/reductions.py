@@ -28,7 +28,7 @@ class Reductions:
             asset=instrument.asset,
             side=side,
             type=OrderType.MARKET,
-            contracts=contracts,
+            contracts=instrument.reducing_order(contracts),
             price=None,
             time_in_force=TimeInForce.IOC,
             reduce_only=True,

@@ -389,7 +389,7 @@ def _draft(step: Step, work: Work, time_in_force: TimeInForce) -> OrderDraft:
         asset=leg.instrument.asset,
         side=leg.side,
         type=OrderType.LIMIT,
-        contracts=step.contracts,
+        contracts=leg.instrument.reducing_order(step.contracts) if leg.reduce_only else step.contracts,
         price=step.price,
         time_in_force=time_in_force,
         reduce_only=leg.reduce_only,

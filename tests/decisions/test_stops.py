@@ -319,6 +319,15 @@ def test_a_leg_at_or_past_liquidation_goes_whole(liquidation, balance):
     assert [one.leg.contracts for one in plan.reductions] == [dec("0.1")]
 
 
+@pytest.mark.parametrize("liquidation", ["40000", "-70000"])
+def test_a_liquidation_price_on_the_side_that_wins_is_none(liquidation):
+    told = plan_for(_short(liquidation_price=dec(liquidation)), balance=100_000)
+    none = plan_for(_short(liquidation_price=None), balance=100_000)
+
+    assert told.reductions == ()
+    assert [one.trigger_price for one in told.stops] == [one.trigger_price for one in none.stops]
+
+
 def test_what_one_leg_gives_up_makes_room_for_the_others():
     """ETH needs liquidation further away than BTC: once ETH has shrunk enough, BTC may stay."""
     sigmas = {Asset("BTC"): dec("0.045"), Asset("ETH"): dec("0.08")}
