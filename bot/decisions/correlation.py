@@ -8,11 +8,13 @@ variance. It is told per year of 365 days.
 Missing is not zero: an asset without a usable history is left out and named, and what depends on its weight is None.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
+from itertools import accumulate, pairwise
+from operator import mul
 
 from bot.decisions.volatility import daily_sigma
 from bot.domain.ids import Asset
@@ -74,29 +76,29 @@ def recorded_covariance(histories: tuple[PriceHistory, ...]) -> Covariance | Non
     days = sorted(set(closes[0]).intersection(*closes[1:])) if closes else []
     if len(days) <= _LEAST_RETURNS:
         return None
-    sums = [[ZERO] * len(usable) for _ in usable]
-    weight = ZERO
-    factor = ONE
-    for place in range(len(days) - 1, 0, -1):
-        day, earlier = days[place], days[place - 1]
-        length = (day - earlier) // _DAY
-        changes = [_log_change(one[earlier], one[day]) for one in closes]
-        for row, change in zip(sums, changes, strict=True):
-            part = factor * change / length
-            for column, other in enumerate(changes):
-                row[column] += part * other
-        weight += factor
-        factor *= _LAMBDA**length
-    annual = tuple(tuple(entry * DAYS_PER_YEAR / weight for entry in row) for row in sums)
     return Covariance(
         assets=tuple(one.asset for one in usable),
-        annual=annual,
+        annual=_annual(days, closes),
         until=days[-1],
         missing=tuple(one.asset for one in histories if one not in usable),
     )
 
 
-@lru_cache(maxsize=4096)
+def _annual(days: Sequence[datetime], closes: Sequence[Mapping[datetime, Decimal]]) -> tuple[tuple[Decimal, ...], ...]:
+    """Return Σ of closes on these days. It is symmetric: each pair is summed once, the newest day first."""
+    spans = [(earlier, day, (day - earlier) // _DAY) for earlier, day in pairwise(days)][::-1]
+    factors = list(accumulate((_LAMBDA**length for _, _, length in spans[:-1]), mul, initial=ONE))
+    weight = sum(factors, ZERO)
+    changes = [[_log_change(one[earlier], one[day]) for earlier, day, _ in spans] for one in closes]
+    sums: list[list[Decimal]] = []
+    for row, mine in enumerate(changes):
+        parts = [factor * change / span[2] for factor, change, span in zip(factors, mine, spans, strict=True)]
+        mirrored = [before[row] for before in sums]
+        sums.append(mirrored + [sum(map(mul, parts, other), ZERO) for other in changes[row:]])
+    return tuple(tuple(entry * DAYS_PER_YEAR / weight for entry in row) for row in sums)
+
+
+@lru_cache(maxsize=65_536)
 def _log_change(earlier: Decimal, close: Decimal) -> Decimal:
     """Return the log return; remembered, as logarithms are most of the work and a new day adds one per asset."""
     return (close / earlier).ln()
@@ -151,7 +153,7 @@ def measure_risk(
     weighted = [asset for asset in {**weights_actual, **weights_target} if asset != CASH]
     if moves is None:
         return RiskView(missing=tuple(weighted))
-    actual, target = _Parts.of(weights_actual, moves), _Parts.of(weights_target, moves)
+    actual, target = _Parts.of(weights_actual, moves), _Parts.of_targets(weights_target, moves)
     return RiskView(
         sigma_annual=actual.sigma,
         sigma_target_annual=target.sigma,
@@ -180,6 +182,11 @@ class _Parts:
         parts = _variance_parts(weights, moves, alone)
         return cls(moves.assets, parts, sum(parts or (), ZERO), alone)
 
+    @classmethod
+    def of_targets(cls, weights: Mapping[Asset, Decimal], moves: Covariance) -> "_Parts":
+        """Return the same of weights that stay for days, remembered for as long as Σ is the same."""
+        return _parts_of(tuple(weights.items()), moves)
+
     @property
     def sigma(self) -> Decimal | None:
         return None if self.parts is None else self.variance.sqrt()
@@ -195,17 +202,21 @@ class _Parts:
         return (self.standalone_sigma / self.sigma) ** 2 if self.sigma else None
 
 
+@lru_cache(maxsize=16)
+def _parts_of(weights: tuple[tuple[Asset, Decimal], ...], moves: Covariance) -> _Parts:
+    return _Parts.of(dict(weights), moves)
+
+
 def _variance_parts(
     weights: Mapping[Asset, Decimal], moves: Covariance, standalone_sigma: Decimal
 ) -> tuple[Decimal, ...] | None:
     """Return w_i·(Σw)_i per asset of Σ: they sum to the variance. All zero where that is nothing but rounding."""
-    if any(weight and asset not in moves.assets for asset, weight in weights.items() if asset != CASH):
+    known = frozenset(moves.assets)
+    if any(weight and asset not in known for asset, weight in weights.items() if asset != CASH):
         return None
     vector = [weights.get(asset, ZERO) for asset in moves.assets]
-    parts = tuple(
-        weight * sum((entry * other for entry, other in zip(row, vector, strict=True)), ZERO)
-        for weight, row in zip(vector, moves.annual, strict=True)
-    )
+    # The only work of a look that grows with the square of the number of assets: nothing else is in this loop.
+    parts = tuple(weight * sum(map(mul, row, vector), ZERO) for weight, row in zip(vector, moves.annual, strict=True))
     if sum(parts, ZERO) <= _ROUNDING_FRAC * standalone_sigma**2:
         return (ZERO,) * len(parts)
     return parts

@@ -10,7 +10,7 @@ A contract that ends so soon that it would have to be left at once opens nothing
 beside that of the deepest of its sort.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -55,15 +55,17 @@ def choose_instruments(snapshot: Snapshot, policy: Policy, exposures: Exposures,
     chosen: dict[Asset, Instrument] = {}
     costs: list[HoldingCost] = []
     facts: list[Fact] = []
+    able = _able(snapshot, policy, now)
+    held = frozenset((one.venue, one.symbol) for one in snapshot.positions())
     for asset in policy.assets:
-        candidates = _candidates(asset, snapshot, policy, now)
+        candidates = _best_first(able.get(asset, []), policy.kinds_for(asset), snapshot, policy)
         taken = _taken_by_roll(asset, snapshot)
         if taken is not None:
             chosen[asset] = taken
         elif len(candidates) == 1:
             chosen[asset] = candidates[0]
         elif candidates:
-            compared, noted = _compare(asset, candidates, snapshot, policy, exposures, now)
+            compared, noted = _compare(asset, candidates, held, snapshot, policy, exposures, now)
             best = _pick(compared, policy.choice)
             chosen[asset] = best.instrument
             costs.extend(_as_line(one, is_chosen=one is best) for one in compared)
@@ -72,17 +74,20 @@ def choose_instruments(snapshot: Snapshot, policy: Policy, exposures: Exposures,
     return Choice(chosen=chosen, costs=tuple(costs), facts=tuple(facts))
 
 
-def _candidates(asset: Asset, snapshot: Snapshot, policy: Policy, now: datetime) -> list[Instrument]:
-    """Return what may open a hedge, best first where costs do not say otherwise."""
-    kinds, venues = policy.kinds_for(asset), list(snapshot.accounts)
-    able = [
-        one
-        for one in snapshot.instruments.values()
-        if one.asset == asset
-        and policy.may_hold(one)
-        and one.venue in snapshot.accounts
-        and is_opened_in(one, now, policy.roll)
-    ]
+def _able(snapshot: Snapshot, policy: Policy, now: datetime) -> dict[Asset, list[Instrument]]:
+    """Return what may open a hedge in each asset."""
+    able: dict[Asset, list[Instrument]] = {}
+    for one in snapshot.instruments.values():
+        if policy.may_hold(one) and one.venue in snapshot.accounts and is_opened_in(one, now, policy.roll):
+            able.setdefault(one.asset, []).append(one)
+    return able
+
+
+def _best_first(
+    able: Sequence[Instrument], kinds: Sequence[ContractKind], snapshot: Snapshot, policy: Policy
+) -> list[Instrument]:
+    """Return those with a book that is deep enough, best first where costs do not say otherwise."""
+    venues = list(snapshot.accounts)
     deepest: dict[tuple[ContractKind, Tenor], Decimal] = {}
     for one in able:
         sort = (one.kind, one.tenor)
@@ -138,12 +143,12 @@ class _Compared:
 def _compare(
     asset: Asset,
     candidates: list[Instrument],
+    held: frozenset[Leg],
     snapshot: Snapshot,
     policy: Policy,
     exposures: Exposures,
     now: datetime,
 ) -> tuple[list[_Compared], list[CarryNoted]]:
-    held = {(one.venue, one.symbol): one for one in snapshot.positions()}
     side = _needed_side(asset, policy, exposures)
     compared, noted = [], []
     for one in candidates:

@@ -4,7 +4,7 @@ Gaps become needs, needs become legs: what shrinks a position first, what opens 
 position over is two legs. Nothing here asks whether a leg is allowed; ``risk`` does.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 
 from bot.decisions.drift import Drift
@@ -84,24 +84,27 @@ def plan_legs(
 ) -> tuple[HedgeLeg, ...]:
     """Return the legs of all needs, reducing ones first. ``chosen``: what opens each asset's hedge."""
     legs: list[HedgeLeg] = []
+    held = _held_by_asset(snapshot, policy)
     for asset, need in needs.items():
         if need != 0:
             index_price = exposures.by_asset[asset].index_price
-            legs.extend(_legs_of(asset, need, index_price, snapshot, policy, chosen.get(asset)))
+            legs.extend(_legs_of(need, index_price, held.get(asset, []), snapshot, policy, chosen.get(asset)))
     return tuple(sorted(legs, key=lambda leg: not leg.reduce_only))
 
 
 def _legs_of(
-    asset: Asset,
     need_quote: Decimal,
     index_price: Decimal,
+    held: Sequence[tuple[Instrument, Decimal]],
     snapshot: Snapshot,
     policy: Policy,
     chosen: Instrument | None,
 ) -> Iterator[HedgeLeg]:
     side = side_of(need_quote)
     left = abs(need_quote)
-    for instrument, contracts in _positions_against(asset, side, snapshot, policy):
+    for instrument, contracts in held:
+        if side_of(-contracts) is not side:
+            continue
         quote = snapshot.quotes[instrument.venue, instrument.symbol]
         price = limit_price(side, quote, instrument, policy.execution, reduces=True)
         wanted = contracts_for(left, instrument, index_price=index_price, mark_price=quote.mark_price)
@@ -122,18 +125,14 @@ def _legs_of(
             yield _leg(chosen, side, opening, quote, index_price, price, reduces=False)
 
 
-def _positions_against(
-    asset: Asset, side: Side, snapshot: Snapshot, policy: Policy
-) -> list[tuple[Instrument, Decimal]]:
-    """Return our positions in an asset that a trade on ``side`` would shrink."""
-    found = []
-    for position in snapshot.positions():
-        if position.symbol in policy.foreign_symbols or side_of(-position.contracts) is not side:
-            continue
-        instrument, _ = terms_of((position.venue, position.symbol), snapshot)
-        if instrument.asset == asset:
-            found.append((instrument, position.contracts))
-    return sorted(found, key=lambda pair: (pair[0].venue, pair[0].symbol))
+def _held_by_asset(snapshot: Snapshot, policy: Policy) -> dict[Asset, list[tuple[Instrument, Decimal]]]:
+    """Return our positions in each asset, signed, by venue and symbol."""
+    held: dict[Asset, list[tuple[Instrument, Decimal]]] = {}
+    for position in sorted(snapshot.positions(), key=lambda one: (one.venue, one.symbol)):
+        if position.symbol not in policy.foreign_symbols:
+            instrument, _ = terms_of((position.venue, position.symbol), snapshot)
+            held.setdefault(instrument.asset, []).append((instrument, position.contracts))
+    return held
 
 
 def _leg(

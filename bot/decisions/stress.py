@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
+from operator import mul
 
 from bot.decisions.adverse import adverse_cost, cost_after
 from bot.decisions.correlation import recorded_covariance
@@ -106,8 +107,8 @@ def _is_no_worse(
 class _JointReach:
     """The joint moves m that are survived: an ellipsoid, the m for which m'S⁻¹m ≤ 1."""
 
-    #: S = sigmas² · days · Σ.
-    shape: Mapping[Asset, Mapping[Asset, Decimal]]
+    #: S = sigmas² · days · Σ: a row per asset, with its columns in the same order.
+    shape: Mapping[Asset, tuple[Decimal, ...]]
     #: How far each asset goes in it, up or down.
     furthest: Mapping[Asset, Decimal]
 
@@ -129,10 +130,7 @@ def _joint_reach(histories: tuple[PriceHistory, ...], stress_frac: Decimal) -> _
     scale = _JOINT_SIGMAS * _JOINT_SIGMAS * days
     return _JointReach(
         shape={
-            asset: {
-                other: entry * scale * kept[row] * kept[column]
-                for column, (other, entry) in enumerate(zip(moves.assets, moves.annual[row], strict=True))
-            }
+            asset: tuple(entry * scale * kept[row] * keep for entry, keep in zip(moves.annual[row], kept, strict=True))
             for row, asset in enumerate(moves.assets)
         },
         furthest={asset: one * keep for asset, one, keep in zip(moves.assets, reached, kept, strict=True)},
@@ -170,7 +168,8 @@ def _pulls(wallet: Wallet, reach: _JointReach) -> tuple[dict[Asset, Decimal], De
     for asset, signed in (*legs, *wallet.pledged.items()):
         if asset in reach.shape:
             worth[asset] = worth.get(asset, ZERO) + signed
-    pulls = {asset: sum((reach.shape[asset][other] * w for other, w in worth.items()), ZERO) for asset in worth}
+    vector = [worth.get(asset, ZERO) for asset in reach.shape]
+    pulls = {asset: sum(map(mul, reach.shape[asset], vector), ZERO) for asset in worth}
     cost = max(ZERO, sum((w * pulls[asset] for asset, w in worth.items()), ZERO)).sqrt()
     return pulls, cost
 

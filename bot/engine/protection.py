@@ -25,7 +25,7 @@ from bot.decisions.unprotected import Rung, rung_after
 from bot.domain.books import Leg
 from bot.domain.errors import DataError, VenueError
 from bot.domain.events import CeilingSet, LegProtected, LegUnprotected
-from bot.domain.ids import Asset, VenueId
+from bot.domain.ids import Asset, Symbol, VenueId
 from bot.domain.instruments import Instrument
 from bot.domain.market import Quote
 from bot.domain.orders import (
@@ -51,6 +51,7 @@ log = structlog.get_logger()
 
 #: Lists and trades that disagree for longer than this are a matter for reconciling.
 _SETTLES_WITHIN = timedelta(minutes=2)
+_MAY_HAVE_ARRIVED = (OrderState.INTENDED, OrderState.UNKNOWN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +62,10 @@ class _View:
     instruments: dict[Leg, Instrument]
     quotes: dict[Leg, Quote]
     plan: StopPlan
+    #: Our stops that rest at the venue, by contract.
+    resting: Mapping[Symbol, list[VenueOrder]]
+    #: Our stops of which it was not known whether they have reached the venue, by contract.
+    pending: Mapping[Symbol, list[Order]]
 
 
 async def _no_relief(_venue_id: VenueId) -> bool:
@@ -270,16 +275,23 @@ class Protection:
             policy=policy,
             now=self._desk.clock.now(),
         )
-        return _View(account=account, instruments=instruments, quotes=quotes, plan=plan)
+        return _View(
+            account=account,
+            instruments=instruments,
+            quotes=quotes,
+            plan=plan,
+            resting=self._resting_stops(account),
+            pending=self._pending_stops(venue_id),
+        )
 
     async def _protect_leg(self, target: StopTarget, view: _View) -> None:
         if not view.account.has_stops_listed and self._has_booked_stop((target.venue, target.symbol)):
             await self._note_protected(target)
             return
-        resting = self._resting_stops(target, view.account)
+        resting = view.resting.get(target.symbol, [])
         good = next((order for order in resting if self._may_stay(order) and _is_good(order, target)), None)
         if good is None:
-            good = await self._place(target)
+            good = await self._place(target, view.pending.get(target.symbol, []))
         if good is None and any(_covers(order, target) for order in resting):
             # An earlier stop of the position's size still rests; moving it is tried again.
             await self._note_protected(target)
@@ -298,19 +310,18 @@ class Protection:
         order = None if resting.client_order_id is None else orders.get(resting.client_order_id)
         return order is not None and not order.state.is_final and not order.is_doomed
 
-    def _resting_stops(self, target: StopTarget, account: AccountState) -> list[VenueOrder]:
-        return [
-            order
-            for order in account.open_orders
-            if order.symbol == target.symbol
-            and order.type is OrderType.STOP_MARKET
-            and order.client_order_id in self._desk.journal.books.orders
-        ]
+    def _resting_stops(self, account: AccountState) -> dict[Symbol, list[VenueOrder]]:
+        """Return our stops that rest at the venue, by contract."""
+        found: dict[Symbol, list[VenueOrder]] = {}
+        for order in account.open_orders:
+            if order.type is OrderType.STOP_MARKET and order.client_order_id in self._desk.journal.books.orders:
+                found.setdefault(order.symbol, []).append(order)
+        return found
 
-    async def _place(self, target: StopTarget) -> VenueOrder | None:
+    async def _place(self, target: StopTarget, pending: list[Order]) -> VenueOrder | None:
         """Place a stop and return it as read back; None while it is not proved to rest."""
-        for order in self._pending_stops(target):
-            if not (await self._execution.look_up(order)).state.is_final:
+        for order in pending:
+            if order.state in _MAY_HAVE_ARRIVED and not (await self._execution.look_up(order)).state.is_final:
                 return await self._read_back(order, target)
         draft = OrderDraft(
             venue=target.venue,
@@ -330,16 +341,14 @@ class Protection:
         (order,) = await self._execution.place([draft])
         return await self._read_back(order, target)
 
-    def _pending_stops(self, target: StopTarget) -> list[Order]:
-        """Stops of this leg that may or may not have reached the venue."""
-        return [
-            order
-            for order in self._desk.journal.books.working_orders()
-            if order.state in (OrderState.INTENDED, OrderState.UNKNOWN)
-            and order.intent.purpose is Purpose.STOP
-            and order.intent.symbol == target.symbol
-            and order.intent.venue == target.venue
-        ]
+    def _pending_stops(self, venue_id: VenueId) -> dict[Symbol, list[Order]]:
+        """Return our stops that may or may not have reached a venue, by contract, oldest first."""
+        found: dict[Symbol, list[Order]] = {}
+        for order in self._desk.journal.books.working_orders():
+            intent = order.intent
+            if order.state in _MAY_HAVE_ARRIVED and intent.purpose is Purpose.STOP and intent.venue == venue_id:
+                found.setdefault(intent.symbol, []).append(order)
+        return found
 
     async def _read_back(self, order: Order, target: StopTarget) -> VenueOrder | None:
         if order.state is not OrderState.OPEN:

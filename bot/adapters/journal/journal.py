@@ -155,9 +155,9 @@ class SqlJournal:
         self._connection.exec_driver_sql(_INSERT, row)
 
     def _save_checkpoint(self, added: int) -> None:
-        """Save the books as they were before this transaction, now and then."""
-        sequence = self._books.sequence
-        if sequence and sequence // _CHECKPOINT_EVERY != (sequence + added) // _CHECKPOINT_EVERY:
+        """Save the books as they were before this transaction, now and then: the more is in them, the more rarely."""
+        sequence, every = self._books.sequence, max(_CHECKPOINT_EVERY, len(self._books.orders))
+        if sequence and sequence // every != (sequence + added) // every:
             self._connection.exec_driver_sql(_UPSERT_CHECKPOINT, (sequence, codec.encode_books(self._books)))
 
     def facts(
