@@ -240,17 +240,19 @@ class FundingWatcher:
 
     def _tell_high(self, venue_id: VenueId, rates: Mapping[Leg, FundingRate]) -> None:
         """Alert what a leg pays; what is not known closes nothing."""
-        cap, reduces = self._desk.policy.limits.max_funding_annual, self._desk.policy.funding.reduce_annual
+        cap, policy = self._desk.policy.limits.max_funding_annual, self._desk.policy.funding
         for leg, record in self._records(venue_id):
             symbol, cause = leg[1], f"{leg[0]}/{leg[1]}"
             paid = paid_annual(record, sign(record.contracts), rates.get(leg))
             if record.contracts == 0 or (paid is not None and paid <= cap and record.above == 0):
                 self._desk.alerts.close_alert("funding_high", cause=cause)
             elif paid is not None and paid > cap:
+                so_far = f"; so far {record.above}" if record.above else ""
                 self._desk.alerts.raise_alert(
                     "funding_high",
-                    f"Holding {symbol} costs {paid:.0%} a year in funding, more than the {cap:.0%} that are allowed;"
-                    f" {record.above} settlements in a row above {reduces:.0%}; after three of them half of it goes",
+                    f"Holding {symbol} costs {paid:.0%} a year in funding, more than the {cap:.0%} that are allowed:"
+                    f" nothing is added. {policy.settlements} settlements in a row above {policy.reduce_annual:.0%}"
+                    f" halve it{so_far}",
                     severity="warning",
                     cause=cause,
                 )
