@@ -270,6 +270,7 @@ async def check(settings: Settings, *, is_probing: bool = False) -> list[Finding
             )
         )
         return findings
+    findings.extend(_of_addresses(settings))
     try:
         await _check_account(settings, findings)
         if is_probing:
@@ -279,6 +280,19 @@ async def check(settings: Settings, *, is_probing: bool = False) -> list[Finding
     except (DataError, VenueError) as failure:
         findings.append(Finding(level="fail", subject="account", sentence=str(failure), exit_code=4))
     return findings
+
+
+def _of_addresses(settings: Settings) -> Iterator[Finding]:
+    """Yield whether alerts can be sent where they are to be sent; nothing is sent."""
+    if settings.alerts.urls is None:
+        return
+    try:
+        _sender(settings)
+    except ConfigError as failure:
+        mend = "'trimtab run' would refuse to start; correct the address or leave it out"
+        yield Finding(level="fail", subject="alerts", sentence=str(failure), mend=mend, exit_code=2)
+    else:
+        yield Finding(level="ok", subject="alerts", sentence="the addresses are such as Apprise knows")
 
 
 async def _check_account(settings: Settings, findings: list[Finding]) -> None:

@@ -30,7 +30,8 @@ class DeclaredHoldings:
         try:
             text = self._file.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as err:
-            raise DataError(f"{self._file} cannot be read: {err}") from err
+            reason = err.strerror if isinstance(err, OSError) else "not text in UTF-8"
+            raise DataError(f"TRIMTAB_EXTERNAL_HOLDINGS_FILE={self._file} cannot be read ({reason})") from err
         rows = list(csv.reader(text.splitlines(), skipinitialspace=True))
         if not rows or [name.strip().lower() for name in rows[0]] != _COLUMNS:
             raise DataError(f"{self._file}: the first line must be: asset,amount,as_of")

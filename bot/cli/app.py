@@ -33,7 +33,8 @@ app.command("halt")(steer.halt)
 app.command("reduce-only")(steer.reduce_only)
 app.command("flatten")(flatten.flatten)
 app.command("resume")(steer.resume)
-app.command("settle")(steer.settle)
+# So that an amount below zero is not taken for an option.
+app.command("settle", context_settings={"ignore_unknown_options": True})(steer.settle)
 app.command("adopt")(steer.adopt)
 app.command("confirm-flow")(steer.confirm_flow)
 app.command("explain")(explain.explain)
@@ -63,6 +64,8 @@ def run_command_line(arguments: Sequence[str]) -> int:
     try:
         app(list(arguments), prog_name="trimtab", standalone_mode=True)
     except SystemExit as end:
+        if isinstance(end.__context__, BrokenPipeError):
+            return ExitCode.FINE  # as below; the library has noticed it first
         return end.code if isinstance(end.code, int) else ExitCode.FINE if end.code is None else ExitCode.BROKEN
     except BotError as failure:
         _complain(str(failure))

@@ -11,8 +11,10 @@ from typing import Any
 import structlog
 
 from bot.decisions.basis import BasisLine, basis_lines
+from bot.decisions.exposure import measure_exposure
 from bot.decisions.flows import accept_flows, anchor_wallets
 from bot.decisions.funding import funding_lines
+from bot.decisions.settling import why_not_settle
 from bot.domain.books import Books, Leg
 from bot.domain.errors import CommandRefused, ConfigError, IncompleteData
 from bot.domain.events import (
@@ -239,12 +241,23 @@ class BotControl:
         )
 
     async def settle(self, caller: str, amount_quote: Decimal) -> dict[str, Any]:
-        """Book money moved between hedge profit and holdings."""
+        """Book money moved between hedge profit and holdings.
+
+        Raises:
+            CommandRefused: so much cannot have been moved.
+        """
         now = self._desk.clock.now()
         async with self._desk.lock:
+            snapshot = await self._gatherer.gather()
+            settled = self._desk.journal.books.settled_profit_quote
+            why_not = why_not_settle(
+                amount_quote, value_quote=_worth(snapshot, self._desk.policy), settled_quote=settled
+            )
+            if why_not:
+                raise CommandRefused(why_not)
             fact = HedgeProfitSettled(at=now, amount_quote=amount_quote, caller=caller)
             # The money has left the futures wallet, or come into it: the difference that this made is explained.
-            anchors = anchor_wallets(await self._gatherer.gather(), self._desk.policy, why="settled")
+            anchors = anchor_wallets(snapshot, self._desk.policy, why="settled")
             await self._record("settle", caller, decimal_text(amount_quote), [fact, *anchors])
         return {
             "schema": "trimtab.command/1",
@@ -317,11 +330,15 @@ async def adopt_position(
     """
     if symbol in desk.policy.foreign_symbols:
         raise ConfigError(f"{symbol} is reserved by TRIMTAB_FOREIGN; take it out of there first")
+    if venue is not None and venue not in desk.venues:
+        raise ConfigError(f"there is no venue {venue}; there is {', '.join(desk.venues)}")
+    others: list[str] = []
     for venue_id in desk.venues if venue is None else [venue]:
         account = await gatherer.read_account(venue_id)
         held = next((p.contracts for p in account.positions if p.symbol == symbol), ZERO)
         booked = desk.journal.books.ledger(venue_id, symbol).contracts
         if held == booked == 0:
+            others.extend(p.symbol for p in account.positions)
             continue
         if held == 0 and not is_gone:
             raise IncompleteData(
@@ -348,7 +365,8 @@ async def adopt_position(
             "contracts": decimal_text(held),
             "mark_price": decimal_text(mark_price),
         }
-    raise IncompleteData(f"there is no open position in {symbol}, and none in the books")
+    is_open = f"open are {', '.join(others)}" if others else "none is open"
+    raise IncompleteData(f"there is no open position in {symbol}, and none in the books; {is_open}")
 
 
 async def _mark_of(desk: Desk, gatherer: SnapshotGatherer, leg: Leg) -> Decimal:
@@ -362,6 +380,14 @@ async def _mark_of(desk: Desk, gatherer: SnapshotGatherer, leg: Leg) -> Decimal:
     if newest is None:
         raise IncompleteData(f"{leg[0]} quotes {leg[1]} no more, and no price of it is known")
     return newest.mark_price
+
+
+def _worth(snapshot: Snapshot, policy: Policy) -> Decimal | None:
+    """Return V, or None where it cannot be told."""
+    try:
+        return measure_exposure(snapshot, policy).valuation.portfolio_value_quote
+    except IncompleteData:
+        return None
 
 
 def _basis_of(snapshot: Snapshot, policy: Policy, now: datetime) -> tuple[BasisLine, ...]:

@@ -15,6 +15,13 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw])", re.IGNORECASE)
 _NAME = re.compile(r"[A-Z0-9][A-Z0-9.\-]{0,19}")
 
+#: What lies beyond is a slip of the keyboard, and would make sums that no decimal and no calendar holds.
+_LEAST, _MOST = Decimal("1e-12"), Decimal("1e15")
+_MOST_FRAC = Decimal(1000)
+#: Of a duration; nobody writes more, and a search through it would take its time.
+_LONGEST_TEXT = 60
+_SHORTEST, _LONGEST = timedelta(milliseconds=1), timedelta(days=3650)
+
 
 def number(text: str) -> Decimal:
     """Read a plain number.
@@ -23,9 +30,12 @@ def number(text: str) -> Decimal:
         ValueError: with the mend.
     """
     try:
-        return to_decimal(text.strip().replace("_", ""))
+        value = to_decimal(text.strip().replace("_", ""))
     except BadPayload:
         raise ValueError("write a number, for example 2.5") from None
+    if value and not _LEAST <= value.copy_abs() <= _MOST:
+        raise ValueError("write a number that is neither smaller than 1e-12 nor larger than 1e15")
+    return value
 
 
 def positive(text: str) -> Decimal:
@@ -47,20 +57,19 @@ def not_negative(text: str) -> Decimal:
 def fraction(text: str) -> Decimal:
     """Read ``5%`` or ``0.05``. A plain number above 1 could be meant either way, and is refused."""
     stripped = text.strip()
-    if stripped.endswith("%"):
-        try:
-            value = to_decimal(stripped[:-1].strip()) / 100
-        except BadPayload:
-            raise ValueError("write a percentage, for example 5%") from None
-    else:
-        try:
-            value = to_decimal(stripped)
-        except BadPayload:
-            raise ValueError("write a percentage, for example 5%") from None
-        if value > 1:
-            raise ValueError(f"write {stripped}% if you mean percent, or a fraction up to 1")
+    is_percent = stripped.endswith("%")
+    try:
+        value = number(stripped.removesuffix("%"))
+    except ValueError:
+        raise ValueError("write a percentage, for example 5%") from None
+    if is_percent:
+        value /= 100
+    elif value > 1:
+        raise ValueError(f"write {stripped}% if you mean percent, or a fraction up to 1")
     if value < 0:
         raise ValueError("write 0% or more")
+    if value > _MOST_FRAC:
+        raise ValueError(f"write at most {_MOST_FRAC * 100}%")
     return value
 
 
@@ -77,13 +86,16 @@ def positive_or_off(text: str) -> Decimal | None:
 def duration(text: str) -> timedelta:
     """Read ``90s``, ``15m``, ``8h``, ``2d`` or ``1w``, also ``1h30m``."""
     stripped = text.strip().replace(" ", "")
-    parts = _DURATION.findall(stripped)
+    parts = _DURATION.findall(stripped) if len(stripped) <= _LONGEST_TEXT else []
     if not parts or "".join(amount + unit for amount, unit in parts) != stripped:
         raise ValueError("write a duration with its unit, for example 30s, 15m, 8h or 2d")
     seconds = sum((Decimal(amount) * _UNITS[unit.lower()] for amount, unit in parts), Decimal(0))
-    if seconds <= 0:
-        raise ValueError("write a duration above 0")
-    return timedelta(microseconds=int(seconds * 1_000_000))
+    if seconds > Decimal(_LONGEST.days) * _UNITS["d"]:
+        raise ValueError(f"write a duration of at most {_LONGEST.days}d")
+    length = timedelta(microseconds=int(seconds * 1_000_000))
+    if length < _SHORTEST:
+        raise ValueError("write a duration above 0" if seconds == 0 else "write a duration of at least 0.001s")
+    return length
 
 
 def duration_or_off(text: str) -> timedelta | None:

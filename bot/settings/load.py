@@ -68,22 +68,50 @@ def _with_env_file(given: dict[str, str], problems: list[str]) -> dict[str, str]
     if not path.is_file():
         if named:
             problems.append(f"TRIMTAB_ENV_FILE={named}: there is no such file")
+        elif path.is_dir():
+            problems.append(f"{path} is a folder: what is mounted there has to be a file")
         return ours
-    for place, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    try:
+        # An editor may have put a byte-order mark before the first name.
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as err:
+        problems.append(f"{path} cannot be read ({err.strerror if isinstance(err, OSError) else 'not text in UTF-8'})")
+        return ours
+    return {**_from_lines(text, path, problems), **ours}
+
+
+def _from_lines(text: str, path: Path, problems: list[str]) -> dict[str, str]:
+    """Return what the lines of an env file set. A name that is there twice is a file that is half changed."""
+    found: dict[str, str] = {}
+    for place, line in enumerate(text.splitlines(), 1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
-        found = _LINE.fullmatch(line)
-        if found is None:
+        match = _LINE.fullmatch(line)
+        if match is None:
             problems.append(f"{path} line {place}: write NAME=value")
-        elif found[1].startswith(PREFIX):
-            ours.setdefault(found[1], _unquoted(found[2]))
-    return ours
+        elif match[1].startswith(PREFIX):
+            if match[1] in found:
+                problems.append(f"{path} line {place}: {match[1]} is set twice; keep one of the lines")
+            try:
+                found[match[1]] = _unquoted(match[2])
+            except ValueError as err:
+                problems.append(f"{path} line {place}: {err}")
+    return found
 
 
 def _unquoted(text: str) -> str:
-    if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"":
-        return text[1:-1]
-    return text.split(" #", 1)[0].rstrip()
+    """Return a value without its quotes, or without the comment behind it.
+
+    Raises:
+        ValueError: a quote is not closed.
+    """
+    quote = text[:1]
+    if quote not in ("'", '"'):
+        return text.split(" #", 1)[0].rstrip()
+    inner, closing, rest = text[1:].partition(quote)
+    if not closing or (rest.strip() and not rest.lstrip().startswith("#")):
+        raise ValueError(f"the quote {quote} is not closed")
+    return inner
 
 
 def _is_secret(field: Any) -> bool:

@@ -204,11 +204,17 @@ class PaperHoldings(BaseModel):
         return ",".join(f"{coin}={amount}" for coin, amount in self.amounts.items())
 
 
+#: Markets to begin in; what is sums of moments stays within the calendar.
+_FIRST_YEAR, _LAST_YEAR = 2010, 2100
+
+
 def _moment(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text.strip())
     except ValueError:
         raise ValueError("write a date or time in UTC, for example 2021-01-01 or 2021-01-01T08:00:00Z") from None
+    if not _FIRST_YEAR <= moment.year < _LAST_YEAR:
+        raise ValueError(f"write a date from {_FIRST_YEAR} on and before {_LAST_YEAR}")
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 

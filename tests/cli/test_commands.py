@@ -1,6 +1,8 @@
 """Every command: what it asks, what it shows, what it exits with."""
 
 import json
+import os
+import subprocess
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -11,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from bot.adapters.journal.journal import open_journal
 from bot.adapters.web.folder import create_token, write_address
 from bot.adapters.web.server import WebServer
 from bot.domain import errors
@@ -57,6 +60,8 @@ def test_help_names_every_command(trimtab: Trimtab) -> None:
         ("settle",),
         ("settle", "much"),
         ("settle", "NaN"),
+        ("settle", "--nothing"),
+        ("settle", "-x"),
         ("adopt",),
         ("backtest",),
         ("backtest", "--data", "x", "--from", "soon", "--to", "2021-01-01"),
@@ -216,6 +221,7 @@ def test_status_as_json_is_one_document(trimtab: Trimtab, daemon: WebServer) -> 
         (("reduce-only", "--why", "tax"), ("reduce-only", "cli 127.0.0.1", "tax"), "cancelled: 1. Stops stay."),
         (("resume", "--yes"), ("resume", "cli 127.0.0.1"), "Back to normal"),
         (("settle", "125.50"), ("settle", "cli 127.0.0.1", Decimal("125.5")), "In all so far: 125.5 USD"),
+        (("settle", "-3"), ("settle", "cli 127.0.0.1", Decimal(-3)), "Settled."),
         (("settle", "--", "-3"), ("settle", "cli 127.0.0.1", Decimal(-3)), "Settled."),
         (("adopt", "X"), ("adopt", "cli 127.0.0.1", None, "X"), "Adopted X: -3 contracts"),
         (("adopt", "X", "--gone"), ("adopt", "cli 127.0.0.1", None, "X", "gone"), "Adopted X"),
@@ -456,19 +462,53 @@ def test_backtest_hands_over_what_was_asked(trimtab: Trimtab, monkeypatch: pytes
     assert "orders.filled" in trimtab(*words).out
 
 
-def test_the_journal_is_cared_for(trimtab: Trimtab, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
-    done: list[tuple[Any, ...]] = []
-    module = ModuleType("bot.adapters.journal.care")
-    module.__dict__.update(
-        backup_journal=lambda *words: done.append(("backup", *words)),
-        verify_journal=lambda *words: f"verified {words[1]}",
-        restore_journal=lambda *words: done.append(("restore", *words)),
-    )
-    monkeypatch.setitem(sys.modules, "bot.adapters.journal.care", module)
+def test_the_journal_is_cared_for(trimtab: Trimtab, folder: Path) -> None:
+    journal = open_journal(folder / "journal.db", now=datetime(2024, 1, 1, tzinfo=UTC), epoch_tail=lambda: "ABC")
+    journal.connection.close()
     target = folder / "copy.db"
     assert "was copied" in trimtab("journal", "backup", str(target)).out
-    assert "verified None" in trimtab("journal", "verify").out
+    assert trimtab("journal", "backup", str(target)).code == 2
+    assert trimtab("journal", "backup", str(folder / "nowhere" / "copy.db")).code == 2
+    assert "everything adds up" in trimtab("journal", "verify").out
+    verified = json.loads(trimtab("journal", "verify", str(target), "--json").out)
+    assert verified == {
+        "schema": "trimtab.journal/1",
+        "path": str(target),
+        "facts": 1,
+        "epoch": "TTABC",
+        "working_orders": 0,
+        "trading_state": "normal",
+    }
+    nobody = trimtab("journal", "restore", str(target))
+    assert (nobody.code, "add --yes" in nobody.err) == (2, True)
+    assert trimtab("journal", "restore", "--yes", str(folder / "nothing.db")).code == 2
+    restored = json.loads(trimtab("journal", "restore", "--yes", "--json", str(target)).out)
+    assert (restored["facts"], restored["trading_state"]) == (3, "reduce_only")
+    assert verified["epoch"] != restored["epoch"]
+    kept = trimtab("journal", "verify", restored["kept"])
+    assert (kept.code, "epoch TTABC" in kept.out) == (0, True)
+
+
+def test_a_restore_asks_and_takes_no_for_an_answer(
+    trimtab: Trimtab, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = open_journal(folder / "journal.db", now=datetime(2024, 1, 1, tzinfo=UTC), epoch_tail=lambda: "ABC")
+    journal.connection.close()
+    trimtab("journal", "backup", str(folder / "copy.db"))
+    monkeypatch.setattr("bot.cli.asking.is_interactive", lambda: True)
     monkeypatch.setattr("typer.confirm", lambda *_, **__: False)
-    assert trimtab("journal", "restore", str(target)).code == 3
-    assert trimtab("journal", "restore", "--yes", str(target)).code == 0
-    assert done == [("backup", folder, target), ("restore", folder, target)]
+    ended = trimtab("journal", "restore", str(folder / "copy.db"))
+    assert (ended.code, "Nothing was changed." in ended.err) == (3, True)
+    assert "facts 1, epoch TTABC" in trimtab("journal", "verify").out
+
+
+def test_a_reader_that_goes_away_is_no_failure(trimtab: Trimtab, daemon: WebServer, folder: Path) -> None:
+    command = [sys.executable, "-m", "bot", "status"]
+    environment = {"TRIMTAB_DATA_DIR": str(folder), "PATH": os.environ["PATH"]}
+    reading, writing = os.pipe()
+    os.close(reading)
+    ended = subprocess.run(
+        command, stdout=writing, stderr=subprocess.PIPE, env=environment, check=False, timeout=60
+    )  # fmt: skip
+    os.close(writing)
+    assert (ended.returncode, ended.stderr) == (0, b"")

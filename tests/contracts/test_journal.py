@@ -1,6 +1,7 @@
 """What does every journal promise, in memory and on disk?"""
 
 import asyncio
+import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -275,11 +276,13 @@ def test_a_damaged_file_is_one_sentence(tmp_path: Path) -> None:
 def test_a_backup_restores_under_a_new_epoch_and_only_reduces(tmp_path: Path) -> None:
     _file(tmp_path)
     target = tmp_path / "copy.db"
-    backup_journal(tmp_path, target)
-    assert "everything adds up" in verify_file(target)
+    assert backup_journal(tmp_path, target) == verify_file(target)
+    assert "everything adds up" in str(verify_file(target))
     with pytest.raises(ConfigError, match="exists already"):
         backup_journal(tmp_path, target)
-    restore_journal(tmp_path, target)
+    kept = restore_journal(tmp_path, target)
+    assert kept is not None
+    assert verify_file(kept).epoch == "TTABC"
     journal = open_journal(tmp_path / "journal.db", now=NOW, epoch_tail=lambda: "ABC")
     assert journal.books.epoch != "TTABC"
     assert "TTABC" in journal.books.epochs
@@ -294,3 +297,45 @@ def test_a_backup_that_lacks_a_fact_is_refused(tmp_path: Path) -> None:
     connection.close()
     with pytest.raises(JournalError, match="fact 1 is missing"):
         verify_file(path)
+
+
+def test_a_restore_keeps_what_a_killed_daemon_had_not_merged_yet(tmp_path: Path) -> None:
+    """The newest facts lie in the log beside the file; they are the only trace of what was sent."""
+    backup_journal_source = _file(tmp_path)
+    target = tmp_path / "copy.db"
+    backup_journal(tmp_path, target)
+    journal = open_journal(backup_journal_source, now=NOW, epoch_tail=lambda: "ABC")
+    asyncio.run(journal.record(_look(9)))
+    newest = journal.books.sequence
+    # As a kill leaves it: two files, neither of them closed.
+    killed = tmp_path / "killed"
+    killed.mkdir()
+    for name in ("journal.db", "journal.db-wal"):
+        shutil.copy(tmp_path / name, killed / name)
+    asyncio.run(journal.close())
+    kept = restore_journal(killed, target)
+    assert kept is not None
+    assert verify_file(kept).facts == newest
+    assert verify_file(killed / "journal.db").trading_state is TradingState.REDUCE_ONLY
+    assert sorted(one.name for one in killed.iterdir() if one.name.startswith(".")) == []
+
+
+def test_a_restore_that_fails_leaves_the_journal_where_it_is(tmp_path: Path) -> None:
+    path = _file(tmp_path)
+    before = path.read_bytes()
+    source = tmp_path / "copy.db"
+    source.write_bytes(b"not a journal")
+    with pytest.raises(JournalError):
+        restore_journal(tmp_path, source)
+    assert path.read_bytes() == before
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["copy.db", "journal.db"]
+
+
+def test_a_backup_wants_a_folder_that_is_there_and_a_file_with_facts(tmp_path: Path) -> None:
+    _file(tmp_path)
+    with pytest.raises(ConfigError, match="make it first"):
+        backup_journal(tmp_path, tmp_path / "nowhere" / "copy.db")
+    empty = tmp_path / "empty.db"
+    empty.touch()
+    with pytest.raises(JournalError, match="cannot be read as a journal"):
+        verify_file(empty)

@@ -9,9 +9,9 @@ import structlog
 
 from bot.bootstrap import Bot
 from bot.domain.books import Books, Ceiling
-from bot.domain.errors import CommandRefused, IncompleteData
+from bot.domain.errors import BotError, CommandRefused, ConfigError, IncompleteData
 from bot.domain.events import CommandGiven, OrderIntended, TradingStateSet
-from bot.domain.ids import Currency
+from bot.domain.ids import Currency, Symbol, VenueId
 from bot.domain.orders import OrderState, Purpose
 from bot.domain.policy import ExecutionPolicy, ExecutionStyle, TradingState
 from bot.domain.portfolio import WalletKind
@@ -234,3 +234,51 @@ def test_a_yes_to_some_question_does_not_accept_an_account_that_lists_nothing() 
 
     rig.run(2 * MINUTE, confirm)
     assert [fact.command for fact in rig.facts(CommandGiven)] == ["confirm-flow"]
+
+
+# --- what an owner may mistype --------------------------------------------------------------------
+
+
+def _refusal_of(act: Act, kind: type[BotError]) -> str:
+    rig, told = Rig(), []
+
+    async def trying(bot: Bot) -> None:
+        with pytest.raises(kind) as caught:
+            await act(bot)
+        told.append(str(caught.value))
+
+    rig.run(10 * MINUTE, trying)
+    return str(told[0])
+
+
+def test_a_slip_in_the_zeros_is_not_settled() -> None:
+    """It would have made every weight of the next look a nonsense, and the bot would have traded on it."""
+    rig, told = Rig(), []
+
+    async def settle(bot: Bot) -> None:
+        for amount in ("1e6", "-1e6", "0"):
+            with pytest.raises(CommandRefused) as caught:
+                await bot.control.settle("test", Decimal(amount))
+            told.append(str(caught.value))
+        await bot.control.settle("test", Decimal(5))
+
+    rig.run(10 * MINUTE, settle)
+    assert "1000000 USD cannot have been taken out: the portfolio is worth" in told[0]
+    assert "1000000 USD are not put back into a portfolio that is worth" in told[1]
+    assert rig.journal.books.settled_profit_quote == 5
+    assert [given.command for given in rig.facts(CommandGiven)] == ["settle"]
+
+
+def test_a_venue_that_is_not_there_and_a_symbol_that_is_not_held_are_named() -> None:
+    """Found by asking for one: the daemon said that something had failed inside."""
+
+    async def elsewhere(bot: Bot) -> None:
+        await bot.control.adopt("test", VenueId("nope"), BTC_PERP)
+
+    async def not_held(bot: Bot) -> None:
+        await bot.control.adopt("test", None, Symbol("FOO/USDT:USDT"))
+
+    assert _refusal_of(elsewhere, ConfigError) == "there is no venue nope; there is paper"
+    assert _refusal_of(not_held, IncompleteData) == (
+        "there is no open position in FOO/USDT:USDT, and none in the books; open are BTC/USDT:USDT, ETH/USDT:USDT"
+    )

@@ -1,10 +1,13 @@
 # ruff: noqa: E501 - messages stand whole
 """Is every wrong value one clear line with its name, its value and the mend?"""
 
+from pathlib import Path
+
 import pytest
 
 from bot.domain.errors import ConfigError
 from bot.settings import load_settings
+from bot.settings.load import variables
 
 WRONG = [
     ({"TRIMTAB_TARGETS": "BTC=60%,ETH=30%"}, "TRIMTAB_TARGETS=BTC=60%,ETH=30%: the weights add up to 90%, not 100%"),
@@ -264,3 +267,92 @@ def test_the_environment_wins_over_the_file(tmp_path) -> None:  # type: ignore[n
     file.write_text("# mine\nTRIMTAB_BAND='4%'\nexport TRIMTAB_LEVERAGE=2 # twice\n", encoding="utf-8")
     settings = load_settings({"TRIMTAB_ENV_FILE": str(file), "TRIMTAB_LEVERAGE": "5"})
     assert (str(settings.band), str(settings.leverage)) == ("0.04", "5")
+
+
+_ABSURD = (
+    *(
+        "x",
+        "-1",
+        "0",
+        "nan",
+        "inf",
+        "true",
+        "=",
+        ",",
+        "A=",
+        "=1",
+        "BTC=1e999999",
+        "{}",
+        "[]",
+        "\x00",
+        "é",
+        "\uff11\uff12",
+    ),
+    *("1e400", "1e-400", "1e400%", "1e999999999", "9" * 5000, "10%/", "1e999%/1e999%", "a/b/c"),
+    *("99999999999d", "9" * 5000 + "d", "0.0000001s", "1000000w", "2d", "off"),
+    *("9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00", "9999-99-99"),
+    *("http://[::1", "https://a:b", "99999999999999 * * * *", "*/0 * * * *", "nanUSD@target", "1e99USD@target"),
+    *("outage=1e999%:99999999999d", "outage=1%:1000000w", "refuse=nan"),
+)
+
+
+@pytest.mark.parametrize("value", _ABSURD, ids=lambda value: repr(value)[:20])
+def test_no_value_of_any_variable_ends_in_anything_but_settings_or_a_sentence(value: str) -> None:
+    """Found with durations that no calendar holds: they ended in a traceback."""
+    everywhere = {name: value for name, _ in variables()}
+    with pytest.raises(ConfigError) as caught:
+        load_settings(everywhere)
+    assert all(line.startswith("TRIMTAB_") for line in str(caught.value).splitlines())
+
+
+@pytest.mark.parametrize(
+    ("environ", "message"),
+    [
+        ({"TRIMTAB_DCA__INTERVAL": "99999999999d"}, "TRIMTAB_DCA__INTERVAL=99999999999d: write a duration of at most 3650d"),
+        ({"TRIMTAB_WATCH__MARGIN": "0.0000001s"}, "TRIMTAB_WATCH__MARGIN=0.0000001s: write a duration of at least 0.001s"),
+        (
+            {"TRIMTAB_STOP__DAILY_SIGMAS": "1e400"},
+            "TRIMTAB_STOP__DAILY_SIGMAS=1e400: write a number that is neither smaller than 1e-12 nor larger than 1e15",
+        ),
+        ({"TRIMTAB_FUNDING__MAX_ANNUAL": "1000000%"}, "TRIMTAB_FUNDING__MAX_ANNUAL=1000000%: write at most 100000%"),
+        ({"TRIMTAB_PAPER__START": "0001-01-01"}, "TRIMTAB_PAPER__START=0001-01-01: write a date from 2010 on and before 2100"),
+    ],
+)  # fmt: skip
+def test_what_no_calendar_and_no_decimal_holds_is_a_slip(environ: dict[str, str], message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_settings(environ)
+    assert message in str(caught.value).splitlines()
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"TRIMTAB_BAND=5%\nTRIMTAB_TARG", "{path} line 2: write NAME=value"),
+        (b'TRIMTAB_TARGETS="BTC=50%,ETH', '{path} line 1: the quote " is not closed'),
+        (b"TRIMTAB_BAND='5%' 6%", "{path} line 1: the quote ' is not closed"),
+        (b"TRIMTAB_BAND=5%\n\nTRIMTAB_BAND=6%\n", "{path} line 3: TRIMTAB_BAND is set twice; keep one of the lines"),
+        (b"TRIMTAB_BAND=\xff\xfe\n", "{path} cannot be read (not text in UTF-8)"),
+        (b"\x00\x00", "{path} line 1: write NAME=value"),
+    ],
+)
+def test_an_env_file_that_is_half_written_is_not_half_believed(tmp_path: Path, content: bytes, problem: str) -> None:
+    file = tmp_path / "my.env"
+    file.write_bytes(content)
+    with pytest.raises(ConfigError) as caught:
+        load_settings({"TRIMTAB_ENV_FILE": str(file)})
+    assert problem.format(path=file) in str(caught.value).splitlines()
+
+
+def test_an_env_file_of_another_editor_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "my.env"
+    file.write_bytes(b'\xef\xbb\xbfTRIMTAB_BAND="4%" # narrow\r\nTRIMTAB_LEVERAGE=2\r\n')
+    settings = load_settings({"TRIMTAB_ENV_FILE": str(file)})
+    assert (str(settings.band), str(settings.leverage)) == ("0.04", "2")
+
+
+def test_a_folder_in_the_place_of_the_env_file_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That is what a container gets for a file that was not there to be mounted."""
+    (tmp_path / ".env").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match=r"\.env is a folder"):
+        load_settings({})

@@ -91,8 +91,8 @@ _RECOVERY = timedelta(minutes=30)
 _STATIC_SETTLED = at(1) + timedelta(minutes=40)
 #: What prices may do to a gap between the look of the child and that of the undisturbed bot.
 _GAP_APART = Decimal("0.02")
-#: A child that is not done by then hangs.
-_HANGS_AFTER_SECONDS = 120
+#: A child that has used so much of a processor hangs. By the wall, a machine with other work to do would be to blame.
+_HANGS_AFTER_CPU_SECONDS = 120
 #: The child says 0 for well, 1 for judged badly, 2 for broken.
 _WELL, _BADLY, _BROKEN = 0, 1, 2
 
@@ -507,7 +507,7 @@ class Harness:
         code, sentence, second = _BROKEN, "", 0
         try:
             gc.disable()
-            signal.alarm(_HANGS_AFTER_SECONDS)
+            signal.setitimer(signal.ITIMER_PROF, _HANGS_AFTER_CPU_SECONDS)
             # The loop that was running is dead, and so are its tasks: nothing ever steps them again.
             asyncio.events._set_running_loop(None)
             second, problems = self._recover()

@@ -1,7 +1,9 @@
 """How is a journal copied, checked and put back? For the commands ``journal backup | verify | restore``."""
 
+import os
 import sqlite3
 from contextlib import closing
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,7 +19,24 @@ from bot.domain.policy import TradingState
 JOURNAL_FILE = "journal.db"
 
 
-def backup_journal(data_dir: Path, target: Path) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verified:
+    """What a journal that adds up holds."""
+
+    path: Path
+    facts: int
+    epoch: str
+    working_orders: int
+    trading_state: TradingState
+
+    def __str__(self) -> str:
+        return (
+            f"{self.path}: facts {self.facts}, epoch {self.epoch}, working orders {self.working_orders}, trading state"
+            f" {self.trading_state}; everything adds up"
+        )
+
+
+def backup_journal(data_dir: Path, target: Path) -> Verified:
     """Copy the journal to a new file, also while a daemon writes to it, and read the copy through.
 
     Raises:
@@ -27,12 +46,14 @@ def backup_journal(data_dir: Path, target: Path) -> None:
     source = _existing(data_dir / JOURNAL_FILE)
     if target.exists():
         raise ConfigError(f"{target} exists already: name a file that does not")
+    if not target.parent.is_dir():
+        raise ConfigError(f"there is no folder {target.parent}: make it first")
     copy_database(source, target)
-    verify_file(target)
+    return verify_file(target)
 
 
-def verify_journal(data_dir: Path, source: Path | None) -> str:
-    """Read every fact of a journal and say what was found.
+def verify_journal(data_dir: Path, source: Path | None) -> Verified:
+    """Read every fact of a journal and return what was found.
 
     Raises:
         ConfigError: there is no such file.
@@ -41,7 +62,7 @@ def verify_journal(data_dir: Path, source: Path | None) -> str:
     return verify_file(_existing(source or data_dir / JOURNAL_FILE))
 
 
-def verify_file(path: Path) -> str:
+def verify_file(path: Path) -> Verified:
     """Check the database, fold every fact, and compare with the checkpoint.
 
     Raises:
@@ -65,15 +86,21 @@ def verify_file(path: Path) -> str:
         is_at_checkpoint = checkpoint is not None and checkpoint[0] == sequence
         if is_at_checkpoint and codec.decode_books(checkpoint[1]) != books:
             raise JournalError(f"{path}: the checkpoint at fact {sequence} is not what the facts add up to")
-    working = len(books.working_orders())
-    return (
-        f"{path}: {books.sequence} facts, epoch {books.epoch}, {working} working orders,"
-        f" trading state {books.trading_state}; everything adds up"
+    if not rows:
+        raise JournalError(f"{path} holds no fact: it is no journal of a bot that ever ran")
+    return Verified(
+        path=path,
+        facts=books.sequence,
+        epoch=books.epoch,
+        working_orders=len(books.working_orders()),
+        trading_state=books.trading_state,
     )
 
 
-def restore_journal(data_dir: Path, source: Path) -> None:
-    """Put a backup in the journal's place; the present one is kept beside it. The caller owns the folder.
+def restore_journal(data_dir: Path, source: Path) -> Path | None:
+    """Put a backup in the journal's place; return where the present one is kept. The caller owns the folder.
+
+    The new one is written whole beside it first, so that a full disk or a crash leaves the present one where it is.
 
     The epoch changes, so that no order id is ever given twice, and the bot only reduces until the owner resumes it.
 
@@ -82,14 +109,35 @@ def restore_journal(data_dir: Path, source: Path) -> None:
         JournalError: the backup does not add up.
     """
     verify_file(_existing(source))
-    target = data_dir / JOURNAL_FILE
+    target, draft = data_dir / JOURNAL_FILE, data_dir / f".{JOURNAL_FILE}.restored"
     now = datetime.now(UTC)  # noqa: TID251 - names a file
-    if target.exists():
-        target.replace(target.with_name(f"journal-before-restore-{now:%Y%m%dT%H%M%SZ}.db"))
-    for leftover in ("-wal", "-shm"):
-        Path(f"{target}{leftover}").unlink(missing_ok=True)
-    copy_database(source, target)
-    _begin_epoch(target, now)
+    _remove(draft)
+    try:
+        copy_database(source, draft)
+        _begin_epoch(draft, now)
+        kept = _set_aside(target, now) if target.exists() else None
+        os.replace(draft, target)
+    finally:
+        _remove(draft)
+    return kept
+
+
+def _set_aside(path: Path, now: datetime) -> Path:
+    """Rename a journal together with what a killed daemon has written and not yet merged into it."""
+    kept = path.with_name(f"journal-before-restore-{now:%Y%m%dT%H%M%SZ}.db")
+    if kept.exists():
+        raise ConfigError(f"{kept} exists already: the last restore was within a second")
+    path.replace(kept)
+    ahead = Path(f"{path}-wal")
+    if ahead.exists():
+        ahead.replace(f"{kept}-wal")
+    Path(f"{path}-shm").unlink(missing_ok=True)
+    return kept
+
+
+def _remove(path: Path) -> None:
+    for one in (path, Path(f"{path}-wal"), Path(f"{path}-shm")):
+        one.unlink(missing_ok=True)
 
 
 def _begin_epoch(path: Path, now: datetime) -> None:
@@ -106,7 +154,12 @@ def _begin_epoch(path: Path, now: datetime) -> None:
             why="restored from a backup: check 'trimtab status', then 'trimtab resume'",
         ),
     )
+    # The last one to close merges the log into the file, which then can be renamed alone.
+    engine = journal.connection.engine
     journal.connection.close()
+    engine.dispose()
+    if Path(f"{path}-wal").exists():
+        raise JournalError(f"{path} could not be written as one file: does another process read it?")
 
 
 def _existing(path: Path) -> Path:

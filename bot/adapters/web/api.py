@@ -99,7 +99,7 @@ class Api:
         """Accept holdings as they are."""
         body = await read_body(request, allowed=frozenset({"asset", "is_gone"}))
         name, is_gone = text_of(body, "asset"), flag_of(body, "is_gone")
-        asset = None if name is None else Asset(name)
+        asset = None if name is None else Asset(name.upper())
         return document_reply(await self._control.confirm_flow(_caller(request), asset, is_gone=is_gone))
 
 
