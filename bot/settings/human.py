@@ -155,3 +155,20 @@ def shares(text: str) -> dict[str, Decimal]:
 def prices(text: str) -> dict[str, Decimal]:
     """Read prices."""
     return pairs(text, positive, "BTC=50000,ETH=2500")
+
+
+def bare_key(text: str) -> str:
+    """Return a key or secret of a venue without what files and quoting leave around it.
+
+    Raises:
+        ValueError: there is something in it that no venue's key has.
+    """
+    bare = text.strip(" \t\r\n\ufeff")
+    if len(bare) > 1 and bare[0] == bare[-1] and bare[0] in "'\"":
+        bare = bare[1:-1].strip()
+    if not bare:
+        raise ValueError("it is empty")
+    # A private key in PEM is the one secret of several lines.
+    if not bare.startswith("-----BEGIN ") and not all("!" <= letter <= "~" and letter not in "'\"" for letter in bare):
+        raise ValueError("there is a space, a quote or another letter in it that no venue's key has; copy it again")
+    return bare

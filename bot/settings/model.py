@@ -530,8 +530,10 @@ class HttpSettings(Block):
 class VenueSettings(Block):
     """One account at one venue."""
 
-    api_key: SecretStr | None = Field(None, description="API key; trading permission, no withdrawal")
-    api_secret: SecretStr | None = Field(None, description="API secret")
+    api_key: Annotated[SecretStr | None, _read(human.bare_key)] = Field(
+        None, description="API key; trading permission, no withdrawal"
+    )
+    api_secret: Annotated[SecretStr | None, _read(human.bare_key)] = Field(None, description="API secret")
     testnet: bool = Field(False, description="use the venue's test network")
     rest_url: Annotated[str | None, _read(_origin)] = Field(
         None, description="another host for REST, for example http://127.0.0.1:8090 of 'trimtab exchange serve'"

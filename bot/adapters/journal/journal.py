@@ -125,7 +125,9 @@ class SqlJournal:
                 self.on_point("journal: before the commit")
                 self._connection.exec_driver_sql("COMMIT")
             except BaseException:
-                self._connection.exec_driver_sql("ROLLBACK")
+                # A disk that is full, and some other failures, have ended the transaction already.
+                if self._is_in_transaction:
+                    self._connection.exec_driver_sql("ROLLBACK")
                 raise
         except SQLAlchemyError as err:
             raise JournalError(f"the journal cannot be written: {_cause(err)}") from err
@@ -134,6 +136,10 @@ class SqlJournal:
             apply(self._books, fact)
             self._books.sequence += 1
         return tuple(new)
+
+    @property
+    def _is_in_transaction(self) -> bool:
+        return bool(self._connection.connection.driver_connection.in_transaction)  # type: ignore[union-attr]  # it is open
 
     def _unbooked(self, facts: Sequence[Fact]) -> Iterator[Fact]:
         """Yield the facts whose key is not there yet."""
@@ -197,7 +203,7 @@ class SqlJournal:
     def reopened(self, on_point: OnPoint = _silent) -> "SqlJournal":
         """Return the journal as the next process would find it: an open transaction is lost, the books are
         read anew."""
-        if self._connection.connection.driver_connection.in_transaction:  # type: ignore[union-attr]  # it is open
+        if self._is_in_transaction:
             self._connection.exec_driver_sql("ROLLBACK")
         return SqlJournal(self._engine, read_books(self._connection), self._connection, on_point)
 
