@@ -9,7 +9,7 @@ that profit is always ``value(now) - value(then)``:
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 
 from bot.domain.ids import Asset, Currency, Symbol
@@ -55,18 +55,17 @@ class Contract:
     expires_us: int | None = None
     #: True when its margin is that of a unified account.
     is_unified: bool = False
+    #: True when it settles in cash.
+    is_linear: bool = field(init=False)
+    #: The wallet that margin, profit and fees come from.
+    wallet: tuple[WalletKind, Currency] = field(init=False)
 
-    @property
-    def is_linear(self) -> bool:
-        """True when it settles in cash."""
-        return self.kind is ContractKind.LINEAR
-
-    @property
-    def wallet(self) -> tuple[WalletKind, Currency]:
-        """The wallet that margin, profit and fees come from."""
-        if self.is_unified:
-            return (WalletKind.UNIFIED, self.settle)
-        return (WalletKind.LINEAR_FUTURES, self.settle) if self.is_linear else (WalletKind.INVERSE_FUTURES, self.settle)
+    def __post_init__(self) -> None:
+        """Work out what follows from the kind."""
+        is_linear = self.kind is ContractKind.LINEAR
+        futures = WalletKind.LINEAR_FUTURES if is_linear else WalletKind.INVERSE_FUTURES
+        object.__setattr__(self, "is_linear", is_linear)
+        object.__setattr__(self, "wallet", (WalletKind.UNIFIED if self.is_unified else futures, self.settle))
 
     def value(self, contracts: Decimal, price: Decimal) -> Decimal:
         """Return the worth of ``contracts`` (signed), in the settlement currency."""

@@ -76,6 +76,8 @@ class Exchange:
         self.transfers = Transfers(self.floor, config.transfer_delay)
         self._spreads = SpreadBook(self.floor, self._matching)
         self._delayed: list[tuple[int, _Delayed]] = []
+        #: (version of the state, when something else is due) → when an order or a liquidation is.
+        self._crossing: tuple[tuple[int, int], int] | None = None
         #: When a price was last told to leap.
         self.leapt_at: datetime | None = None
         #: Ids of orders about which a fault has deceived their sender: that arrived twice, or outlived their cancel.
@@ -120,8 +122,7 @@ class Exchange:
 
     def _step(self, target_us: int) -> None:
         floor = self.floor
-        stop_us = min(
-            target_us,
+        due_us = min(
             floor.feed.boundary_us,
             self._funding.due_us,
             self._delivery.due_us,
@@ -129,10 +130,12 @@ class Exchange:
             self.transfers.due_us,
         )
         if self._delayed:
-            stop_us = min(stop_us, max(floor.now_us, self._delayed[0][0]))
+            due_us = min(due_us, max(floor.now_us, self._delayed[0][0]))
+        stop_us = min(target_us, due_us)
         if floor.open_orders or floor.accounts.positions:
-            crossing_us = next_crossing_us(floor, self._matching, stop_us + 1)
+            crossing_us = self._crossing_us(due_us)
             if crossing_us <= stop_us and crossing_us < self._delivery.settles_us:
+                self._crossing = None
                 self._pass_to(crossing_us)
                 for order in due_orders(floor, self._matching):
                     if order.is_open:
@@ -141,6 +144,16 @@ class Exchange:
                 return
         self._pass_to(stop_us)
         self._do_what_is_due()
+
+    def _crossing_us(self, due_us: int) -> int:
+        """Return when an order or a liquidation is due, if that is up to ``due_us``; else what comes after it.
+
+        Until then prices keep to their lines: it is found once, however often time is let pass on the way.
+        """
+        key = (self.floor.version, due_us)
+        if self._crossing is None or self._crossing[0] != key:
+            self._crossing = (key, next_crossing_us(self.floor, self._matching, due_us + 1))
+        return self._crossing[1]
 
     def _pass_to(self, moment_us: int) -> None:
         floor = self.floor

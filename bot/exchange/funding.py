@@ -14,12 +14,9 @@ class Funding:
     def __init__(self, floor: Floor) -> None:
         self._floor = floor
         self._next: dict[Asset, Settlement] = {}
+        #: When the next settlement of any asset is.
+        self.due_us = 0
         self.look_ahead()
-
-    @property
-    def due_us(self) -> int:
-        """When the next settlement of any asset is."""
-        return min(settlement.at_us for settlement in self._next.values())
 
     def next_for(self, asset: Asset) -> Settlement:
         """Return the next settlement of an asset."""
@@ -29,6 +26,10 @@ class Funding:
         """Ask the market again when the next settlements are."""
         floor = self._floor
         self._next = {asset: floor.market.next_settlement(asset, floor.now_us) for asset in floor.config.assets}
+        self._find_due()
+
+    def _find_due(self) -> None:
+        self.due_us = min(settlement.at_us for settlement in self._next.values())
 
     def settle_due(self) -> None:
         """Pay what is due now, once, and look for the next."""
@@ -37,6 +38,7 @@ class Funding:
             if settlement.at_us <= floor.now_us:
                 self._settle(asset)
                 self._next[asset] = floor.market.next_settlement(asset, floor.now_us)
+        self._find_due()
 
     def _settle(self, asset: Asset) -> None:
         floor = self._floor

@@ -52,11 +52,16 @@ class Leg:
 
     def prices(self, at_us: int) -> Prices:
         """Return all three at a moment of the leg."""
-        return (
-            self.price(Series.INDEX, at_us),
-            self.price(Series.MARK, at_us),
-            self.price(Series.LAST, at_us),
+        if at_us <= self.begin_us:
+            return self.begin
+        if at_us >= self.end_us:
+            return self.end
+        share = Decimal(at_us - self.begin_us) / (self.end_us - self.begin_us)
+        index, mark, last = (
+            first if first == second else (first + (second - first) * share).quantize(self.quantum)
+            for first, second in zip(self.begin, self.end, strict=True)
         )
+        return index, mark, last
 
     def crossing_us(self, series: Series, level: Decimal, *, is_rising: bool, from_us: int) -> int | None:
         """Return the first moment from ``from_us`` at which a price is at a level or beyond it; None within

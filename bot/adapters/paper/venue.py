@@ -56,6 +56,8 @@ class PaperVenue:
         self._clock = clock
         #: The account as of one moment and one state of the exchange: asked for twice, it is put together once.
         self._account: tuple[int, int, AccountState] | None = None
+        #: The open orders as of one state of the exchange: they do not change with time alone.
+        self._orders: tuple[int, tuple[VenueOrder, ...]] | None = None
         #: What is told for as long as quotes do not move.
         self._frozen_quotes: dict[Symbol, Quote] = {}
         exchange.rehearsal.observers.append(_tell_fault)
@@ -160,9 +162,15 @@ class PaperVenue:
                 )
                 for one in margins
             ),
-            open_orders=tuple(_venue_order(order) for order in floor.open_orders.values()),
+            open_orders=self._open_orders(),
             as_of=floor.now,
         )
+
+    def _open_orders(self) -> tuple[VenueOrder, ...]:
+        floor = self._exchange.floor
+        if self._orders is None or self._orders[0] != floor.version:
+            self._orders = (floor.version, tuple(_venue_order(order) for order in floor.open_orders.values()))
+        return self._orders[1]
 
     def _pledged(self, one: MarginSummary) -> Iterator[PledgedCoin]:
         floor = self._exchange.floor
