@@ -25,7 +25,7 @@ from bot.domain.policy import TradingState
 from bot.exchange.faults import FailRead
 from bot.exchange.static_market import DEFAULT_START
 from bot.settings.load import load_settings
-from tests.engine.rig import BTC_PERP, ETH_PERP, Rig
+from tests.engine.rig import BTC, ETH_PERP, Rig
 from tests.live.rig import LiveOwner, run_on_wire
 from tests.pains.scenes import DAY, HOUR, MINUTE, SHORT, stops
 from tests.simulation.test_scenarios import Owner
@@ -81,6 +81,29 @@ def test_wherever_the_disk_runs_full_no_order_is_sent_that_the_journal_does_not_
     rig.run(30 * MINUTE)
     rig.run(2 * HOUR)
     is_hedged_once(rig)
+
+
+def test_a_database_that_somebody_else_locks_stops_the_bot_before_it_sends_and_a_restart_goes_on(
+    tmp_path: Path,
+) -> None:
+    rig = Rig(journal=journal_in(tmp_path))
+    rig.run(HOUR + MINUTE)
+    orders = len(rig.exchange.floor.orders)
+    rig.journal.connection.exec_driver_sql("PRAGMA busy_timeout = 0")
+    with closing(sqlite3.connect(tmp_path / JOURNAL_FILE, isolation_level=None)) as other:
+
+        async def lock(_: Bot) -> None:
+            other.execute("BEGIN IMMEDIATE")
+            rig.exchange.set_price(BTC, Decimal(36_000))
+
+        with pytest.raises(JournalError, match="database is locked"):
+            rig.run(3 * HOUR, lock)
+        assert len(rig.exchange.floor.orders) == orders
+        other.execute("ROLLBACK")
+    rig.run(2 * HOUR)
+    assert rig.held() > SHORT, "the hedge that was due is made up for"
+    assert {one.client_order_id for one in rig.exchange.floor.orders.values()} <= set(rig.journal.books.orders)
+    rig.is_well()
 
 
 # --- the database is corrupt, or somebody else's ------------------------------------------------
@@ -149,7 +172,7 @@ def test_a_journal_of_last_week_finds_its_own_younger_orders_and_gives_no_id_twi
     old = tmp_path / "old.db"
     with closing(sqlite3.connect(tmp_path / JOURNAL_FILE)) as now, closing(sqlite3.connect(old)) as then:
         now.backup(then)
-    rig.exchange.set_price(BTC_PERP.split("/")[0], Decimal(36_000))  # type: ignore[arg-type]  # a name
+    rig.exchange.set_price(BTC, Decimal(36_000))
     rig.run(3 * HOUR)
     held = rig.held()
     asyncio.run(rig.journal.close())

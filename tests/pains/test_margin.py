@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -13,7 +14,7 @@ from bot.domain.events import FundingSettled
 from bot.domain.ids import Symbol
 from bot.domain.policy import RiskLimits
 from bot.domain.portfolio import AccountState, FuturesPosition
-from bot.exchange.faults import Refuse
+from bot.exchange.faults import FillOnly, Refuse
 from tests.engine.rig import BTC_PERP, ETH_PERP, Rig
 from tests.pains.scenes import HOUR, MINUTE
 from tests.simulation.test_scenarios import Owner
@@ -64,10 +65,11 @@ def test_a_liquidation_price_that_cannot_be_costs_no_hedge_and_moves_no_stop(lie
     rig.is_well()
 
 
-def test_a_liquidation_price_that_is_nearer_than_ours_is_believed_and_told() -> None:
+def test_a_liquidation_price_that_is_nearer_than_ours_is_believed_and_the_stop_stands_before_it() -> None:
     rig = Rig()
     rig.venue_kind = lying(lambda one: MARKS[one.symbol] * (Decimal("0.9") if one.contracts > 0 else Decimal("1.1")))
     rig.run(HOUR)
+    assert len(rig.stops()) == 2
     for stop in rig.stops():
         distance = abs((stop.trigger_price or 0) / MARKS[stop.symbol] - 1)
         assert distance < Decimal("0.1"), "the stop is met first"
@@ -142,12 +144,22 @@ def test_a_lot_that_grew_beyond_what_is_left_holds_up_neither_stop_nor_close_nor
     assert (rig.held(), rig.held(ETH_PERP), rig.stops()) == (0, 0, [])
 
 
-def test_dust_that_a_close_leaves_is_closed_in_the_end() -> None:
-    """Only half a lot of the new size is filled on the close, and the rest is less than a lot."""
+@pytest.mark.parametrize("lot", ["0.001", "0.01"], ids=["a lot below the smallest order", "a tenth of a lot"])
+def test_what_a_close_leaves_after_a_partial_fill_is_closed_however_small_it_is(lot: str) -> None:
     rig = Rig()
     rig.run(HOUR)
-    rig.exchange.change_terms(BTC_PERP, min_notional_quote=Decimal(1_000))
+    rig.exchange.change_terms(BTC_PERP, min_notional_quote=Decimal(1_000), lot=Decimal(lot))
+    rig.exchange.faults.add(
+        lambda call, request: (
+            FillOnly(Decimal("0.017"))
+            if call == "submit" and request is not None and request.symbol == BTC_PERP and request.trigger_price is None
+            else None
+        )
+    )
     rig.run(20 * MINUTE, lambda bot: bot.control.flatten("owner"))
+    fills = [trade.contracts for trade in rig.exchange.floor.trades if trade.symbol == BTC_PERP]
+    assert len(fills) == 3
+    assert fills[0] == sum(fills[1:]) == Decimal("0.018")
     assert (rig.held(), rig.held(ETH_PERP), rig.stops()) == (0, 0, [])
     rig.is_well()
 
@@ -160,6 +172,8 @@ def test_a_smallest_order_that_grew_beyond_the_gap_is_reported_and_holds_up_noth
     assert owner.exchange.floor.accounts.contracts_of(Symbol("ETH/USDT:USDT")) > 0, "the other coin is hedged"
     decision = owner.bot.rebalance.last_decision  # type: ignore[union-attr]
     assert decision is not None
+    (line,) = [one for one in decision.lines if one.asset == "BTC"]
+    assert "less than the smallest order" in line.reason
     owner.is_well()
 
 
@@ -180,8 +194,6 @@ def test_funding_is_booked_with_the_sign_that_the_wallet_felt(rate: str) -> None
 
 
 def test_an_interval_that_goes_from_eight_hours_to_one_overnight_loses_and_invents_no_payment() -> None:
-    from datetime import timedelta
-
     rig = Rig()
     start = rig.exchange.now
     schedule = tuple(
