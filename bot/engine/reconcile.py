@@ -96,8 +96,10 @@ class Reconcile:
     async def reconcile(self, venue_id: VenueId, account: AccountState | None = None) -> None:
         """Bring one venue and the journal together. The caller holds the desk."""
         account = account or await self._gatherer.read_account(venue_id)
+        # As of the account: what is cancelled from here on is still in its list.
+        back = self._ended_but_listed(account)
         await self._settle_orders(account)
-        await self._take_back(account)
+        await self._take_back(back)
         await self._find_strangers(account)
         await self._compare_positions(account)
 
@@ -118,13 +120,15 @@ class Reconcile:
             if _is_left_over(order) and order.intent.client_order_id not in self._execution.attended:
                 await self._execution.cancel(order, "left over from a look that has ended")
 
-    async def _take_back(self, account: AccountState) -> None:
-        """Look after what works at the venue although it was given up, or its cancel was confirmed."""
-        books = self._desk.journal.books
-        for seen in account.open_orders:
-            order = None if seen.client_order_id is None else books.orders.get(seen.client_order_id)
-            if order is None or not order.state.is_final:
-                continue
+    def _ended_but_listed(self, account: AccountState) -> list[tuple[Order, VenueOrder]]:
+        """Return what works at the venue although it was given up, or its cancel was confirmed."""
+        orders = self._desk.journal.books.orders
+        listed = [(orders.get(seen.client_order_id), seen) for seen in account.open_orders if seen.client_order_id]
+        return [(order, seen) for order, seen in listed if order is not None and order.state.is_final]
+
+    async def _take_back(self, back: list[tuple[Order, VenueOrder]]) -> None:
+        """Look after what has come back."""
+        for order, seen in back:
             log.warning(
                 "An order that had ended works at the venue",
                 code="order_back",
