@@ -1,10 +1,13 @@
 # ruff: noqa: T201 - a report on the terminal
 """Does the real daemon lose or double an order when it is killed? ``python -m tests.live.kills --times 500``.
 
-The exchange runs in a process of its own and goes on; the daemon is started, killed with ``kill -9`` after a while that
-chance decides, and started again, over HTTP. Prices move between lives, and by chance replies are lost after the order
-was executed, connections dropped, bodies cut short. At the end faults stop, one last life settles what is open, and the
-truth of the exchange is compared with the journal.
+The exchange runs in a process of its own and goes on; the daemon is started, killed with ``kill -9``, and started
+again, over HTTP and WebSocket. Most kills hit a request: the exchange holds an order, a stop or a cancel before it
+executes it, or executes it and holds the answer, and the daemon is killed while it is held; what is held goes on at
+once, while the next life starts, or after the request has become too old. Others come within 30 ms of an answer, at any
+moment of a start, or of a quiet daemon. Prices move between lives and in them, and by chance replies are lost after the
+order was executed, connections dropped, bodies cut short, sockets silent or closed. At the end faults stop, one last
+life settles what is open, and the truth of the exchange is compared with the journal (``kill_judge``).
 """
 
 import argparse
@@ -17,17 +20,18 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from bot.adapters.journal.care import JOURNAL_FILE
-from bot.adapters.journal.journal import open_journal
-from bot.adapters.web.folder import ADDRESS_FILE
-from bot.domain.ids import carries_marker
+from bot.adapters.web.folder import TOKEN_FILE, read_address
+from tests.live.kill_judge import Oracle, ProtectionWatch, Report, interrupted, judge
+from tests.live.nursery import Child, Nursery, spawn_fresh
 
 _FAULTS: tuple[dict[str, Any], ...] = (
     {"effect": "drop", "method": "POST", "path": "/fapi/v1/", "executed": True, "chance": 0.06, "times": None},
@@ -49,217 +53,370 @@ _FAULTS: tuple[dict[str, Any], ...] = (
 _DONE = 200
 #: The exit code of a daemon whose venue cannot be reached.
 _UNREACHABLE = 4
-_OPENING = {"BTC": 50_000.0, "ETH": 2_500.0, "SOL": 100.0}
-_SETTLES_SECONDS = 45.0
-#: A position may be without its stop for so long: the deadline, and a round of the loop that acts.
-_DEADLINE_SECONDS = 30.0 + 3.0
+_OPENING = {"BTC": Decimal(50_000), "ETH": Decimal(2_500), "SOL": Decimal(100)}
+_HOLDINGS = {"BTC": Decimal("0.12"), "ETH": Decimal(1), "SOL": Decimal(15)}
+_WEIGHTS = {"BTC": Decimal("0.5"), "ETH": Decimal("0.3"), "SOL": Decimal("0.2")}
+_BAND = Decimal("0.01")
+#: The band, and what a lot or the smallest order may leave beside it.
+_IN_BAND = Decimal("0.015")
+_POLL_SECONDS = 0.2
+#: Lives in which no socket says anything, and in which all of them are closed in the middle.
+_SILENT_SHARE, _DROP_SHARE = 0.15, 0.3
+#: A daemon that is up for so long without having sent what is waited for gets a reason to.
+_NUDGE_SECONDS = 0.7
+#: Of the lives, so many are started from nothing.
+_FRESH_SHARE = 0.1
+#: A daemon that is up for so long has nothing to send any more.
+_QUIET_SECONDS = 4.0
+#: Longer than any life should last.
+_LIFE_SECONDS = 60.0
+_SETTLES_SECONDS = 240.0
+_STYLES = ("ioc", "ioc", "chase", "auto")
+#: What is held; orders and stops more often than cancels, of which there are more.
+_TARGETS = (
+    ("POST", "/fapi/v1/order"),
+    ("POST", "/fapi/v1/order"),
+    ("POST", "/fapi/v1/algoOrder"),
+    ("POST", "/fapi/v1/algoOrder"),
+    ("DELETE", "/fapi/v1/algoOrder"),
+)
 
 
-@dataclass(slots=True)
-class Report:
-    """What was found."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """When a life is to end."""
 
-    kills: int = 0
-    orders: int = 0
-    trades: int = 0
-    duplicates: list[str] = field(default_factory=list)
-    lost: list[str] = field(default_factory=list)
-    unprotected_longest: float = 0.0
-    unprotected_late: list[str] = field(default_factory=list)
-    apart: list[str] = field(default_factory=list)
-    faults: dict[str, int] = field(default_factory=dict)
-    #: In how many lives an order was sent.
-    traded_lives: int = 0
-    #: How often its owner has resumed: three abnormal ends in ten minutes leave reductions only.
-    resumed: int = 0
-    #: How often it has given up by itself at its start, because the venue did not answer.
-    gave_up: int = 0
-
-    @property
-    def is_well(self) -> bool:
-        """True when nothing was found."""
-        return not (self.duplicates or self.lost or self.unprotected_late or self.apart)
+    name: str
+    #: What the exchange is to hold; None: nothing.
+    trap: dict[str, Any] | None = None
+    #: Seconds that the answer is let go before the kill, or that a start lasts.
+    seconds: float = 0.0
+    #: Seconds after the kill at which what is held goes on.
+    release: float = 0.0
 
 
 class Kills:
     """One exchange, many daemons."""
 
-    def __init__(self, folder: Path, seed: int) -> None:
+    def __init__(self, folder: Path, seed: int, nursery: Nursery, on_kill: Any = None) -> None:
         self.folder = folder
+        self._nursery = nursery
+        self._seed = seed
         self.report = Report()
         self._chance = random.Random(f"kills/{seed}")  # noqa: S311 - a rehearsal, not a secret
         self._prices = dict(_OPENING)
-        self._unprotected: dict[str, float] = {}
-        self._resumed: set[int] = set()
+        self._oracle = Oracle(_HOLDINGS, _WEIGHTS)
+        self._watch = ProtectionWatch(self.report)
+        self._starts: list[float] = []
+        self._on_kill = on_kill
+        self._releases: set[asyncio.Task[None]] = set()
 
-    async def run(self, times: int) -> Report:
-        """Kill it so often, and judge."""
+    async def run(self, times: int, until: float) -> Report:
+        """Kill it so often, or until that second of the monotonic clock, and judge."""
         exchange = self._spawn_exchange()
         try:
             address = json.loads(await asyncio.to_thread(exchange.stdout.readline))  # type: ignore[union-attr]
             async with aiohttp.ClientSession() as session:
-                self._session, self._admin, self._rest = session, address["admin_url"], address["rest_url"]
+                self._session, self._address = session, address
                 # So many starts in a minute no venue lets through.
                 await self._post("account", {"weight_limit": 10_000_000})
                 for fault in _FAULTS:
                     await self._post("fault", fault)
-                for number in range(times):
+                while self.report.kills < times and time.monotonic() < until:
                     await self._live_and_die()
-                    if (number + 1) % 25 == 0:
-                        print(f"{number + 1} kills, {len((await self._state())['orders'])} orders", flush=True)
-                await self._post("calm", {})
-                await self._live(_SETTLES_SECONDS, end=signal.SIGTERM)
-                self._judge(await self._state())
+                await self._settle()
         finally:
             exchange.terminate()
             exchange.wait()
+        self.report.start_mean = sum(self._starts) / max(1, len(self._starts))
         return self.report
+
+    # --- processes
 
     def _environment(self, **changes: str) -> dict[str, str]:
         own = {name: value for name, value in os.environ.items() if not name.startswith("TRIMTAB_")}
         return own | changes
 
     def _spawn_exchange(self) -> subprocess.Popen[bytes]:
-        (self.folder / "exchange").mkdir()
+        (self.folder / "exchange").mkdir(parents=True)
         environment = self._environment(
             TRIMTAB_DATA_DIR=str(self.folder / "exchange"),
             TRIMTAB_PAPER__MARKET="static",
-            TRIMTAB_PAPER__HOLDINGS="BTC=0.12,ETH=1,SOL=15",
+            TRIMTAB_PAPER__HOLDINGS=",".join(f"{coin}={amount}" for coin, amount in _HOLDINGS.items()),
         )
-        command = [sys.executable, "-m", "bot", "exchange", "serve", "--port", "0", "--fault-seed", "7"]
+        command = [sys.executable, "-m", "bot", "exchange", "serve", "--port", "0", "--fault-seed", str(self._seed)]
         return subprocess.Popen(command, stdout=subprocess.PIPE, env=environment)
 
-    def _spawn_daemon(self) -> subprocess.Popen[bytes]:
+    async def _spawn_daemon(self, style: str) -> Child:
         environment = self._environment(
             TRIMTAB_MODE="live",
             TRIMTAB_DATA_DIR=str(self.folder / "bot"),
-            TRIMTAB_TARGETS="BTC=50%,ETH=30%,SOL=20%",
-            TRIMTAB_BAND="1%",
+            TRIMTAB_TARGETS=",".join(f"{coin}={weight:%}" for coin, weight in _WEIGHTS.items()),
+            TRIMTAB_BAND=f"{_BAND:%}",
             TRIMTAB_BAND_TOTAL="off",
             TRIMTAB_REBALANCE_TO="target",
-            TRIMTAB_EXECUTION__STYLE="ioc",
-            TRIMTAB_RISK__MAX_TURNOVER="1000",
+            TRIMTAB_EXECUTION__STYLE=style,
+            TRIMTAB_RISK__MAX_TURNOVER="100000",
+            TRIMTAB_RISK__MAX_LEAP="50%",
             TRIMTAB_HTTP__PORT="0",
             TRIMTAB_LOG_FORMAT="json",
             TRIMTAB_VENUES__BINANCEUSDM__API_KEY="trimtab-key",
             TRIMTAB_VENUES__BINANCEUSDM__API_SECRET="trimtab-secret",
-            TRIMTAB_VENUES__BINANCEUSDM__REST_URL=self._rest,
+            TRIMTAB_VENUES__BINANCEUSDM__REST_URL=self._address["rest_url"],
+            TRIMTAB_VENUES__BINANCEUSDM__WS_URL=self._address["ws_url"],
         )
-        log = (self.folder / "bot.log").open("ab")
-        return subprocess.Popen([sys.executable, "-m", "bot", "run"], stdout=log, stderr=log, env=environment)
+        log = self.folder / "bot.log"
+        if self._chance.random() < _FRESH_SHARE:
+            self.report.fresh += 1
+            return spawn_fresh(environment, log)
+        return await self._nursery.spawn(environment, log)
+
+    # --- lives
+
+    def _draw(self) -> Plan:
+        draw, chance = self._chance.random(), self._chance
+        if draw < 0.12:
+            usual = sum(self._starts) / len(self._starts) if self._starts else 4.0
+            return Plan(name="starting", seconds=chance.uniform(0.2, usual))
+        if draw < 0.2:
+            return Plan(name="at any moment", seconds=chance.uniform(0, _QUIET_SECONDS))
+        method, path = chance.choice(_TARGETS)
+        what = {"POST/fapi/v1/order": "an order", "POST/fapi/v1/algoOrder": "a stop"}.get(method + path, "a cancel")
+        trap = {
+            "method": method,
+            "path": path,
+            "executed": chance.random() < 0.5,
+            "skip": chance.choice((0, 0, 0, 1, 2)),
+        }
+        if draw < 0.4:
+            return Plan(name=f"just after {what}", trap=trap | {"executed": True}, seconds=chance.uniform(0, 0.03))
+        when = "executed, not answered" if trap["executed"] else "arrived, not executed"
+        release = chance.choice((0.0, 0.0, chance.uniform(0.5, 4.0), 7.0))
+        return Plan(name=f"{what} {when}", trap=trap, release=release)
 
     async def _live_and_die(self) -> None:
         await self._move_price()
-        await self._live(self._chance.uniform(1.0, 3.4), end=signal.SIGKILL)
+        plan, sent = self._draw(), (await self._standing())["sent"]
+        self._oracle.begin(await self._state(), self._prices)
+        if plan.trap is not None:
+            await self._post("gate", plan.trap)
+        await self._post("sockets", {"silent": self._chance.random() < _SILENT_SHARE})
+        daemon = await self._spawn_daemon(self._chance.choice(_STYLES))
+        name, is_up = await self._accompany(daemon, plan)
+        daemon.send_signal(signal.SIGKILL)
+        code = await daemon.wait()
+        if code == -signal.SIGKILL:
+            self._count(name, is_up=is_up)
+        else:
+            self._note_own_end(code)
+        if plan.trap is not None:
+            self._release_after(plan.release)
+        order, cancel = await asyncio.to_thread(interrupted, self.folder / "bot")
+        self.report.interrupted_orders += order
+        self.report.interrupted_cancels += cancel
+        state = await self._state()
+        self.report.traded_lives += len(state["orders"]) > sent
+        self.report.overshot += self._oracle.overshot(state, self._prices)
+
+    def _count(self, name: str, *, is_up: bool) -> None:
         self.report.kills += 1
+        self.report.moments[name] += 1
+        self.report.up += is_up
+        self.report.starting += not is_up
+        if self._on_kill is not None:
+            self._on_kill()
 
-    async def _live(self, seconds: float, *, end: signal.Signals) -> None:
-        before = len((await self._state())["orders"])
-        daemon = self._spawn_daemon()
-        began = time.monotonic()
-        while time.monotonic() - began < seconds:
-            await asyncio.sleep(0.1)
-            await self._resume_once(daemon.pid)
-            if end is not signal.SIGKILL:
-                self._watch(await self._state(), since=began)
-        if daemon.poll() == _UNREACHABLE:
+    def _note_own_end(self, code: int) -> None:
+        if code == _UNREACHABLE:
             self.report.gave_up += 1
-        elif daemon.poll() is not None:
-            self.report.apart.append(f"the daemon ended by itself with {daemon.returncode}")
-        daemon.send_signal(end)
-        await asyncio.to_thread(daemon.wait)
-        self._unprotected.clear()
-        self.report.traded_lives += len((await self._state())["orders"]) > before
+        else:
+            self.report.apart.append(f"the daemon ended by itself with {code}")
 
-    async def _resume_once(self, pid: int) -> None:
-        """Do what an owner would who sees that nothing is opened any more."""
-        folder = self.folder / "bot"
-        if pid in self._resumed or not (folder / ADDRESS_FILE).exists():
-            return
-        address, token = json.loads((folder / ADDRESS_FILE).read_text()), (folder / "token").read_text().strip()
-        if address.get("pid") != pid:
-            return
-        url = f"http://{address['host']}:{address['port']}/api/v1/resume"
+    async def _accompany(self, daemon: Child, plan: Plan) -> tuple[str, bool]:
+        """Watch a life until its plan says that it ends; return what it was killed in, and whether it was up."""
+        began = before = time.monotonic()
+        up_at: float | None = None
+        is_nudged = False
+        arrival = asyncio.ensure_future(self._arrival()) if plan.trap is not None else None
         try:
-            async with self._session.post(url, json={}, headers={"Authorization": f"Bearer {token}"}) as reply:
-                if reply.status == _DONE:
-                    self._resumed.add(pid)
-                    self.report.resumed += 1
+            while daemon.poll() is None and time.monotonic() - began < _LIFE_SECONDS:
+                if arrival is not None:
+                    await asyncio.wait([arrival], timeout=_POLL_SECONDS)
+                    if arrival.done():
+                        await self._meet(plan)
+                        return plan.name, up_at is not None
+                else:
+                    await asyncio.sleep(_POLL_SECONDS)
+                standing, now = await self._standing(), time.monotonic()
+                self._watch.note(standing, alive=now - before, up=now - before if up_at is not None else 0.0)
+                before = now
+                if up_at is None and await self._resume(daemon.pid):
+                    up_at = time.monotonic()
+                    self._note_start(up_at - began)
+                if up_at is not None and now - up_at > _NUDGE_SECONDS and not is_nudged and plan.trap is not None:
+                    is_nudged = True
+                    await self._nudge(plan.trap)
+                if _is_over(plan, now - began, None if up_at is None else now - up_at):
+                    return ("quiet" if plan.trap is not None else plan.name), up_at is not None
+            return "never up", False
+        finally:
+            if arrival is not None:
+                arrival.cancel()
+
+    async def _meet(self, plan: Plan) -> None:
+        """Let the answer go where the kill is to come just after it."""
+        if plan.name.startswith("just after"):
+            await self._post("gate", {})
+            await asyncio.sleep(plan.seconds)
+
+    async def _nudge(self, trap: dict[str, Any]) -> None:
+        """Give a daemon that has nothing to send a reason to: prices leave the bands, and its owner has it look."""
+        method, path = self._chance.choice(_TARGETS)
+        await self._post("gate", {"method": method, "path": path, "executed": trap["executed"]})
+        await self._move_price(least=0.03)
+        await self._post("sockets", {"drop": self._chance.random() < _DROP_SHARE})
+        self._oracle.widen(await self._state(), self._prices)
+        await self._ask("/api/v1/resume", {})
+
+    def _note_start(self, seconds: float) -> None:
+        self._starts.append(seconds)
+        self.report.start_longest = max(self.report.start_longest, seconds)
+
+    def _release_after(self, seconds: float) -> None:
+        async def release() -> None:
+            await asyncio.sleep(seconds)
+            await self._post("gate", {})
+
+        task = asyncio.ensure_future(release())
+        self._releases.add(task)
+        task.add_done_callback(self._releases.discard)
+
+    async def _settle(self) -> None:
+        """Let the last life put everything in order, without faults, and judge."""
+        await asyncio.gather(*self._releases)
+        await self._post("calm", {})
+        await self._post("gate", {})
+        await self._post("sockets", {"silent": False})
+        self._oracle.begin(await self._state(), self._prices)
+        daemon, began = await self._spawn_daemon("ioc"), time.monotonic()
+        before, is_up = began, False
+        while daemon.poll() is None and time.monotonic() - began < _SETTLES_SECONDS:
+            await asyncio.sleep(0.2)
+            standing, now = await self._standing(), time.monotonic()
+            self._watch.note(standing, alive=now - before, up=now - before if is_up else 0.0)
+            before, is_up = now, is_up or await self._resume(daemon.pid)
+            if is_up and await self._is_at_rest():
+                break
+        daemon.send_signal(signal.SIGTERM)
+        code = await daemon.wait()
+        if code != 0:
+            self._note_own_end(code)
+        state = await self._state()
+        judge(self.report, state, self.folder / "bot", self._oracle.gaps(state, self._prices), _IN_BAND)
+        self.report.overshot += self._oracle.overshot(state, self._prices)
+
+    # --- the daemon
+
+    async def _ask(self, path: str, body: dict[str, Any] | None = None) -> Any:
+        address = read_address(self.folder / "bot")
+        if address is None:
+            return None
+        token = (self.folder / "bot" / TOKEN_FILE).read_text(encoding="ascii").strip()
+        headers = {"Authorization": f"Bearer {token}"}
+        try:
+            async with self._session.request(
+                "GET" if body is None else "POST", address.url + path, json=body, headers=headers
+            ) as reply:
+                return await reply.json() if reply.status == _DONE else None
         except aiohttp.ClientError:
             # It is not up yet, or going down.
-            return
+            return None
 
-    async def _move_price(self) -> None:
-        asset = self._chance.choice(list(self._prices))
-        price = self._prices[asset] * (1 + self._chance.uniform(-0.06, 0.06))
-        if not 0.6 < price / _OPENING[asset] < 1.6:
-            price = _OPENING[asset]
-        self._prices[asset] = price
-        await self._post("price", {"asset": asset, "price": f"{price:.6g}"})
+    async def _resume(self, pid: int) -> bool:
+        """Do what an owner would who sees that nothing is opened any more; True when the daemon has answered."""
+        address = read_address(self.folder / "bot")
+        if address is None or address.pid != pid:
+            return False
+        # It answers when it has started: what it does before that holds the desk.
+        try:
+            async with asyncio.timeout(1.0):
+                status = await self._ask("/api/v1/status")
+        except TimeoutError:
+            return False
+        if status is None or status["next_look_at"] is None:
+            return False
+        if status["trading_state"] == "reduce_only" and await self._ask("/api/v1/resume", {}) is not None:
+            self.report.resumed += 1
+        return True
+
+    async def _is_at_rest(self) -> bool:
+        """Return whether nothing is open, everything is protected, and every asset is in its band."""
+        status = await self._ask("/api/v1/status")
+        if status is None or not status["is_ready"] or status["unknown_orders"] or status["locks"]:
+            return False
+        state = await self._state()
+        gaps = self._oracle.gaps(state, self._prices)
+        return all(abs(gap) <= _IN_BAND for gap in gaps.values()) and not any(
+            order["purpose"] == "hedge" for order in status["working_orders"]
+        )
+
+    # --- the exchange
+
+    async def _move_price(self, least: float = 0.0) -> None:
+        for asset, opening in _OPENING.items():
+            if self._chance.random() < 0.6 or least:
+                size = self._chance.uniform(least, 0.06) * self._chance.choice((-1, 1))
+                move = Decimal(str(round(size, 4)))
+                price = self._prices[asset] * (1 + move)
+                self._prices[asset] = Decimal(f"{price if 0.6 < price / opening < 1.6 else opening:.6g}")
+                await self._post("price", {"asset": asset, "price": str(self._prices[asset])})
 
     async def _post(self, what: str, document: dict[str, Any]) -> None:
-        async with self._session.post(f"{self._admin}/{what}", json=document) as reply:
+        async with self._session.post(f"{self._address['admin_url']}/{what}", json=document) as reply:
             reply.raise_for_status()
 
+    async def _get(self, what: str) -> dict[str, Any]:
+        async with self._session.get(f"{self._address['admin_url']}/{what}") as reply:
+            document: dict[str, Any] = await reply.json()
+            return document
+
     async def _state(self) -> dict[str, Any]:
-        async with self._session.get(f"{self._admin}/state") as reply:
-            state: dict[str, Any] = await reply.json()
-            return state
+        return await self._get("state")
 
-    # --- judging
+    async def _standing(self) -> dict[str, Any]:
+        return await self._get("standing")
 
-    def _watch(self, state: dict[str, Any], *, since: float) -> None:
-        """Measure how long a position of a living daemon is without a stop of its size."""
-        now = time.monotonic()
-        for symbol, amount in state["positions"].items():
-            held = Decimal(amount)
-            if _is_protected(symbol, held, state["orders"]):
-                self._unprotected.pop(symbol, None)
-                continue
-            lasted = now - self._unprotected.setdefault(symbol, since)
-            self.report.unprotected_longest = max(self.report.unprotected_longest, lasted)
-            if lasted > _DEADLINE_SECONDS and len(self.report.unprotected_late) < 10:
-                self.report.unprotected_late.append(f"{symbol}: {held} for {lasted:.0f} s")
+    async def _arrival(self) -> None:
+        while (await self._get("gate?wait=20"))["held"] is None:
+            pass
 
-    def _judge(self, state: dict[str, Any]) -> None:
-        report, journal = self.report, self._read_journal()
-        books = journal.books
-        ours = [order for order in state["orders"] if carries_marker(order["client_order_id"] or "")]
-        report.orders, report.trades, report.faults = len(ours), len(state["trades"]), state["faults"]
-        ids = [order["client_order_id"] for order in ours]
-        report.duplicates = sorted({one for one in ids if ids.count(one) > 1})
-        report.lost = [one for one in ids if one not in books.orders]
-        booked = {symbol: ledger.contracts for (_, symbol), ledger in books.ledgers.items() if ledger.contracts}
-        held = {symbol: Decimal(amount) for symbol, amount in state["positions"].items()}
-        if booked != held:
-            report.apart.append(f"the journal has {booked}, the exchange {held}")
-        open_ones = [one.intent.client_order_id for one in books.orders.values() if not one.state.is_final]
-        resting = {
-            order["client_order_id"] for order in state["orders"] if order["state"] in ("open", "partially_filled")
-        }
-        report.apart.extend(f"{one} is open in the journal alone" for one in open_ones if one not in resting)
-        report.apart.extend(
-            f"{symbol} is held without its stop"
-            for symbol, amount in held.items()
-            if not _is_protected(symbol, amount, state["orders"])
+
+def _is_over(plan: Plan, lived: float, up: float | None) -> bool:
+    """Return whether a life without anything held, or in which nothing came, has lasted long enough."""
+    if plan.name == "starting":
+        return lived >= plan.seconds
+    if up is None:
+        return False
+    return up >= (plan.seconds if plan.trap is None else _QUIET_SECONDS)
+
+
+async def run_lanes(
+    folder: Path, seed: int, times: int, lanes: int, on_kill: Any = None, *, minutes: float = 600
+) -> Report:
+    """Kill so often beside several exchanges at once, and put together what was found."""
+    until = time.monotonic() + minutes * 60
+    shares = [times // lanes + (place < times % lanes) for place in range(lanes)]
+    report = Report()
+    async with Nursery() as nursery:
+        runs = [Kills(folder / f"lane-{place}", seed + place, nursery, on_kill) for place in range(lanes)]
+        ends = await asyncio.gather(
+            *(run.run(share, until) for run, share in zip(runs, shares, strict=True)), return_exceptions=True
         )
-        journal.connection.close()
-
-    def _read_journal(self) -> Any:
-        from datetime import UTC, datetime
-
-        now = datetime.now(UTC)
-        return open_journal(self.folder / "bot" / JOURNAL_FILE, now=now, epoch_tail=lambda: "XXX", read_only=True)
-
-
-def _is_protected(symbol: str, held: Decimal, orders: list[dict[str, Any]]) -> bool:
-    return any(
-        order["symbol"] == symbol
-        and order["type"] == "stop_market"
-        and order["state"] == "open"
-        and Decimal(order["contracts"]) == abs(held)
-        for order in orders
-    )
+        for run, end in zip(runs, ends, strict=True):
+            report.add(run.report)
+            if isinstance(end, BaseException):
+                report.apart.append(f"{run.folder.name} broke off: {end!r}")
+    return report
 
 
 def main() -> None:
@@ -267,14 +424,28 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.live.kills", description=__doc__)
     parser.add_argument("--times", type=int, default=500)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--keep", type=Path, help="leave journal, log and exchange in this folder")
+    parser.add_argument("--lanes", type=int, default=2, help="exchanges side by side, each with its daemon")
+    parser.add_argument("--minutes", type=float, default=600, help="kill no more after so long")
+    parser.add_argument("--keep", type=Path, help="leave journals, logs and exchanges in this folder")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as scratch:
+    bar = Progress(
+        TextColumn("kills"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=Console(stderr=True)
+    )
+    with tempfile.TemporaryDirectory() as scratch, bar:
         folder = options.keep or Path(scratch)
-        folder.mkdir(parents=True, exist_ok=True)
-        report = asyncio.run(Kills(folder, options.seed).run(options.times))
+        task = bar.add_task("kills", total=options.times)
+        run = run_lanes(
+            folder, options.seed, options.times, options.lanes, lambda: bar.advance(task), minutes=options.minutes
+        )
+        report = asyncio.run(run)
     for name in Report.__dataclass_fields__:
-        print(f"{name}: {getattr(report, name)}")
+        found = getattr(report, name)
+        if name == "moments":
+            print("moments:")
+            for moment, count in sorted(found.items()):
+                print(f"    {count:5} {moment}")
+        else:
+            print(f"{name}: {dict(found) if name == 'faults' else found}")
     sys.exit(0 if report.is_well else 1)
 
 

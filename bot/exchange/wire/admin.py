@@ -15,6 +15,7 @@ from bot.domain.portfolio import WalletKind
 from bot.domain.units import to_decimal
 from bot.exchange.documents import to_document
 from bot.exchange.wire.binance.app import BinanceApp
+from bot.exchange.wire.gate import Trap
 
 _FLAGS = ("has_hedge_mode", "has_multi_assets", "may_trade", "may_withdraw", "may_transfer", "is_bound_to_address")
 
@@ -35,6 +36,9 @@ class Admin:
             web.post("/admin/calm", self._asked(self._calm)),
             web.post("/admin/account", self._asked(self._account)),
             web.post("/admin/sockets", self._sockets),
+            web.get("/admin/standing", self._standing),
+            web.post("/admin/gate", self._asked(self._gate)),
+            web.get("/admin/gate", self._arrival),
         ]
 
     async def _state(self, _http: web.Request) -> web.Response:
@@ -57,6 +61,26 @@ class Admin:
                 "sockets": len(self._app.sockets),
             }
         )
+
+    async def _standing(self, _http: web.Request) -> web.Response:
+        """Say what stands at this moment, in few words: for whoever asks ten times a second."""
+        served = self._app.served
+        served.reach()
+        floor = served.exchange.floor
+        held = {symbol: str(one.contracts) for symbol, one in floor.accounts.positions.items()}
+        resting = [to_document(order) for order in floor.open_orders.values()]
+        return web.json_response({"positions": held, "orders": resting, "sent": len(floor.orders)})
+
+    def _gate(self, asked: dict[str, Any]) -> None:
+        """Hold the next request of a kind; without one, let go what is held."""
+        if asked:
+            self._app.gate.arm(Trap(**asked))
+        else:
+            self._app.gate.open()
+
+    async def _arrival(self, http: web.Request) -> web.Response:
+        """Answer as soon as a request is held, or with ``null`` after ``wait`` seconds."""
+        return web.json_response({"held": await self._app.gate.arrival(float(http.query.get("wait", "1")))})
 
     def _asked(self, do: Any) -> Any:
         async def handle(http: web.Request) -> web.Response:

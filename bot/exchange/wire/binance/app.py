@@ -18,6 +18,7 @@ from bot.exchange.wire.binance.state import Served
 from bot.exchange.wire.binance.streams import LISTEN_KEY, AccountEvents, market_event
 from bot.exchange.wire.binance.weights import Weights
 from bot.exchange.wire.faults import WireEffect, WireFaults, WireRule
+from bot.exchange.wire.gate import Gate
 
 _PAGE = "<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>"
 #: How long a connection that hears nothing is kept.
@@ -31,6 +32,7 @@ class BinanceApp:
     def __init__(self, served: Served, doorkeeper: Doorkeeper, faults: WireFaults) -> None:
         self.served = served
         self.faults = faults
+        self.gate = Gate()
         #: Each host counts by itself.
         self.weights = {house: Weights() for house in ("fapi", "api", "sapi")}
         #: True while nothing is told to anyone who listens.
@@ -62,11 +64,16 @@ class BinanceApp:
             body=(await http.read()).decode("utf-8", "replace"),
             api_key=http.headers.get("X-MBX-APIKEY"),
         )
+        trap = self.gate.catch(http.method, http.path)
+        if trap is not None and not trap.executed:
+            await self.gate.hold(f"{http.method} {http.path}")
         rule = self.faults.meet(http.method, http.path)
         if rule is not None:
             return await self._go_wrong(http, request, route, rule)
         status, body, headers = self._answer(request, route)
         await self._tell_account()
+        if trap is not None and trap.executed:
+            await self.gate.hold(f"{http.method} {http.path}")
         return web.json_response(body, status=status, headers=headers)
 
     def _answer(self, request: Request, route: Route) -> tuple[int, Any, dict[str, str]]:
