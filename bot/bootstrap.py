@@ -298,15 +298,19 @@ def assemble(
     observers: Sequence[LookObserver] = (),
     *,
     notify: Send | None = None,
+    besides: Sequence[Companion] = (),
 ) -> Bot:
-    """Build the bot that the settings ask for, in a world that is open; ``notify`` sends alerts elsewhere as well."""
+    """Build the bot that the settings ask for, in a world that is open; ``notify`` sends alerts elsewhere as well.
+
+    ``besides`` runs beside it for as long as it runs.
+    """
     now = world.clock.now()
     declared = tuple(
         ExternalHolding(asset=Asset(coin), amount_base=amount, as_of=now)
         for coin, amount in settings.external_holdings.items()
     )
     alerts: AlertSink = LogAlerts(world.clock)
-    companions: list[Companion] = []
+    companions = list(besides)
     if notify is not None:
         sent = SentAlerts(alerts, notify, settings.alerts.min_severity.value)
         alerts = sent

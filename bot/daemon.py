@@ -20,6 +20,7 @@ from bot.adapters.clock import ScaledClock, SimulatedLoop, SystemClock
 from bot.adapters.datafolder import own_folder, prepare_folder
 from bot.adapters.journal.care import JOURNAL_FILE
 from bot.adapters.journal.journal import SqlJournal, open_journal, random_epoch_tail
+from bot.adapters.journal.retention import Retention
 from bot.adapters.logs import configure_logging, redact, register_secrets
 from bot.adapters.metrics import Metrics
 from bot.adapters.notify import Send, apprise_sender
@@ -61,7 +62,9 @@ async def _run(settings: Settings) -> int:
     configure_logging(settings.log_format, settings.log_level, sys.stdout, world.clock.now, secrets=(token,))
     register_secrets([token])
     journal = _open_own_journal(settings, world)
-    bot = assemble(settings, world, journal, notify=_sender(settings))
+    kept = settings.retention.details
+    besides = [] if kept is None else [Retention(journal, world.clock, kept).run]
+    bot = assemble(settings, world, journal, notify=_sender(settings), besides=besides)
     _stop_on_signals(bot.supervisor.stop)
     web = WebServer(
         bot.control,

@@ -22,6 +22,7 @@ from bot.domain.overlay import OverlayRecord, fold_measurement, fold_resume, fol
 from bot.domain.policy import MarginRung, TradingState
 from bot.domain.portfolio import WalletKind
 from bot.domain.rolls import Roll
+from bot.domain.thinning import DetailsThinned
 from bot.domain.transfers import Transfer, TransferState
 from bot.domain.units import ZERO
 
@@ -546,6 +547,12 @@ def _looked(books: Books, fact: events.LookTaken) -> None:
         del books.transfers[transfer_id]
 
 
+def _thinned(books: Books, fact: DetailsThinned) -> None:
+    """Take over what the facts that are gone had added up to; where all of them are there it is the same already."""
+    books.overlay, books.basis, books.funding = fact.carried()
+    books.carries = dict(fact.carries)
+
+
 #: Facts that are not listed here are kept for the reader and change nothing.
 _HANDLERS: dict[type[events.Fact], Callable[..., None]] = {
     events.JournalOpened: _opened,
@@ -587,4 +594,5 @@ _HANDLERS: dict[type[events.Fact], Callable[..., None]] = {
     events.SymbolLocked: _locked,
     events.SymbolUnlocked: _unlocked,
     events.LookTaken: _looked,
+    DetailsThinned: _thinned,
 }

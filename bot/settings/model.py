@@ -21,6 +21,7 @@ from bot.domain.ids import Asset, Currency, Symbol
 from bot.domain.instruments import ContractKind, Tenor
 from bot.domain.policy import Destination, ExecutionStyle, MarginBound, MarginPolicy, Scope, StopAnchor
 from bot.domain.portfolio import Alias
+from bot.domain.thinning import LEAST_KEPT
 from bot.settings import human
 from bot.settings.rehearsal import PaperFaults, read_faults
 
@@ -114,6 +115,13 @@ def _leverage(text: str) -> Decimal:
     value = human.positive(text)
     if not 1 <= value <= 20:
         raise ValueError("write a leverage from 1 to 20")
+    return value
+
+
+def _kept(text: str) -> timedelta | None:
+    value = human.duration_or_off(text)
+    if value is not None and value < LEAST_KEPT:
+        raise ValueError(f"write {LEAST_KEPT.days}d or more, or off: as much is measured over")
     return value
 
 
@@ -516,6 +524,15 @@ class AlertSettings(Block):
     )
 
 
+class RetentionSettings(Block):
+    """How long the journal keeps what no order, trade or payment needs."""
+
+    details: Annotated[timedelta | None, _read(_kept)] = Field(
+        timedelta(days=400),
+        description="hourly overlay, basis and funding forecasts, numbers of looks without an order; off: for ever",
+    )
+
+
 class HttpSettings(Block):
     """The page and the API."""
 
@@ -675,6 +692,7 @@ class Settings(Block):
     execution: ExecutionSettings = ExecutionSettings()
     watch: WatchSettings = WatchSettings()
     alerts: AlertSettings = AlertSettings()
+    retention: RetentionSettings = RetentionSettings()
     http: HttpSettings = HttpSettings()
     venues: VenuesSettings = VenuesSettings()
     paper: PaperSettings = PaperSettings()

@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from bot.domain.errors import ConfigError, JournalError
 from bot.domain.events import JournalOpened, TradingStateSet
 from bot.domain.ids import epoch_of
 from bot.domain.policy import TradingState
+from bot.domain.thinning import DetailsThinned
 
 JOURNAL_FILE = "journal.db"
 
@@ -78,8 +80,12 @@ def verify_file(path: Path) -> Verified:
     except sqlite3.Error as err:
         raise JournalError(f"{path} cannot be read as a journal: {err}") from err
     books = Books()
+    until, missing = _taken_out(rows)
+    found_missing = until - sum(1 for sequence, _, _ in rows if sequence <= until)
+    if found_missing != missing:
+        raise JournalError(f"{path}: {found_missing} facts are missing up to {until}; {missing} were taken out")
     for sequence, kind, payload in rows:
-        if sequence != books.sequence + 1:
+        if sequence != books.sequence + 1 and sequence - 1 > until:
             raise JournalError(f"{path}: fact {books.sequence + 1} is missing")
         apply(books, codec.decode_fact(kind, payload))
         books.sequence = sequence
@@ -90,11 +96,18 @@ def verify_file(path: Path) -> Verified:
         raise JournalError(f"{path} holds no fact: it is no journal of a bot that ever ran")
     return Verified(
         path=path,
-        facts=books.sequence,
+        facts=len(rows),
         epoch=books.epoch,
         working_orders=len(books.working_orders()),
         trading_state=books.trading_state,
     )
+
+
+def _taken_out(rows: Sequence[tuple[int, str, str]]) -> tuple[int, int]:
+    """Return up to which number old details were taken out, and how many."""
+    thinned = [payload for _, kind, payload in rows if kind == DetailsThinned.__name__]
+    fact = codec.decode_fact(DetailsThinned.__name__, thinned[-1]) if thinned else None
+    return (fact.until_sequence, fact.missing) if isinstance(fact, DetailsThinned) else (0, 0)
 
 
 def restore_journal(data_dir: Path, source: Path) -> Path | None:

@@ -18,6 +18,7 @@ from bot.domain import events
 from bot.domain.books import Books
 from bot.domain.errors import JournalError
 from bot.domain.events import Fact
+from bot.domain.thinning import DetailsThinned
 
 Encode = Callable[[Any], Any]
 Decode = Callable[[Any], Any]
@@ -135,7 +136,7 @@ KINDS: dict[str, type[Fact]] = {
     name: kind
     for name, kind in vars(events).items()
     if isinstance(kind, type) and issubclass(kind, Fact) and kind is not Fact
-}
+} | {DetailsThinned.__name__: DetailsThinned}
 
 
 def encode_fact(fact: Fact) -> str:

@@ -37,6 +37,7 @@ from bot.domain.events import (
 )
 from bot.domain.ids import ALPHABET, EPOCH_LENGTH, MARKER, TransferId, client_order_id, decode_base32, epoch_of
 from bot.domain.orders import OrderDraft, OrderIntent, OrderState, next_state
+from bot.domain.thinning import DetailsThinned
 from bot.domain.transfers import TransferDraft, TransferIntent
 
 #: Facts between two checkpoints.
@@ -47,6 +48,7 @@ _INSERT = (
 )
 _SELECT_KEY = "SELECT 1 FROM facts WHERE dedup_key = ?"
 _SELECT_AFTER = "SELECT seq, kind, payload FROM facts WHERE seq > ? ORDER BY seq"
+_SELECT_THINNED = "SELECT payload FROM facts WHERE kind = 'DetailsThinned' ORDER BY seq DESC LIMIT 1"
 _SELECT_CHECKPOINT = "SELECT seq, books FROM checkpoint WHERE id = 1"
 _UPSERT_CHECKPOINT = (
     "INSERT INTO checkpoint (id, seq, books) VALUES (1, ?, ?)"
@@ -109,8 +111,8 @@ class SqlJournal:
         self.commit(TransferIntended(at=at, intent=intent))
         return intent
 
-    def commit(self, *facts: Fact) -> tuple[Fact, ...]:
-        """Do what ``record`` does, for callers without a loop."""
+    def commit(self, *facts: Fact, besides: Callable[[Connection], None] | None = None) -> tuple[Fact, ...]:
+        """Do what ``record`` does, for callers without a loop; ``besides`` is done in the same transaction."""
         new: list[Fact] = []
         try:
             self.on_point("journal: before the transaction")
@@ -122,6 +124,8 @@ class SqlJournal:
                     self.on_point("journal: between two statements")
                 _try_out(self._books, new)
                 self._save_checkpoint(len(new))
+                if besides is not None:
+                    besides(self._connection)
                 self.on_point("journal: before the commit")
                 self._connection.exec_driver_sql("COMMIT")
             except BaseException:
@@ -164,7 +168,11 @@ class SqlJournal:
         """Save the books as they were before this transaction, now and then: the more is in them, the more rarely."""
         sequence, every = self._books.sequence, max(_CHECKPOINT_EVERY, len(self._books.orders))
         if sequence and sequence // every != (sequence + added) // every:
-            self._connection.exec_driver_sql(_UPSERT_CHECKPOINT, (sequence, codec.encode_books(self._books)))
+            self.write_checkpoint(self._books)
+
+    def write_checkpoint(self, books: Books) -> None:
+        """Save books as what the facts up to their number add up to. Within a transaction."""
+        self._connection.exec_driver_sql(_UPSERT_CHECKPOINT, (books.sequence, codec.encode_books(books)))
 
     def facts(
         self, *, after: int = 0, client_order_id: str | None = None, kind: str | None = None
@@ -273,12 +281,22 @@ def read_books(connection: Connection) -> Books:
         rows = connection.exec_driver_sql(_SELECT_AFTER, (books.sequence,)).all()
     except SQLAlchemyError as err:
         raise JournalError(f"the journal cannot be read: {_cause(err)}") from err
+    until, _ = missing_facts(connection)
     for sequence, kind, payload in rows:
-        if sequence != books.sequence + 1:
+        if sequence != books.sequence + 1 and sequence - 1 > until:
             raise JournalError(f"fact {books.sequence + 1} is missing from the journal")
         apply(books, codec.decode_fact(kind, payload))
         books.sequence = sequence
     return books
+
+
+def missing_facts(connection: Connection) -> tuple[int, int]:
+    """Return up to which number facts may be missing, because they were taken out, and how many are."""
+    row = connection.exec_driver_sql(_SELECT_THINNED).first()
+    if row is None:
+        return 0, 0
+    fact = codec.decode_fact(DetailsThinned.__name__, row[0])
+    return (fact.until_sequence, fact.missing) if isinstance(fact, DetailsThinned) else (0, 0)
 
 
 def open_journal(

@@ -5,11 +5,12 @@
 
 from sqlalchemy import Column, Integer, MetaData, Table, Text
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 metadata = MetaData()
 
-#: Append-only. ``payload`` is the whole fact; the other columns are there to be searched.
+#: Appended to; old details alone are ever taken out (``retention``). ``payload`` is the whole fact; the other columns
+#: are there to be searched.
 facts = Table(
     "facts",
     metadata,
