@@ -8,6 +8,8 @@ do change while a bot runs. Histories are read once per UTC day.
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+import structlog
+
 from bot.decisions.volatility import daily_sigma
 from bot.domain.books import Leg
 from bot.domain.errors import IncompleteData, VenueError
@@ -16,7 +18,11 @@ from bot.domain.instruments import Instrument
 from bot.domain.market import PriceHistory
 from bot.engine.desk import Desk
 
+log = structlog.get_logger()
+
 _TERMS_KEPT = timedelta(hours=1)
+#: Where the listing could not be read it is asked for again after this.
+_TERMS_AGAIN = timedelta(minutes=1)
 _HISTORY_DAYS = 90
 
 
@@ -31,6 +37,8 @@ class Reference:
         #: What each venue listed when it was read last.
         self._listed: dict[VenueId, frozenset[Symbol]] = {}
         self._read_at: dict[VenueId, datetime] = {}
+        #: When they are asked for again, where they could not be read.
+        self._again_at: dict[VenueId, datetime] = {}
         self._histories: dict[Asset, PriceHistory] = {}
         self._sigmas: dict[Asset, Decimal | None] = {}
 
@@ -41,7 +49,18 @@ class Reference:
         is_known = all((venue_id, symbol) in self._instruments for symbol in symbols)
         if is_known and read_at is not None and now - read_at < _TERMS_KEPT:
             return
-        listed = {one.symbol: one for one in await self._desk.read(self._desk.venues[venue_id].fetch_instruments())}
+        if is_known and now < self._again_at.get(venue_id, now):
+            return
+        try:
+            found = await self._desk.read(self._desk.venues[venue_id].fetch_instruments())
+        except VenueError as failure:
+            if not is_known or venue_id not in self._listed:
+                raise
+            # Old terms will do for what is held: stops and margin must not wait for the listing.
+            self._again_at[venue_id] = self._desk.clock.now() + _TERMS_AGAIN
+            log.warning("The terms of contracts are old", code="terms_old", venue=venue_id, reason=str(failure))
+            return
+        listed = {one.symbol: one for one in found}
         # The terms of what vanishes from the listing are kept: a position in it may still be open.
         self._instruments.update({(venue_id, symbol): one for symbol, one in listed.items()})
         self._listed[venue_id] = frozenset(listed)

@@ -61,6 +61,9 @@ class SnapshotGatherer:
         funding_rates: dict[Leg, FundingRate] = {}
         for venue_id, account in accounts.items():
             self._refuse_contradiction(account)
+            if account.unreadable_wallets:
+                listed = ", ".join(account.unreadable_wallets)
+                raise IncompleteData(f"{venue_id}: these wallets could not be read: {listed}")
             if not account.has_stops_listed:
                 raise IncompleteData(f"{venue_id} does not list its stop orders: nothing new is hedged without them")
             await self._bookkeeping.book_funding(venue_id)

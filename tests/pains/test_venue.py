@@ -9,7 +9,7 @@ import structlog
 
 from bot.bootstrap import Bot
 from bot.domain.errors import ConfigError
-from bot.domain.events import LegUnprotected, StopFired
+from bot.domain.events import FundingSettled, LegUnprotected, LookTaken, StopFired
 from bot.domain.findings import Finding
 from bot.domain.ids import Symbol, VenueId
 from bot.domain.plan import Rule
@@ -265,6 +265,46 @@ def test_a_delisted_contract_whose_history_went_with_it_locks_its_coin_and_keeps
     owner.run(3 * MINUTE, before=purge)
     assert [symbol for _, symbol in owner.journal.books.locks] == [BTC_PERP]
     assert owner.exchange.floor.accounts.contracts_of(Symbol("ETH/USDT:USDT")) != 0
+
+
+def test_a_delisted_contract_whose_rates_went_with_it_has_its_last_funding_booked() -> None:
+    owner = LiveOwner(exchange={"funding_rate": Decimal("0.0003")})
+    owner.exchange.advance(owner.exchange.now + 8 * HOUR - 3 * MINUTE)
+    owner.run(2 * MINUTE)
+    assert owner.held() == SHORT
+    owner.exchange.advance(owner.exchange.now + 5 * MINUTE)
+    owner.exchange.delist(BTC_PERP)
+
+    def purge(server: WireServer) -> None:
+        server.app.faults.add(effect="code", code=-1121, path="/fapi/v1/fundingRate", times=None)
+
+    owner.run(3 * MINUTE, before=purge)
+    paid = {one.amount for one in owner.exchange.floor.funding if one.symbol == BTC_PERP}
+    assert {fact.amount for fact in owner.facts(FundingSettled) if fact.symbol == BTC_PERP} == paid
+    assert len(paid) == 1
+    assert "funding" not in owner.facts(LookTaken)[-1].document
+
+
+# --- half of the venue is down ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("effect", ["status", "hang", "half_right"])
+@pytest.mark.parametrize("path", ["/api/", "/sapi/", "/fapi/v1/exchangeInfo", "/fapi/v1/commissionRate"])
+def test_where_spot_or_listing_are_down_a_stop_that_is_missing_is_placed_all_the_same(effect: str, path: str) -> None:
+    owner = hedged()
+    (stop,) = stop_orders(owner)
+
+    def break_half(bot: Bot, server: WireServer) -> None:
+        server.app.faults.add(effect=effect, path=path, times=None, seconds=10_000)
+        bot.reference.doubt_terms(VenueId("binanceusdm"))
+        owner.exchange.cancel_by_venue(stop.id, "no reason given")
+
+    owner.run(6 * MINUTE, break_half)
+    assert (owner.held(), stops(owner)) == (SHORT, [-SHORT])
+    # What hangs is not waited for by as much as a deadline.
+    assert owner.checker.unprotected_seconds_max <= owner.policy.stops.deadline.total_seconds() + 15
+    assert "protection_blind" not in owner.alerts()
+    owner.is_well()
 
 
 # --- web socket silently dead -------------------------------------------------------------------

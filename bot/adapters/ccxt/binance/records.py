@@ -162,7 +162,7 @@ class Records:
     async def funding(self, since: datetime) -> tuple[FundingSettled, ...]:
         """Return every funding payment at or after ``since``, oldest first."""
         rows = [row async for row in self._income("FUNDING_FEE", since)]
-        rates: dict[str, list[Row]] = {}
+        rates: dict[str, list[Row] | None] = {}
         found = []
         for row in rows:
             name = translate.text(row, "symbol")
@@ -172,14 +172,19 @@ class Records:
             found.append(translate.funding_payment(row, self._listing.symbols, rate, self._clock.now()))
         return tuple(sorted(found, key=lambda one: one.settled_at))
 
-    async def _rates(self, name: str, since: datetime) -> list[Row]:
-        """Return the rates that were settled, window by window."""
+    async def _rates(self, name: str, since: datetime) -> list[Row] | None:
+        """Return the rates that were settled, window by window; None where the venue knows the contract no more."""
         start, now = since - _SAME_SETTLEMENT, self._clock.now()
         found: list[Row] = []
         while start <= now:
             end = start + timedelta(days=30)
             params: Params = {"symbol": name, "startTime": _ms(start), "endTime": _ms(end), "limit": _PAGE}
-            found.extend(translate.rows_of(await self._calls.read("fapiPublicGetFundingRate", params)))
+            try:
+                found.extend(translate.rows_of(await self._calls.read("fapiPublicGetFundingRate", params)))
+            except VenueUnavailable as failure:
+                if self._calls.code_of(failure) == UNKNOWN_SYMBOL:
+                    return None
+                raise
             start = end + _MILLISECOND
         return found
 
@@ -227,13 +232,17 @@ class Records:
         return tuple(sorted(found, key=lambda one: one.at))
 
 
-def _rate_of(row: Row, rates: Iterable[Row]) -> Row:
-    """Return the rate that a payment was paid at.
+def _rate_of(row: Row, rates: Iterable[Row] | None) -> Row:
+    """Return the rate that a payment was paid at; none where the contract is gone and its rates with it.
+
+    What was paid is known all the same, and would be missing from the ledger for ever.
 
     Raises:
         VenueUnavailable: the venue does not tell it yet.
     """
     paid_at = translate.moment(row, "time")
+    if rates is None:
+        return {"fundingRate": "0", "fundingTime": translate.text(row, "time")}
     for rate in rates:
         if abs(translate.moment(rate, "fundingTime") - paid_at) < _SAME_SETTLEMENT:
             return rate

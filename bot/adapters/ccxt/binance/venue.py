@@ -52,6 +52,10 @@ log = structlog.get_logger()
 #: With more contracts than this, prices of all are asked for at once.
 _FEW = 3
 _CLOCK_CHECKED = timedelta(minutes=15)
+#: What besides futures is asked for is not waited for any longer: stops do not depend on it.
+_BESIDES_SECONDS = 4.0
+#: A host that has failed is asked again after this.
+_LEFT_IN_PEACE = timedelta(seconds=30)
 #: Orders of contracts that were never traded here are looked for this often.
 _ALL_LISTED = timedelta(minutes=1)
 #: With more contracts than this, open orders of all are asked for at once.
@@ -90,6 +94,8 @@ class BinanceUsdm:
         self._streams = Streams(client, self.calls, self.listing, clock)
         self._houses: dict[ClientOrderId, _House] = {}
         self._clock_read_at: datetime | None = None
+        #: When what besides futures is asked for was last not answered, by route.
+        self._besides_failed_at: dict[str, datetime] = {}
         #: When the open orders of the whole account were listed last, by route.
         self._all_listed_at: dict[str, datetime] = {}
 
@@ -170,9 +176,11 @@ class BinanceUsdm:
         as_of = self._clock.now()
         read, lane = self.calls.read, Lane.PROTECT
         spot, funding, wallets, account, positions, plain, conditional = await asyncio.gather(
-            read("privateGetAccount", {"omitZeroBalances": "true"}, weight=0, lane=lane),
-            read("sapiPostAssetGetFundingAsset", weight=0, lane=lane),
-            read("sapiGetAssetWalletBalance", {"quoteAsset": "USDT"}, weight=0, lane=lane),
+            self._besides(
+                "privateGetAccount", {"omitZeroBalances": "true"}, lambda row: [*translate.spot_balances(row)]
+            ),
+            self._besides("sapiPostAssetGetFundingAsset", {}, lambda rows: [*translate.funding_balances(rows)]),
+            self._besides("sapiGetAssetWalletBalance", {"quoteAsset": "USDT"}, _not_read),
             read("fapiPrivateV3GetAccount", weight=5, lane=lane),
             read("fapiPrivateV3GetPositionRisk", weight=5, lane=lane),
             self._open_orders("fapiPrivateGetOpenOrders"),
@@ -188,18 +196,42 @@ class BinanceUsdm:
             venue=VENUE,
             balances=_added_up(
                 [
-                    *translate.spot_balances(spot),
-                    *translate.funding_balances(funding),
+                    *(spot or ()),
+                    *(funding or ()),
                     *translate.futures_balances(account),
                 ]
             ),
             positions=found,
             margins=tuple(translate.margins(account)),
             open_orders=tuple(orders),
-            unreadable_wallets=_not_read(wallets),
+            unreadable_wallets=(
+                *(() if spot is not None else ("Spot",)),
+                *(() if funding is not None else ("Funding",)),
+                *(("the list of wallets",) if wallets is None else wallets),
+            ),
             has_stops_listed=conditional is not None,
             as_of=as_of,
         )
+
+    async def _besides(self, method: str, params: Params, understood: Callable[[Any], Answer]) -> Answer | None:
+        """Return what another host of the venue says of the wallets besides; None while it does not.
+
+        Stops and margin do not depend on it. One that has failed is left in peace for a while: where it hangs, every
+        account would take as long.
+        """
+        now = self._clock.now()
+        failed_at = self._besides_failed_at.get(method)
+        if failed_at is not None and now - failed_at < _LEFT_IN_PEACE:
+            return None
+        try:
+            async with asyncio.timeout(_BESIDES_SECONDS):
+                answer = understood(await self.calls.read(method, params, weight=0, lane=Lane.PROTECT))
+        except (VenueUnavailable, BadPayload, TimeoutError) as failure:
+            self._besides_failed_at[method] = self._clock.now()
+            log.warning("A wallet cannot be read", code="wallet_unreadable", venue=VENUE, reason=str(failure))
+            return None
+        self._besides_failed_at.pop(method, None)
+        return answer
 
     async def _open_orders(self, method: str) -> list[Row]:
         """Return open orders: once a minute of the whole account, which weighs as much as forty contracts.
