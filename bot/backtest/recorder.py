@@ -1,6 +1,7 @@
 """What happened at each look? One row when its orders are done, from the exchange's truth and not from the
 bot's belief."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -8,7 +9,7 @@ from decimal import Decimal
 
 from bot.backtest.ledgers import Drawdown, NeverLedger, SpotLedger
 from bot.domain.ids import Asset, Currency
-from bot.domain.plan import Decision, RiskView
+from bot.domain.plan import Decision, RiskView, Rule
 from bot.domain.policy import Policy
 from bot.domain.units import ZERO
 from bot.exchange.exchange import Exchange
@@ -91,6 +92,8 @@ class Recorder:
         self._policy = policy
         self.rows: list[EquityRow] = []
         self.rebalances = 0
+        #: What looks held back, by the rule.
+        self.refusals: Counter[Rule] = Counter()
         self._holdings = {asset: self._held(asset) for asset in policy.assets}
         self._cash_at_start = exchange.cash_equity()
         self._never = NeverLedger(self._holdings, self._cash_at_start)
@@ -149,6 +152,7 @@ class Recorder:
             )
         )
         self.rebalances += bool(decision.legs)
+        self.refusals.update(refusal.rule for refusal in decision.refusals)
         self._need_collateral(decision)
         self.risk.see(decision.risk)
         self._spot.look(prices)

@@ -16,6 +16,7 @@ from bot.backtest.basis import basis_of
 from bot.backtest.files import time_text, write_files
 from bot.backtest.invariants import InvariantChecker
 from bot.backtest.losses import losses_of
+from bot.backtest.pacing import pace_of, steering_settings, work_of
 from bot.backtest.recorder import Recorder, RiskRecord
 from bot.backtest.simulation import simulate
 from bot.bootstrap import exchange_config
@@ -57,7 +58,7 @@ def run_backtest(settings: Settings, *, data: Path, start: datetime, end: dateti
     )
     exchange = open_exchange(config, None)
     if out is not None:
-        out.mkdir(parents=True, exist_ok=True)
+        _make(out)
     stream = (out / "events.jsonl").open("w", encoding="utf-8") if out is not None else sys.stderr
     level = str(settings.log_level) if out is not None else "error"
     configure_logging("json", level, stream, lambda: exchange.now)
@@ -72,6 +73,16 @@ def run_backtest(settings: Settings, *, data: Path, start: datetime, end: dateti
         assets = policy_of(settings).assets
         write_files(out, exchange, recorder.rows, intents_of(journal), assets, PAPER)
     return document
+
+
+def _make(out: Path) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        (out / "events.jsonl").touch()
+    except OSError as err:
+        raise ConfigError(
+            f"--out {out} cannot be written ({err.strerror}): name a folder that this user may write"
+        ) from err
 
 
 def _simulate(
@@ -94,6 +105,9 @@ def _simulate(
         "settings": _settings(settings),
         **_activity(exchange, journal, recorder),
         **_figures(recorder),
+        "pace": pace_of(journal),
+        "work": work_of(exchange, intents_of(journal)),
+        "refusals": {rule.value: count for rule, count in sorted(recorder.refusals.items())},
         "risk": _risk(recorder.risk),
         "breaker": losses_of(journal, policy.breaker),
         "basis": basis_of(journal, policy.watch.basis, until),
@@ -113,6 +127,7 @@ def _settings(settings: Settings) -> dict[str, Any]:
         "band_total": "off" if settings.band_total is None else edge_text(settings.band_total),
         "rebalance_to": settings.rebalance_to.value,
         "cadence": settings.cadence,
+        **steering_settings(settings),
         "leverage": edge_text(settings.leverage),
         "stress": edge_text(settings.risk.stress),
         "collateral": {name: edge_text(amount) for name, amount in settings.paper.collateral.items()},

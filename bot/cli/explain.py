@@ -80,9 +80,9 @@ def _find(journal: "SqlJournal", wanted: str) -> "tuple[LookTaken | None, list[O
     if len(fitting) == 1:
         return None, fitting
     if fitting:
-        raise ConfigError(f"{wanted} fits {len(fitting)} orders; write more of it")
+        raise ConfigError(f"{wanted!r} fits {len(fitting)} orders; write more of it")
     newest = ", ".join(one.client_order_id for one in intents[-3:]) or "none was ever sent"
-    raise ConfigError(f"no order and no look is called {wanted}; the newest orders: {newest}")
+    raise ConfigError(f"no order and no look is called {wanted[:40]!r}; the newest orders: {newest}")
 
 
 def _look(journal: "SqlJournal", cycle_id: str) -> "LookTaken | None":

@@ -61,8 +61,11 @@ def export(
     if out is None:
         csv.writer(sys.stdout, lineterminator="\n").writerows([header, *rows])
         return
-    with out.open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows([header, *rows])
+    try:
+        with out.open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file, lineterminator="\n").writerows([header, *rows])
+    except OSError as err:
+        raise typer.BadParameter(f"{out} cannot be written ({err.strerror})", param_hint="--out") from err
     typer.echo(f"{out} was written.", err=True)
 
 

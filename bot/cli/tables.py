@@ -77,12 +77,22 @@ def show_plan(console: "Console", plan: Row) -> None:
     _show_orders(console, "Protective reductions", plan.get("reductions", ()))
     _show_orders(console, "Orders", plan["orders"], empty="No orders.")
     _show_stops(console, plan["stops"])
+    _show_entry_stops(console, plan.get("entry_stops", ()))
     show_margin(console, plan["margin"])
     show_funding(console, plan.get("funding", ()))
     show_breaker(console, plan.get("breaker"))
     show_rolls(console, plan["rolls"])
     show_refusals(console, plan["refusals"])
     show_notes(console, plan)
+
+
+def _show_entry_stops(console: "Console", records: Sequence[Row]) -> None:
+    """Show how often stops that are anchored to entry would have fired, for whoever takes them for signals."""
+    for one in records:
+        console.print(
+            f"A stop {percent(one['distance_frac'])} from entry would have fired on {one['asset']}:"
+            f" {one['long_fired']} × on a long, {one['short_fired']} × on a short, in {one['history_days']} days."
+        )
 
 
 def show_closing(console: "Console", positions: Sequence[Row], *, left_alone: Sequence[str]) -> None:

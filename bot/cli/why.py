@@ -22,7 +22,6 @@ def show_why(console: "Console", document: Row) -> None:
     show_basis(console, document.get("basis", ()))
     _show_contracts(console, document["contracts"])
     _show_risk(console, document["risk"])
-    _show_entry_stops(console, document["stops"])
     for key, word in (
         ("next_paced_at", "Volatility makes the next look due"),
         ("next_tranche_at", "The next tranche is due"),
@@ -94,15 +93,6 @@ def _show_risk(console: "Console", risk: Row | None) -> None:
         console.print(f"{first} and {second} are nearly one bet: correlation {_number(pair['correlation'])}.")
     if risk["missing"]:
         console.print(f"Without a usable history: {', '.join(risk['missing'])}.")
-
-
-def _show_entry_stops(console: "Console", stops: list[Row]) -> None:
-    for stop in stops:
-        if stop["entry_stops_fired"] is not None:
-            console.print(
-                f"A stop at this distance from entry would have fired {stop['entry_stops_fired']} times on"
-                f" {stop['symbol']} in the last {stop['history_days']} days."
-            )
 
 
 def _share(text: str | None) -> str:

@@ -17,7 +17,7 @@ from bot.decisions.pace import next_moments, pace_gaps, taken_tranches
 from bot.decisions.plan import lots_quote, needs_quote, plan_legs, smallest_orders_quote, wanted_gaps
 from bot.decisions.risk import GateInputs, judge_legs
 from bot.decisions.roll import coming_rolls, fold_needs
-from bot.decisions.stop_history import tell_entry_stops
+from bot.decisions.stop_history import record_entry_stops, tell_entry_stops
 from bot.decisions.stops import StopPlan, protect_accounts
 from bot.decisions.working import styled_legs
 from bot.domain.events import Fact
@@ -90,6 +90,7 @@ def decide(snapshot: Snapshot, policy: Policy, now: datetime) -> Decision:
         reductions=protection.reductions,
         legs=legs,
         stops=tell_entry_stops(protection.stops, snapshot.histories, policy.stops, now),
+        entry_stops=record_entry_stops(policy.assets, snapshot.histories, policy.stops, now),
         refusals=refusals,
         margins=tuple(margin_line(load) for load in inputs.loads.values()),
         capacity_short_quote=_capacity_short(inputs.loads.values(), exposures),

@@ -4,7 +4,7 @@ For an owner who thinks of stops as signals: entry-anchored ones fire on what a 
 has to be opened again.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -12,7 +12,7 @@ from decimal import Decimal
 from bot.decisions.volatility import daily_sigma
 from bot.domain.ids import Asset
 from bot.domain.market import PriceHistory
-from bot.domain.plan import StopTarget
+from bot.domain.plan import EntryStopRecord, StopTarget
 from bot.domain.policy import StopAnchor, StopPolicy
 from bot.domain.units import ONE
 
@@ -42,10 +42,32 @@ def tell_entry_stops(
     return tuple(_told(target, histories.get(target.asset), stops, now) for target in targets)
 
 
+def record_entry_stops(
+    assets: Iterable[Asset], histories: Mapping[Asset, PriceHistory], stops: StopPolicy, now: datetime
+) -> tuple[EntryStopRecord, ...]:
+    """Return the record of each asset, held or not, where the owner has anchored stops to entry."""
+    if stops.anchor is not StopAnchor.ENTRY:
+        return ()
+    known = [(asset, histories[asset]) for asset in assets if asset in histories]
+    return tuple(
+        EntryStopRecord(
+            asset=asset,
+            distance_frac=_distance_frac(history, stops, now),
+            long_fired=entry_stops_fired(history, 1, _distance_frac(history, stops, now)),
+            short_fired=entry_stops_fired(history, -1, _distance_frac(history, stops, now)),
+            history_days=len(history.closes),
+        )
+        for asset, history in known
+    )
+
+
+def _distance_frac(history: PriceHistory, stops: StopPolicy, now: datetime) -> Decimal:
+    sigma = daily_sigma(history, now)
+    return stops.min_distance_frac if sigma is None else max(stops.min_distance_frac, stops.daily_sigmas * sigma)
+
+
 def _told(target: StopTarget, history: PriceHistory | None, stops: StopPolicy, now: datetime) -> StopTarget:
     if history is None:
         return target
-    sigma = daily_sigma(history, now)
-    distance = stops.min_distance_frac if sigma is None else max(stops.min_distance_frac, stops.daily_sigmas * sigma)
-    fired = entry_stops_fired(history, -target.side.sign, distance)
+    fired = entry_stops_fired(history, -target.side.sign, _distance_frac(history, stops, now))
     return replace(target, entry_stops_fired=fired, history_days=len(history.closes))

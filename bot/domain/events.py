@@ -70,7 +70,7 @@ class LookTaken(Fact):
     """One decide-and-act pass ended."""
 
     cycle_id: CycleId
-    #: What made it due: ``start``, ``calendar``, ``move``, ``expiry`` or ``command``.
+    #: What made it due: ``start``, ``calendar``, ``volatility``, ``tranche``, ``move``, ``expiry`` or ``command``.
     trigger: str
     #: ``in_band``, ``traded``, ``refused`` or ``skipped``.
     outcome: str

@@ -98,6 +98,19 @@ class StopTarget:
     history_days: int | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryStopRecord:
+    """How often stops anchored to entry would have fired on one asset in the history at hand."""
+
+    asset: Asset
+    #: From entry to the stop, as a share of the price.
+    distance_frac: Decimal
+    long_fired: int
+    short_fired: int
+    #: Daily closes that were looked at.
+    history_days: int
+
+
 class Rule(StrEnum):
     """The gate's rules: why an increase was denied or trimmed."""
 
@@ -265,6 +278,8 @@ class Decision:
     legs: tuple[HedgeLeg, ...] = ()
     #: For the positions as they are now; after fills they are asked for again.
     stops: tuple[StopTarget, ...] = ()
+    #: One for each target with a history, where stops are anchored to entry.
+    entry_stops: tuple[EntryStopRecord, ...] = ()
     refusals: tuple[Refusal, ...] = ()
     margins: tuple[MarginLine, ...] = ()
     #: Cash that is missing to carry the whole plan under the stress rule.

@@ -13,6 +13,7 @@ from bot.domain.findings import Finding
 from bot.domain.plan import (
     AssetLine,
     Decision,
+    EntryStopRecord,
     HedgeLeg,
     MarginLine,
     ProtectiveReduction,
@@ -94,6 +95,7 @@ def plan_document(
         "reductions": [_reduction_entry(reduction) for reduction in decision.reductions],
         "orders": [order_entry(leg) for leg in decision.legs],
         "stops": [_stop_entry(stop) for stop in decision.stops],
+        "entry_stops": [_entry_stop_entry(one) for one in decision.entry_stops],
         "rolls": [dict(roll) for roll in rolls],
         "contracts": [dict(one) for one in contracts],
         "basis": [dict(row) for row in basis],
@@ -155,6 +157,16 @@ def _reduction_entry(reduction: ProtectiveReduction) -> dict[str, Any]:
         "ceiling_base": edge_text(ceiling.max_delta_base),
         "cause": ceiling.cause,
         "why": ceiling.why,
+    }
+
+
+def _entry_stop_entry(record: EntryStopRecord) -> dict[str, Any]:
+    return {
+        "asset": record.asset,
+        "distance_frac": edge_text(record.distance_frac),
+        "long_fired": record.long_fired,
+        "short_fired": record.short_fired,
+        "history_days": record.history_days,
     }
 
 

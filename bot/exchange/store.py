@@ -57,7 +57,7 @@ class FileStore:
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self._read_only = read_only
         if read_only:
-            self._connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)
+            self._connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
             return
         self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._connection.execute("PRAGMA journal_mode = WAL")

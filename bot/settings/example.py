@@ -4,13 +4,15 @@
 """
 
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from bot.domain.portfolio import Alias
 from bot.domain.units import decimal_text
+from bot.settings.human import duration_text
 from bot.settings.load import PREFIX, variables
 
 _HEAD = """\
@@ -71,25 +73,38 @@ def value_text(name: str, value: Any) -> str:
             return "off" if name.endswith(_MAY_BE_OFF) else ""
         case bool() | Enum():
             return str(getattr(value, "value", value)).lower()
-        case Decimal() if _shares(name):
-            return f"{decimal_text(value * 100)}%"
         case Decimal():
-            return decimal_text(value)
+            return f"{decimal_text(value * 100)}%" if _shares(name) else decimal_text(value)
         case timedelta():
             return _duration_text(value)
-        case Mapping():
-            return ",".join(f"{key}={_entry(name, one)}" for key, one in value.items())
-        case tuple() | frozenset():
-            return ",".join(str(one) for one in value)
+        case datetime():
+            return value.isoformat()
+        case Mapping() | tuple() | frozenset():
+            return ",".join(_members(name, value))
         case _:
             return str(value)
+
+
+def _members(name: str, value: Any) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        yield from (f"{key}={_entry(name, one)}" for key, one in value.items())
+    elif isinstance(value, frozenset):
+        yield from (f"{one}:ignore" for one in sorted(value))
+    else:
+        yield from (_alias_text(one) if isinstance(one, Alias) else str(one) for one in value)
 
 
 def _entry(name: str, value: Decimal) -> str:
     return f"{decimal_text(value * 100)}%" if name.endswith("TARGETS") else decimal_text(value)
 
 
+def _alias_text(one: Alias) -> str:
+    return f"{one.coin}={one.asset}" + ("" if one.ratio == 1 else f"*{decimal_text(one.ratio)}")
+
+
 def _duration_text(value: timedelta) -> str:
+    if value % timedelta(seconds=1):
+        return duration_text(value)
     seconds = int(value.total_seconds())
     for unit, size in (("d", 86_400), ("h", 3600), ("m", 60)):
         if seconds % size == 0 and seconds >= size:

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import TypeVar
 
 from bot.domain.errors import BadPayload
-from bot.domain.units import to_decimal
+from bot.domain.units import decimal_text, to_decimal
 
 Value = TypeVar("Value")
 
@@ -96,6 +96,12 @@ def duration(text: str) -> timedelta:
     if length < _SHORTEST:
         raise ValueError("write a duration above 0" if seconds == 0 else "write a duration of at least 0.001s")
     return length
+
+
+def duration_text(length: timedelta) -> str:
+    """Write a duration in seconds, exactly, so that it reads back as it was."""
+    seconds = Decimal(length // timedelta(microseconds=1)) / 1_000_000
+    return f"{decimal_text(seconds)}s"
 
 
 def duration_or_off(text: str) -> timedelta | None:

@@ -66,8 +66,8 @@ def test_a_prefix_that_fits_one_order_is_enough(trimtab: Trimtab) -> None:
 @pytest.mark.parametrize(
     ("wanted", "told"),
     [
-        ("TTABC0000000", "TTABC0000000 fits 3 orders; write more of it"),
-        ("TTA", "no order and no look is called TTA; the newest orders: TTABC00000000800, "),
+        ("TTABC0000000", "'TTABC0000000' fits 3 orders; write more of it"),
+        ("TTA", "no order and no look is called 'TTA'; the newest orders: TTABC00000000800, "),
     ],
 )
 def test_what_fits_nothing_or_too_much_gets_one_line(trimtab: Trimtab, wanted: str, told: str) -> None:

@@ -2,13 +2,19 @@
 
 import csv
 import io
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tests.cli.conftest import Trimtab
 from tests.cli.journals import write_journal
+
+FIRST, MINUTE = datetime(2024, 6, 2, tzinfo=UTC), timedelta(minutes=1)
 
 
 @pytest.fixture(autouse=True)
@@ -114,3 +120,28 @@ def test_a_date_that_is_none_gets_one_line(trimtab: Trimtab) -> None:
     ended = trimtab("export", "trades", "--from", "yesterday")
     assert ended.code == 2
     assert "'yesterday' is no date; write it as 2021-01-31" in ended.err
+
+
+@pytest.mark.parametrize("words", [("--out", "{folder}/nowhere/trades.csv"), ("--out", "{folder}")])
+def test_a_file_that_cannot_be_written_gets_one_line(trimtab: Trimtab, tmp_path: Path, words: tuple[str, str]) -> None:
+    ended = trimtab("export", "trades", words[0], words[1].format(folder=tmp_path))
+    assert (ended.code, ended.out) == (2, "")
+    assert "cannot be written (" in ended.err
+    assert "Traceback" not in ended.err
+
+
+@pytest.mark.parametrize("form", ["generic", "koinly", "cointracking"])
+@pytest.mark.parametrize("what", ["trades", "fees", "funding"])
+@given(cuts=st.lists(st.integers(0, 5 * 1440).map(lambda minutes: FIRST + minutes * MINUTE), max_size=4))
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_periods_that_follow_each_other_have_every_row_once(
+    trimtab: Trimtab, form: str, what: str, cuts: list[datetime]
+) -> None:
+    """Whoever exports year by year declares everything, and nothing twice."""
+    bounds = [None, *sorted(set(cuts)), None]
+    whole = trimtab("export", what, "--format", form).out.splitlines()
+    pieces: list[str] = whole[:1]
+    for since, until in pairwise(bounds):
+        period = [*(("--from", since.isoformat()) if since else ()), *(("--to", until.isoformat()) if until else ())]
+        pieces.extend(trimtab("export", what, "--format", form, *period).out.splitlines()[1:])
+    assert pieces == whole

@@ -339,3 +339,17 @@ def test_a_backup_wants_a_folder_that_is_there_and_a_file_with_facts(tmp_path: P
     empty.touch()
     with pytest.raises(JournalError, match="cannot be read as a journal"):
         verify_file(empty)
+
+
+def test_a_backup_is_one_file_whatever_its_name(tmp_path: Path) -> None:
+    """Found with a name that a web address would have cut off at its question mark."""
+    folder = tmp_path / "100% mine? #1"
+    folder.mkdir()
+    _file(folder)
+    target = folder / "a?b#c%20.db"
+    backup_journal(folder, target)
+    assert verify_file(target).facts == verify_file(folder / "journal.db").facts
+    read_only = open_journal(folder / "journal.db", now=NOW, epoch_tail=lambda: "ABC", read_only=True)
+    assert read_only.books.epoch == "TTABC"
+    asyncio.run(read_only.close())
+    assert [one.name for one in folder.iterdir() if one.name.startswith("a")] == ["a?b#c%20.db"]

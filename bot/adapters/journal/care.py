@@ -71,7 +71,7 @@ def verify_file(path: Path) -> Verified:
         JournalError: something does not add up.
     """
     try:
-        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
             (found,) = connection.execute("PRAGMA integrity_check").fetchone()
             if found != "ok":
                 raise JournalError(f"{path} is damaged: {found}")

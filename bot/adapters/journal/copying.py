@@ -18,10 +18,12 @@ def copy_database(source: Path, target: Path) -> None:
     try:
         os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
         with (
-            closing(sqlite3.connect(f"file:{source}?mode=ro", uri=True)) as reading,
+            closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)) as reading,
             closing(sqlite3.connect(draft)) as writing,
         ):
             reading.backup(writing)
+            # One file that can be carried anywhere, without a log beside it.
+            writing.execute("PRAGMA journal_mode = DELETE")
         draft.replace(target)
     except (OSError, sqlite3.Error) as err:
         draft.unlink(missing_ok=True)

@@ -16,7 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import create_engine, event
+from sqlalchemy import URL, create_engine, event
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import StaticPool
@@ -358,11 +358,11 @@ def random_epoch_tail() -> str:
 
 def _engine(path: Path | None, *, read_only: bool) -> Engine:
     if path is None:
-        url = "sqlite://"
+        url = URL.create("sqlite")
     elif read_only:
-        url = f"sqlite:///file:{path}?mode=ro&uri=true"
+        url = URL.create("sqlite", database=path.absolute().as_uri(), query={"mode": "ro", "uri": "true"})
     else:
-        url = f"sqlite:///{path}"
+        url = URL.create("sqlite", database=str(path))
     engine = create_engine(
         url,
         poolclass=StaticPool,
