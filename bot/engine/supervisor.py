@@ -171,9 +171,15 @@ class Supervisor:
                 await self._finish(looks)
                 for task in tasks:
                     task.cancel()
-        except* (InvariantViolated, JournalError) as failures:
-            await halt_durably(self._desk, failures.exceptions[0])
-            raise failures.exceptions[0] from failures
+        except BaseExceptionGroup as failures:
+            # Not ``except*``: what is raised in it comes out in a group of its own from early releases of Python 3.11.
+            broken, others = failures.split((InvariantViolated, JournalError))
+            if broken is None:
+                raise
+            await halt_durably(self._desk, broken.exceptions[0])
+            if others is not None:
+                raise
+            raise broken.exceptions[0] from failures
         finally:
             self._schedule.stop()
 
