@@ -31,6 +31,10 @@ _PRICE_ROOM = Decimal("1.01")
 _USED_MARGIN_FRAC = Decimal("0.8")
 #: Less than this share of a chunk is no step forward: there would be too many of them.
 _LEAST_CHUNK_FRAC = Decimal("0.2")
+#: One refusal says little; after so many in a row near goes first.
+_REFUSALS_BELIEVED = 2
+#: Half of what was refused is tried, half of that, and so on.
+_MOST_HALVINGS = 6
 #: What has not come through the books by then is called off where nothing expires.
 _PATIENCE = timedelta(hours=6)
 
@@ -108,7 +112,7 @@ def next_roll_step(view: RollView) -> RollStep:
             return RollStep(
                 kind=RollStepKind.DONE, why="trading is halted: what the far contract lacks is not put back"
             )
-        return _trade_far(view, missing, "far follows near")
+        return _follow_near(view, held, missing)
     if is_halted:
         return _wait("trading is halted")
     step = _next_chunk(view, held)
@@ -160,11 +164,55 @@ def _contracts(amount: Decimal, one: Instrument) -> Decimal:
     return amount / one.contract_size
 
 
+def _follow_near(view: RollView, held: Decimal, missing: Decimal) -> RollStep:
+    """Return what brings the far leg what it lacks: all of it, or what the venue may take once it has refused that.
+
+    What it asks for as margin is known to it alone. While near holds something, closing more of that, as far as the
+    legs may be apart, frees some; about to expire, all of it. Else half of what was refused is tried, and so on.
+    """
+    refusals = _refusals(view)
+    quote = view.quote(view.near)
+    if held == 0 and refusals > _MOST_HALVINGS:
+        return _done("the venue refuses what the far contract still lacks; the next look takes it up")
+    if refusals and held != 0 and quote is not None:
+        if _is_last_call(view):
+            return _close_near(view, abs(held), "it is about to expire, and the far leg is refused")
+        room = _widest_gap(view, held) - _contracts(abs(missing), view.near)
+        if room >= _smallest(view.near, quote):
+            return _close_near(view, view.near.floor_contracts(room), "the far leg is refused; this frees margin")
+    return _trade_far(view, missing, "far follows near", refusals)
+
+
+def _refusals(view: RollView) -> int:
+    """Count how often in a row the venue has refused the far leg since anything of the roll has traded."""
+    near, far = view.near, view.far
+    count = 0
+    for order in reversed(view.books.orders.values()):
+        intent = order.intent
+        if far is None or intent.intended_at < view.roll.begun_at:
+            break
+        if intent.venue != near.venue or intent.purpose not in (Purpose.ROLL_OPEN, Purpose.ROLL_CLOSE):
+            continue
+        if intent.symbol in (near.symbol, far.symbol) and order.filled_contracts > 0:
+            break
+        count += intent.symbol == far.symbol and order.state is OrderState.REJECTED
+    return count
+
+
+def _is_last_call(view: RollView) -> bool:
+    return is_within(view.near, view.now, view.policy.roll.outright_before / LAST_CALL_SHARE)
+
+
+def _widest_gap(view: RollView, held: Decimal) -> Decimal:
+    """Return by how many near contracts the legs may be apart."""
+    whole = abs(held) + abs(_contracts(view.roll.closed, view.near))
+    return view.near.floor_contracts(whole * view.policy.roll.max_leg_gap_frac)
+
+
 def _next_chunk(view: RollView, held: Decimal) -> RollStep:
     """Return how the next part of the position is passed on."""
     near, far = view.near, view.far
-    is_last_call = is_within(near, view.now, view.policy.roll.outright_before / LAST_CALL_SHARE)
-    if is_last_call:
+    if _is_last_call(view):
         return _close_near(view, abs(held), "it is about to expire; the far leg follows")
     far_quote = None if far is None else view.quote(far)
     near_quote = view.quote(near)
@@ -182,6 +230,8 @@ def _next_chunk(view: RollView, held: Decimal) -> RollStep:
         return _close_near(view, chunk, "it is too small for the far contract")
     if carried < max(smallest, wanted * _LEAST_CHUNK_FRAC):
         return _close_near(view, chunk, "the free margin does not carry both")
+    if _refusals(view) >= _REFUSALS_BELIEVED:
+        return _close_near(view, chunk, "the far leg is refused")
     return _trade_far(view, min(wanted, carried) * far.contract_size * sign(held), "far first")
 
 
@@ -218,10 +268,8 @@ def _is_cheap(view: RollView, near_quote: Quote, far_quote: Quote, side: Side) -
 
 def _chunk(view: RollView, held: Decimal, quote: Quote) -> Decimal:
     """Return the near contracts of the next chunk, unsigned: a bounded part of the whole, and no useless rest."""
-    roll, near = view.roll, view.near
-    whole = abs(held) + abs(_contracts(roll.closed, near))
-    least = _smallest(near, quote)
-    part = max(near.floor_contracts(whole * view.policy.roll.max_leg_gap_frac), least)
+    least = _smallest(view.near, quote)
+    part = max(_widest_gap(view, held), least)
     return abs(held) if abs(held) - part < least else part
 
 
@@ -280,8 +328,8 @@ def _close_near(view: RollView, contracts: Decimal, why: str) -> RollStep:
     )
 
 
-def _trade_far(view: RollView, amount: Decimal, why: str) -> RollStep:
-    """Return an order that brings ``amount`` (signed) to the far leg."""
+def _trade_far(view: RollView, amount: Decimal, why: str, refusals: int = 0) -> RollStep:
+    """Return an order that brings ``amount`` (signed) to the far leg; half of it for each time it was refused."""
     far = view.far
     quote = None if far is None else view.quote(far)
     if far is None or quote is None:
@@ -295,6 +343,9 @@ def _trade_far(view: RollView, amount: Decimal, why: str) -> RollStep:
         return _wait("trading is halted")
     elif (far.venue, far.symbol) in view.books.locks:
         return _wait(f"{far.symbol} is locked")
+    elif refusals:
+        least = min(contracts, _smallest(far, quote))
+        contracts = max(least, far.floor_contracts(contracts / 2 ** min(refusals, _MOST_HALVINGS)))
     is_pressing = reduces or view.roll.missing != 0 or view.roll.stage is RollStage.OUTRIGHT
     return RollStep(
         kind=RollStepKind.FAR,

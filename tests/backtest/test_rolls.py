@@ -5,6 +5,7 @@ Recomputed from the tables that a backtest leaves, by code of its own.
 
 import csv
 from collections import defaultdict
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -13,16 +14,18 @@ from typing import Any
 
 import pytest
 import structlog
+from structlog.testing import capture_logs
 
-from bot.adapters.journal.journal import open_journal
+from bot.adapters.journal.journal import SqlJournal, open_journal
 from bot.backtest.invariants import InvariantChecker
 from bot.backtest.simulation import simulate
+from bot.domain.events import RollEnded
 from bot.domain.ids import Asset, Currency
 from bot.domain.instruments import Tenor
 from bot.domain.orders import Purpose
 from bot.domain.policy import CadencePolicy, Policy, WatchIntervals
 from bot.exchange.config import ExchangeConfig, MarketKind
-from bot.exchange.exchange import open_exchange
+from bot.exchange.exchange import Exchange, open_exchange
 from tests.backtest.command import backtest
 from tests.data_folder import data_folder
 
@@ -145,54 +148,151 @@ def _quiet() -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
 
 
-# --- an expiry that nobody was there for -------------------------------------------------------
+# --- around one expiry, by the days before and after it ----------------------------------------
+
+_WATCH = WatchIntervals(
+    protection=timedelta(hours=1),
+    reconcile=timedelta(hours=1),
+    prices=timedelta(hours=1),
+    margin=timedelta(hours=1),
+    roll=timedelta(minutes=15),
+)
+_POLICY = Policy(
+    targets={Asset("BTC"): Decimal("0.6"), Asset("ETH"): Decimal("0.4")},
+    tenors=(Tenor.DATED,),
+    cadence=CadencePolicy(cron="0 * * * *"),
+    watch=_WATCH,
+)
+
+
+@dataclass(slots=True)
+class _Window:
+    """A recorded market around an expiry, and what the daemon leaves there."""
+
+    exchange: Exchange
+    journal: SqlJournal
+    checker: InvariantChecker
+    lines: list[Any] = field(default_factory=list)
+
+    def run(self, until: datetime) -> None:
+        structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(30))
+        with capture_logs() as lines:
+            simulate(_POLICY, self.exchange, self.journal, until=until)
+        self.lines += lines
+
+    def alerts(self) -> set[str]:
+        return {line["code"] for line in self.lines if line.get("alert_state") == "opened"}
+
+    def held(self) -> dict[str, Decimal]:
+        positions = self.exchange.floor.accounts.positions
+        return {symbol: position.contracts for symbol, position in positions.items()}
+
+    def trades(self, *purposes: Purpose) -> list[tuple[Purpose, Any]]:
+        orders, found = self.journal.books.orders, []
+        for trade in self.exchange.floor.trades:
+            order = orders.get(trade.client_order_id) if trade.client_order_id else None
+            if order is not None and order.intent.purpose in purposes:
+                found.append((order.intent.purpose, trade))
+        return found
+
+    def is_well(self) -> None:
+        self.checker.check_at_rest(self.exchange.now)
+        assert self.checker.violated == []
+        assert not self.journal.books.locks
+        assert not self.journal.books.rolls
+
+
+def _window(expiry: datetime, *, days_before: int, days_after: int, **changes: Any) -> _Window:
+    config: dict[str, Any] = {
+        "market": MarketKind.HISTORY,
+        "data_dir": data_folder(),
+        "assets": (Asset("BTC"), Asset("ETH")),
+        "start": expiry - timedelta(days=days_before),
+        "end": expiry + timedelta(days=days_after),
+        "holdings": {Asset("BTC"): Decimal("0.3"), Asset("ETH"): Decimal("1.5")},
+        "collateral": {Currency("USDT"): Decimal(20000)},
+        "dated_basis_annual": Decimal("0.08"),
+    }
+    exchange = open_exchange(ExchangeConfig(**(config | changes)), None)
+    journal = open_journal(None, now=exchange.now, epoch_tail=lambda: "EXP")
+    return _Window(exchange, journal, InvariantChecker(exchange, journal, _POLICY))
 
 
 def test_after_a_day_without_the_bot_the_settlement_is_known_and_the_hedge_is_back() -> None:
     """Down from twelve hours before an expiry to twelve hours after it."""
     expiry = datetime(2021, 6, 25, 8, tzinfo=UTC)
-    policy = Policy(
-        targets={Asset("BTC"): Decimal("0.6"), Asset("ETH"): Decimal("0.4")},
-        tenors=(Tenor.DATED,),
-        cadence=CadencePolicy(cron="0 * * * *"),
-        watch=WatchIntervals(
-            protection=timedelta(hours=1),
-            reconcile=timedelta(hours=1),
-            prices=timedelta(hours=1),
-            margin=timedelta(hours=1),
-            roll=timedelta(minutes=15),
-        ),
-    )
-    exchange = open_exchange(
-        ExchangeConfig(
-            market=MarketKind.HISTORY,
-            data_dir=data_folder(),
-            assets=(Asset("BTC"), Asset("ETH")),
-            start=expiry - timedelta(days=40),
-            end=expiry + timedelta(days=10),
-            holdings={Asset("BTC"): Decimal("0.3"), Asset("ETH"): Decimal("1.5")},
-            collateral={Currency("USDT"): Decimal(20000)},
-            dated_basis_annual=Decimal("0.08"),
-        ),
-        None,
-    )
-    journal = open_journal(None, now=exchange.now, epoch_tail=lambda: "EXP")
-    checker = InvariantChecker(exchange, journal, policy)
-    simulate(policy, exchange, journal, until=expiry - timedelta(hours=12))
-    held = dict(exchange.floor.accounts.positions)
+    one = _window(expiry, days_before=40, days_after=10)
+    one.run(expiry - timedelta(hours=12))
+    held = one.held()
     assert {symbol.rpartition("-")[2] for symbol in held} == {"210625"}
 
-    exchange.advance(expiry + timedelta(hours=12))
+    one.exchange.advance(expiry + timedelta(hours=12))
 
-    assert not exchange.floor.accounts.positions
-    settled = [trade for trade in exchange.floor.trades if trade.forced is Purpose.SETTLEMENT]
+    assert not one.held()
+    settled = [trade for trade in one.exchange.floor.trades if trade.forced is Purpose.SETTLEMENT]
     assert {trade.symbol for trade in settled} == set(held)
-    simulate(policy, exchange, journal, until=expiry + timedelta(hours=12, minutes=5))
-    back = exchange.floor.accounts.positions
-    assert {symbol.rpartition("-")[2] for symbol in back} == {"210924"}
-    assert not journal.books.locks
-    assert not journal.books.rolls
-    assert all(ledger.contracts == 0 for leg, ledger in journal.books.ledgers.items() if leg[1] in held)
-    simulate(policy, exchange, journal, until=expiry + timedelta(days=9))
-    checker.check_at_rest(exchange.now)
-    assert checker.violated == []
+    assert "expiry_missed" not in one.alerts()
+    one.run(expiry + timedelta(hours=12, minutes=5))
+    assert "expiry_missed" in one.alerts()
+    assert {symbol.rpartition("-")[2] for symbol in one.held()} == {"210924"}
+    booked = one.journal.books.ledgers
+    assert all(ledger.contracts == 0 for leg, ledger in booked.items() if leg[1] in held)
+    one.run(expiry + timedelta(days=9))
+    one.is_well()
+
+
+def test_where_the_margin_does_not_carry_both_legs_near_is_closed_first() -> None:
+    """No book for spreads, and a day before the expiry the venue asks for nearly all of the balance as margin.
+
+    It refuses what the margin does not carry, also what was carried a moment before: prices move meanwhile.
+    """
+    expiry = datetime(2021, 9, 24, 8, tzinfo=UTC)
+    one = _window(
+        expiry,
+        days_before=4,
+        days_after=1,
+        spread_book_bps=None,
+        collateral={Currency("USDT"): Decimal(5000)},
+        spare={},
+    )
+    one.run(expiry - timedelta(hours=26))
+    near = one.held()
+    assert {symbol.rpartition("-")[2] for symbol in near} == {"210924"}
+    (margin,) = [line for line in one.exchange.margins() if line.initial]
+    usual = Decimal(20)
+    tight = usual * margin.initial / margin.margin_balance / Decimal("0.97")
+    for symbol in one.exchange.floor.contracts:
+        one.exchange.set_leverage(symbol, tight)
+
+    one.run(expiry + timedelta(hours=2))
+
+    far = one.held()
+    assert {symbol.rpartition("-")[2] for symbol in far} == {"211231"}
+    assert not [trade for trade in one.exchange.floor.trades if trade.forced]
+    for asset in _ASSETS:
+        legs = [
+            (purpose, trade)
+            for purpose, trade in one.trades(Purpose.ROLL_OPEN, Purpose.ROLL_CLOSE)
+            if trade.symbol.startswith(asset)
+        ]
+        whole = sum(trade.contracts for purpose, trade in legs if purpose is Purpose.ROLL_CLOSE)
+        apart = widest = Decimal(0)
+        for _, trade in legs:
+            apart += trade.contracts * trade.side.sign
+            widest = max(widest, abs(apart))
+        assert legs[0][0] is Purpose.ROLL_CLOSE, "near first"
+        # A lot is what the margin does not carry in the end.
+        assert abs(apart) <= Decimal("0.001")
+        assert 0 < widest <= whole * Decimal("0.26"), "a quarter of the position, to the lot"
+        (ended,) = [
+            fact
+            for _, fact in one.journal.facts(kind="RollEnded")
+            if isinstance(fact, RollEnded) and fact.asset == asset
+        ]
+        assert ended.closed == whole
+        assert ended.closed - ended.opened == abs(apart)
+        assert not ended.is_missed
+        # What prices have done between the parts is in it, too.
+        direction = 1 if far[legs[0][1].symbol.replace("210924", "211231")] > 0 else -1
+        assert ended.yield_annual == pytest.approx(Decimal("-0.08") * direction, abs=Decimal("0.02"))
+    one.is_well()

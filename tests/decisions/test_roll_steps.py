@@ -108,6 +108,93 @@ def test_near_is_closed_first_where_the_margin_carries_nothing():
     assert (after.kind, after.side, after.contracts) == (RollStepKind.FAR, Side.BUY, dec("0.25"))
 
 
+# --- what the venue refuses --------------------------------------------------------------------
+
+
+def refused(times, *before, contract=FAR):
+    """The books of a roll whose far leg was refused so often, after these orders."""
+    orders = [
+        *before,
+        *(make_order(contract, state=OrderState.REJECTED, purpose=Purpose.ROLL_OPEN) for _ in range(times)),
+    ]
+    return Books(orders={ClientOrderId(f"{place}"): order for place, order in enumerate(orders)})
+
+
+QUARTER_CLOSED = make_roll(closed=dec("0.25"))
+
+
+def test_what_is_refused_is_halved_and_halved_again_down_to_the_smallest_order():
+    sizes = [step_of(QUARTER_CLOSED, held="0.75", books=refused(times)).contracts for times in (0, 1, 2, 3, 4, 9)]
+
+    assert sizes == [dec("0.25"), dec("0.125"), dec("0.0625"), dec("0.0312"), dec("0.0156"), dec("0.0039")]
+    small = make_roll(closed=dec(1), opened=dec("0.9997"))
+    assert step_of(small, held=0, far_held="0.9997", books=refused(6)).contracts == dec("0.0001")
+
+
+def test_near_goes_on_ahead_as_far_as_the_legs_may_be_apart_when_far_is_refused():
+    tenth = make_roll(closed=dec("0.1"))
+
+    step = step_of(tenth, held="0.9", books=refused(1))
+
+    assert (step.kind, step.contracts, step.why) == (
+        RollStepKind.NEAR,
+        dec("0.15"),
+        "the far leg is refused; this frees margin",
+    )
+
+
+def test_a_trade_of_either_leg_ends_the_count_of_refusals():
+    traded = make_order(NEAR, state=OrderState.FILLED, purpose=Purpose.ROLL_CLOSE)
+    traded.filled_contracts = dec("0.25")
+
+    assert step_of(QUARTER_CLOSED, held="0.75", books=refused(1, traded)).contracts == dec("0.125")
+    books = refused(1)
+    books.orders[ClientOrderId("later")] = traded
+    assert step_of(QUARTER_CLOSED, held="0.75", books=books).contracts == dec("0.25")
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        make_order(FAR, state=OrderState.REJECTED, purpose=Purpose.HEDGE),
+        make_order(PERPETUAL, state=OrderState.REJECTED, purpose=Purpose.ROLL_OPEN),
+        make_order(FAR, state=OrderState.EXPIRED, purpose=Purpose.ROLL_OPEN),
+        make_order(FAR, state=OrderState.REJECTED, purpose=Purpose.ROLL_OPEN, intended_at=NOW - timedelta(hours=2)),
+    ],
+    ids=["a hedge", "of another contract", "no price", "before the roll"],
+)
+def test_what_says_nothing_of_the_far_leg_is_no_refusal(order):
+    books = Books(orders={ClientOrderId("a"): order})
+
+    assert step_of(QUARTER_CLOSED, held="0.75", books=books).contracts == dec("0.25")
+
+
+def test_near_is_closed_whole_when_it_is_about_to_expire_and_far_is_refused():
+    late = expiring_in(0.5)
+    roll = make_roll(RollStage.OUTRIGHT, closed=dec("0.25"))
+
+    step = step_of(roll, near=late, held="0.75", books=refused(1))
+
+    assert (step.kind, step.contracts, step.reduce_only) == (RollStepKind.NEAR, dec("0.75"), True)
+    assert step_of(roll, near=late, held="0.75").kind is RollStepKind.FAR
+    assert step_of(roll, near=late, held="0.75", books=refused(1), without=(late,)).kind is RollStepKind.FAR
+
+
+def test_near_goes_first_once_far_was_refused_twice():
+    assert step_of(books=refused(1)).kind is RollStepKind.FAR
+    step = step_of(books=refused(2))
+    assert (step.kind, step.contracts, step.why) == (RollStepKind.NEAR, dec("0.25"), "the far leg is refused")
+
+
+def test_with_near_flat_what_is_refused_to_the_last_is_left_to_the_next_look():
+    flat = make_roll(closed=dec(1), opened=dec("0.9"))
+
+    assert step_of(flat, held=0, far_held="0.9", books=refused(6)).kind is RollStepKind.FAR
+    ended = step_of(flat, held=0, far_held="0.9", books=refused(7))
+    assert (ended.kind, ended.why[:22]) == (RollStepKind.DONE, "the venue refuses what")
+    assert step_of(flat, held=0, far_held="0.9", far=None, books=refused(7)).kind is RollStepKind.WAIT
+
+
 @pytest.mark.parametrize("rung", [MarginRung.CANCEL, MarginRung.REDUCE, MarginRung.FLATTEN])
 def test_near_is_closed_first_while_the_ladder_holds_back(rung):
     books = Books(margin_rungs={(VENUE, NEAR.settle): (rung, NOW)})

@@ -293,6 +293,8 @@ class RollWatcher:
         now, is_linear = self._desk.clock.now(), view.near.is_linear
         await self._record(end_of(roll, now, why, is_linear=is_linear, tenor=tenor))
         self._desk.alerts.close_alert("roll_gap", cause=f"{roll.venue}/{roll.near}")
+        if roll.missing != 0:
+            self._signal.set("expiry")
 
     async def _tell_missed(self, roll: Roll) -> None:
         """Say that a contract expired with something in it, and have the hedge measured afresh."""
