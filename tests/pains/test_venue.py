@@ -7,6 +7,7 @@ from itertools import pairwise
 import pytest
 import structlog
 
+from bot.adapters.journal.journal import open_journal
 from bot.bootstrap import Bot
 from bot.domain.errors import ConfigError
 from bot.domain.events import FundingSettled, LegUnprotected, LookTaken, StopFired
@@ -50,18 +51,26 @@ def shift(server: WireServer, by: timedelta) -> None:
     server.app.served.now = lambda: true() + by
 
 
-@pytest.mark.parametrize("seconds", [-20, 20])
+@pytest.mark.parametrize("seconds", [-300, -20, 20, 300])
 def test_a_clock_that_is_off_from_the_start_keeps_no_order_from_the_venue(seconds: int) -> None:
     owner = at_half_past()
+    owner.journal = open_journal(None, now=owner.exchange.now, epoch_tail=lambda: "NEW")
     owner.run(2 * MINUTE, before=lambda server: shift(server, timedelta(seconds=seconds)))
     assert (owner.held(), stops(owner)) == (SHORT, [-SHORT])
     owner.is_well()
 
 
-@pytest.mark.parametrize("seconds", [-20, 20])
+@pytest.mark.parametrize("seconds", [-300, -20, 20, 300])
 def test_a_clock_that_jumps_is_compared_again_within_seconds_and_nobody_stays_blind(seconds: int) -> None:
     owner = hedged()
-    owner.run(3 * MINUTE, lambda _, server: shift(server, timedelta(seconds=seconds)))
+
+    def jump(_: Bot, server: WireServer) -> None:
+        shift(server, timedelta(seconds=seconds))
+        owner.exchange.set_price(BTC, Decimal(56_000))
+
+    owner.run(4 * MINUTE, jump)
+    owner.run(2 * MINUTE, before=lambda server: shift(server, timedelta(seconds=seconds)))
+    assert owner.held() < SHORT, "the move is hedged by the prices of a clock that is another"
     assert not owner.alerts() & {"protection_blind", "margin_unknown", "reconcile_failed"}
     owner.is_well()
 

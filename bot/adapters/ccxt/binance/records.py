@@ -5,7 +5,7 @@ commission. A trade names an order by number; whose it is, is looked up once: ou
 conditional order that became it, the venue's own by how its id begins.
 """
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -41,10 +41,12 @@ Owner = tuple[ClientOrderId | None, Purpose | None]
 class Records:
     """Reads what is written down at the venue."""
 
-    def __init__(self, calls: Calls, listing: Listing, clock: Clock) -> None:
+    def __init__(self, calls: Calls, listing: Listing, clock: Clock, venue_now: Callable[[], datetime]) -> None:
         self._calls = calls
         self._listing = listing
         self._clock = clock
+        #: The present by the venue's clock, which stamps what is written down there.
+        self._venue_now = venue_now
         #: Contracts that have traded, or may have.
         self.traded: set[Symbol] = set()
         #: Orders by number.
@@ -68,7 +70,7 @@ class Records:
 
     async def _discover(self, since: datetime) -> None:
         """Learn which contracts have traded since then: at the first time, further back, and now and then."""
-        now = self._clock.now()
+        now = self._venue_now()
         is_known = self._discovered_since is not None and since >= self._discovered_since
         if is_known and self._discovered_at is not None and now - self._discovered_at < _DISCOVERY:
             return
@@ -82,7 +84,7 @@ class Records:
             self._discovered_since = since
 
     async def _trades(self, symbol: Symbol, since: datetime) -> AsyncIterator[Row]:
-        name, start, now = self._listing.names[symbol], since, self._clock.now()
+        name, start, now = self._listing.names[symbol], since, self._venue_now()
         while start <= now:
             end = start + _WINDOW
             rows = await self._trade_page({"symbol": name, "startTime": _ms(start), "endTime": _ms(end)})
@@ -125,7 +127,7 @@ class Records:
         name = self._listing.names[symbol]
         row = await self._calls.find("fapiPrivateGetOrder", {"symbol": name, "orderId": number}, NOT_FOUND)
         if row is None:
-            if self._clock.now() - traded_at < _ORDERS_LAG:
+            if self._venue_now() - traded_at < _ORDERS_LAG:
                 raise VenueUnavailable(f"binanceusdm: order {number} has traded and is not shown yet")
             return None, None
         self.owners[number] = await self._owner_in(row, number, name)
@@ -174,7 +176,7 @@ class Records:
 
     async def _rates(self, name: str, since: datetime) -> list[Row] | None:
         """Return the rates that were settled, window by window; None where the venue knows the contract no more."""
-        start, now = since - _SAME_SETTLEMENT, self._clock.now()
+        start, now = since - _SAME_SETTLEMENT, self._venue_now()
         found: list[Row] = []
         while start <= now:
             end = start + timedelta(days=30)
@@ -189,7 +191,7 @@ class Records:
         return found
 
     async def _income(self, kind: str, since: datetime) -> AsyncIterator[Row]:
-        start, now = since, self._clock.now()
+        start, now = since, self._venue_now()
         while start <= now:
             end, page = start + _WINDOW, 1
             while True:

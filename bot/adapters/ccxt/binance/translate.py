@@ -397,8 +397,11 @@ def fill(row: Row, symbols: Mapping[str, Symbol], owner: ClientOrderId | None, f
 # --- market ------------------------------------------------------------------------------------
 
 
-def quote(symbol: Symbol, book: Row, premium: Row, last: Row) -> Quote:
-    """Return a quote from ``bookTicker``, ``premiumIndex`` and ``ticker/price``, as old as the first two."""
+def quote(symbol: Symbol, book: Row, premium: Row, last: Row, *, ahead: timedelta) -> Quote:
+    """Return a quote from ``bookTicker``, ``premiumIndex`` and ``ticker/price``, as old as the first two.
+
+    ``ahead``: how far our clock is ahead of the venue's. By ours it is judged how old a price is.
+    """
     return Quote(
         venue=VENUE,
         symbol=symbol,
@@ -409,7 +412,7 @@ def quote(symbol: Symbol, book: Row, premium: Row, last: Row) -> Quote:
         last_price=number(last, "price"),
         bid_contracts=number(book, "bidQty"),
         ask_contracts=number(book, "askQty"),
-        as_of=min(moment(book, "time"), moment(premium, "time")),
+        as_of=min(moment(book, "time"), moment(premium, "time")) + ahead,
     )
 
 

@@ -90,7 +90,7 @@ class BinanceUsdm:
         self._clock = clock
         self.calls = Calls(client, Limiter(clock), REFUSALS)
         self.listing = Listing(self.calls, clock)
-        self._records = Records(self.calls, self.listing, clock)
+        self._records = Records(self.calls, self.listing, clock, self._venue_now)
         self._streams = Streams(client, self.calls, self.listing, clock)
         self._houses: dict[ClientOrderId, _House] = {}
         self._clock_read_at: datetime | None = None
@@ -160,6 +160,17 @@ class BinanceUsdm:
         self._client.ahead_ms = int(ahead.total_seconds() * 1000)
         self._clock_read_at = now
         self.calls.is_clock_doubted = False
+
+    @property
+    def _ahead(self) -> timedelta:
+        return timedelta(milliseconds=self._client.ahead_ms)
+
+    def _venue_now(self) -> datetime:
+        return self._clock.now() - self._ahead
+
+    def _by_venue(self, since: datetime) -> datetime:
+        """Return from when on history is asked for: where our clock is ahead, what is young there is younger here."""
+        return since - max(self._ahead, timedelta(0))
 
     # --- reads
 
@@ -269,7 +280,7 @@ class BinanceUsdm:
         )
         names = {symbol: self.listing.names[symbol] for symbol in symbols if symbol in self.listing.names}
         return tuple(
-            translate.quote(symbol, books[name], premiums[name], lasts[name])
+            translate.quote(symbol, books[name], premiums[name], lasts[name], ahead=self._ahead)
             for symbol, name in names.items()
             if name in books and name in premiums and name in lasts
         )
@@ -322,15 +333,15 @@ class BinanceUsdm:
 
     async def fetch_fills(self, since: datetime) -> tuple[Fill, ...]:
         """Return every trade of the account at or after ``since``, oldest first."""
-        return await self._understood(self._records.fills(since))
+        return await self._understood(self._records.fills(self._by_venue(since)))
 
     async def fetch_funding(self, since: datetime) -> tuple[FundingSettled, ...]:
         """Return every funding payment at or after ``since``, oldest first."""
-        return await self._understood(self._records.funding(since))
+        return await self._understood(self._records.funding(self._by_venue(since)))
 
     async def fetch_transfers(self, since: datetime) -> tuple[VenueTransfer, ...]:
         """Return every transfer between spot and futures wallet at or after ``since``, oldest first."""
-        return await self._understood(self._records.transfers(since))
+        return await self._understood(self._records.transfers(self._by_venue(since)))
 
     @staticmethod
     async def _understood(call: Awaitable[Answer]) -> Answer:
