@@ -21,9 +21,9 @@ class Calls:
         self._client = client
         self.limiter = limiter
         self._refusals = refusals
-        client.note_weight = limiter.note_used
         #: True once the venue has refused a request for its time: the clocks have moved apart since they were compared.
         self.is_clock_doubted = False
+        client.note_weight = limiter.note_used
 
     async def read(self, method: str, params: Params | None = None, *, weight: int = 1, lane: Lane = Lane.READ) -> Any:
         """Ask, and return the document.
@@ -43,14 +43,14 @@ class Calls:
             raise VenueUnavailable(f"{method}: the answer is no document")
         return document
 
-    async def find(self, method: str, params: Params, not_found: str) -> dict[str, Any] | None:
+    async def find(self, method: str, params: Params, not_found: str, *, weight: int = 1) -> dict[str, Any] | None:
         """Ask for one thing; None when the venue says that it has none.
 
         Raises:
             VenueUnavailable: it was not answered, or not with a document.
         """
         try:
-            document = await self.read(method, params, lane=Lane.PROTECT)
+            document = await self.read(method, params, weight=weight, lane=Lane.PROTECT)
         except VenueUnavailable as failure:
             if self.code_of(failure) == not_found:
                 return None
@@ -80,14 +80,14 @@ class Calls:
         except BotError:
             raise
         except Exception as failure:
-            self._note(failure)
+            self._note(failure, is_order=True)
             raise of_write(failure, method, self._refusals) from failure
         if not isinstance(document, dict):
             raise VenueOutcomeUnknown(f"{method}: the answer is no document")
         return document
 
-    def _note(self, failure: Exception) -> None:
+    def _note(self, failure: Exception, *, is_order: bool = False) -> None:
         if isinstance(failure, Banned):
-            self.limiter.note_ban(failure.status, failure.retry_after)
+            self.limiter.note_ban(failure.status, failure.retry_after, is_order=is_order)
         if isinstance(failure, Answered) and self._refusals.get(failure.code) == REQUEST_EXPIRED:
             self.is_clock_doubted = True

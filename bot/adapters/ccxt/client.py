@@ -1,10 +1,11 @@
-"""How is a ccxt client made safe? No replay, no limiter but ours, no ids but ours, and errors as the venue says them.
+"""How is a ccxt client made safe? No replay, no limiter or ids but ours, numbers and errors as the venue writes them.
 
 aiohttp sends idempotent requests a second time when a peer drops the connection, without a word. That is switched off
 here, by a private name, so it is proved at every start against a socket of our own that drops what it gets.
 """
 
 import asyncio
+import json
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -47,6 +48,20 @@ class BinanceClient(ccxt.binanceusdm):  # type: ignore[misc] # ccxt carries no t
     ws_origin: str | None = None
     #: Requests that this client may send; None: any.
     allows: Callable[[str, str], bool] | None = None
+
+    @property
+    def has_wallets(self) -> bool:
+        """False on the test network, which has no routes for wallets, keys and transfers."""
+        return "sapi" in self.urls["api"]
+
+    def open(self, lazy: bool = False) -> None:
+        """Open a session that sends nothing twice, whenever one is opened."""
+        super().open(lazy)
+        _forbid_replay(self.session)
+
+    def on_json_response(self, body: str) -> Any:
+        """Parse a document and leave its numbers as they are written: a float has lost digits already."""
+        return json.loads(body, parse_float=str)
 
     def nonce(self) -> int:
         """Return the venue's time, as far as it is known."""
@@ -140,7 +155,6 @@ async def secure_session(client: BinanceClient) -> None:
         InvariantViolated: it is.
     """
     client.open()
-    _forbid_replay(client.session)
     async with aiohttp.ClientSession() as probe:
         _forbid_replay(probe)
         await prove_no_replay(probe)

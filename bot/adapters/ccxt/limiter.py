@@ -1,9 +1,10 @@
 """May a request leave now? A budget of weight per minute, and a lane that is kept free for protection.
 
 Venues count by the minute of their clock and tell what was used in a header. Ordinary reads use no more than a share
-of the budget, orders a larger one; what protects may use all of it. After a 429 reads wait for the next minute, while
-orders, which weigh nothing there, go on; after a 418 nothing leaves until the ban is over: every further request makes
-it longer.
+of the budget, orders a larger one; what protects may use all of it. After a 429 whatever weighs something waits, in
+every lane: going on regardless is what a ban is given for. Orders weigh nothing and go on, unless the 429 was the
+answer to an order: then those that increase wait, too. After a 418 nothing leaves until the ban is over: every further
+request makes it longer.
 """
 
 from dataclasses import dataclass
@@ -51,7 +52,7 @@ class Limiter:
         #: A wait longer than this, in seconds, is no answer. A start may wait for the next minute.
         self.patience = _MINUTE + _SLACK
         self._used = _Used()
-        self._reads_from = self._all_from = float("-inf")
+        self._all_from = self._weighty_from = self._trades_from = float("-inf")
 
     def set_limit(self, weight_per_minute: int) -> None:
         """Take in what the venue lets through in a minute."""
@@ -77,7 +78,11 @@ class Limiter:
 
     def _wait_of(self, weight: int, lane: Lane) -> float:
         now = self._clock.monotonic()
-        until = self._all_from if lane is not Lane.READ else max(self._all_from, self._reads_from)
+        until = self._all_from
+        if weight or lane is Lane.READ:
+            until = max(until, self._weighty_from)
+        if lane is Lane.TRADE:
+            until = max(until, self._trades_from)
         if now < until:
             return until - now
         if self._limit is not None and weight and self._minute().weight + weight > self._limit * lane.value:
@@ -95,9 +100,11 @@ class Limiter:
         used = self._minute()
         used.weight = max(used.weight, weight)
 
-    def note_ban(self, status: int, retry_after: float | None) -> None:
-        """Take in a 429 or a 418."""
+    def note_ban(self, status: int, retry_after: float | None, *, is_order: bool = False) -> None:
+        """Take in a 429 or a 418; ``is_order``: it was the answer to an order."""
         until = self._clock.monotonic() + (_BAN_SECONDS if retry_after is None else retry_after)
         if status == 418:
             self._all_from = max(self._all_from, until)
-        self._reads_from = max(self._reads_from, until)
+        if is_order:
+            self._trades_from = max(self._trades_from, until)
+        self._weighty_from = max(self._weighty_from, until)

@@ -1,19 +1,23 @@
 """Is the account fit to be traded by the bot? What the key may do, the clock, and what the names and sizes mean."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 
 from bot.adapters.ccxt.binance import translate
 from bot.adapters.ccxt.binance.translate import Row
 from bot.adapters.ccxt.calls import Calls
 from bot.domain.findings import Finding
+from bot.domain.ids import Symbol
 from bot.domain.instruments import Instrument
 from bot.domain.market import Quote
+from bot.domain.units import ONE, decimal_text
 
 #: A machine whose clock is further off than this is not kept in time.
 _CLOCK_MS = 1_000
-#: What a contract's mark may differ from its coin's index; a wrong unit differs by ten times.
+#: What a coin may cost more or less in a contract's index than on the spot market; a wrong unit differs by ten times.
 _UNITS = Decimal("0.1")
+#: What is said of a key of the test network.
+NOT_TOLD = Finding(level="ok", subject="key", sentence="is one of the test network, which does not tell what it may do")
 
 
 async def examine_key(calls: Calls) -> list[Finding]:
@@ -88,21 +92,44 @@ def of_margin_mode(isolated: Iterable[str]) -> Finding:
     )
 
 
-def of_units(instruments: Iterable[Instrument], quotes: Iterable[Quote]) -> Iterator[Finding]:
-    """Yield what is to be said of the size of one contract: worth one coin of its index, or misread by a multiple."""
+def of_wallets(unread: Iterable[str]) -> Iterator[Finding]:
+    """Yield what is to be said of wallets that hold something and are not read."""
+    names = ", ".join(unread)
+    if names:
+        yield Finding(
+            level="fail",
+            subject="wallets",
+            sentence=f"{names}: something lies there, and only Spot, Funding and USDⓈ-M Futures are read",
+            mend="move it to the spot wallet, or keep it in another account and declare the coins in"
+            " TRIMTAB_EXTERNAL_HOLDINGS",
+        )
+
+
+def of_units(
+    instruments: Iterable[Instrument], quotes: Iterable[Quote], spot_prices: Mapping[Symbol, Decimal]
+) -> Iterator[Finding]:
+    """Yield what is to be said of the size of one contract: its coins cost what they do on the spot market, or not."""
     by_symbol = {quote.symbol: quote for quote in quotes}
     for one in instruments:
-        quote = by_symbol.get(one.symbol)
+        quote, spot = by_symbol.get(one.symbol), spot_prices.get(one.symbol)
         if quote is None:
             continue
-        worth = one.notional_quote(Decimal(1), quote.mark_price) / one.contract_size
-        if abs(worth / quote.index_price - 1) <= _UNITS:
-            told = f"one contract of {one.symbol} is {one.contract_size.normalize():f} {one.asset}"
-            yield Finding(level="ok", subject="units", sentence=f"{told}, worth {worth:f} USD")
+        told = f"one contract of {one.symbol} is {one.contract_size.normalize():f} {one.asset}"
+        worth = f"worth {decimal_text(one.notional_quote(ONE, quote.mark_price))} {one.quote}"
+        if spot is None or spot <= 0:
+            yield Finding(
+                level="warn",
+                subject="units",
+                sentence=f"{told}, {worth}; there is no spot market to compare that with",
+                mend="compare it with the venue's own page before you trade",
+            )
+        elif abs(quote.index_price / spot - 1) <= _UNITS:
+            yield Finding(level="ok", subject="units", sentence=f"{told}, {worth}")
         else:
+            index, price = decimal_text(quote.index_price), decimal_text(spot)
             yield Finding(
                 level="fail",
                 subject="units",
-                sentence=f"a coin of {one.symbol} is worth {worth:f} by its mark, {quote.index_price:f} by its index",
+                sentence=f"a coin of {one.symbol} costs {index} by its index, {price} on the spot market",
                 mend="leave the asset out of TRIMTAB_TARGETS and report this",
             )

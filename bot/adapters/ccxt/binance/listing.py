@@ -16,12 +16,13 @@ from bot.adapters.ccxt.binance.translate import Row
 from bot.adapters.ccxt.calls import Calls
 from bot.adapters.ccxt.limiter import Lane
 from bot.domain.errors import BadPayload
-from bot.domain.ids import Symbol
+from bot.domain.ids import Asset, Currency, Symbol
 from bot.domain.instruments import Instrument
 from bot.ports import Clock
 
 log = structlog.get_logger()
 
+_USDT = Currency("USDT")
 #: So many contracts are parsed before others have their turn.
 _PORTION = 20
 
@@ -53,6 +54,8 @@ class Listing:
         self.names: dict[Symbol, str] = _Names()
         #: What trades now.
         self.trading: frozenset[Symbol] = frozenset()
+        #: What the venue calls each coin's index, and how many coins that is the price of.
+        self.pairs: dict[Asset, tuple[str, Decimal]] = {}
         #: Venue names of the contracts whose margin is not shared: nothing is opened there.
         self.isolated: set[str] = set()
 
@@ -73,19 +76,33 @@ class Listing:
             for row in translate.rows_of(await self._calls.read("fapiPrivateGetSymbolConfig", weight=5, lane=lane))
             if translate.text(row, "marginType") != "CROSSED"
         }
-        rows = [row for row in translate.rows_of(document.get("symbols")) if translate.is_listed(row)]
+        told = translate.rows_of(document.get("symbols"))
+        rows = [row for row in told if translate.is_listed(row)]
         if not rows:
             raise BadPayload("binanceusdm: the listing is empty")
         maker, taker = await self._fees(translate.text(rows[0], "symbol"), lane)
         found = []
-        for place, row in enumerate(rows):
+        for place, row in enumerate(told):
             if place % _PORTION == 0:
                 await self._clock.sleep(timedelta(0))
+            if not translate.is_listed(row):
+                self._remember(row)
+                continue
             one = self._instrument(row, brackets, maker, taker)
             if one is not None:
                 found.append(one)
         self.trading = frozenset(one.symbol for one in found)
         return tuple(found)
+
+    def _remember(self, row: Row) -> None:
+        """Learn the name of what trades no more, or not yet: a position in it may still be open."""
+        try:
+            name, symbol = translate.text(row, "symbol"), translate.symbol_of(row)
+        except BadPayload:
+            # Without a name or a currency nothing can be held in it.
+            return
+        self.symbols.setdefault(name, symbol)
+        self.names.setdefault(symbol, name)
 
     async def _fees(self, name: str, lane: Lane) -> tuple[Decimal, Decimal]:
         """Return what maker and taker pay: one account has one tier, and contracts on sale are cheaper still."""
@@ -104,4 +121,6 @@ class Listing:
             return None
         self.symbols[name] = one.symbol
         self.names[one.symbol] = name
+        if one.is_perpetual and (one.quote == _USDT or one.asset not in self.pairs):
+            self.pairs[one.asset] = (str(row.get("pair") or name), one.contract_size)
         return one

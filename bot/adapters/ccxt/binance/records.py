@@ -31,6 +31,8 @@ _SAME_SETTLEMENT = timedelta(minutes=5)
 _MILLISECOND = timedelta(milliseconds=1)
 #: A trade may be listed this much earlier than its order.
 _ORDERS_LAG = timedelta(seconds=15)
+#: The venue forgets conditional orders after ninety days.
+_CONDITIONALS_KEPT = timedelta(days=90)
 #: So often the income is asked which contracts trade besides those that are known.
 _DISCOVERY = timedelta(minutes=5)
 
@@ -146,13 +148,31 @@ class Records:
         return ClientOrderId(client_id), None
 
     async def _conditional_that_became(self, number: str, name: str) -> ClientOrderId | None:
-        document = await self._calls.read(
-            "fapiPrivateGetAllAlgoOrders", {"symbol": name, "limit": _PAGE}, weight=5, lane=Lane.PROTECT
-        )
-        for row in translate.rows_of(document):
-            if str(row.get("actualOrderId") or "") == number:
-                return ClientOrderId(translate.text(row, "clientAlgoId"))
+        """Return the stop that an order was: week by week further back, a stop may rest for long before it fires."""
+        end = self._venue_now()
+        oldest = end - _CONDITIONALS_KEPT
+        while end > oldest:
+            async for row in self._conditionals(name, end - _WINDOW, end):
+                if str(row.get("actualOrderId") or "") == number:
+                    return ClientOrderId(translate.text(row, "clientAlgoId"))
+            end -= _WINDOW
         return None
+
+    async def _conditionals(self, name: str, start: datetime, end: datetime) -> AsyncIterator[Row]:
+        page, is_full = 1, True
+        while is_full:
+            params: Params = {
+                "symbol": name,
+                "startTime": _ms(start),
+                "endTime": _ms(end),
+                "limit": _PAGE,
+                "page": page,
+            }
+            document = await self._calls.read("fapiPrivateGetAllAlgoOrders", params, weight=5, lane=Lane.PROTECT)
+            rows = translate.rows_of(document)
+            for row in rows:
+                yield row
+            page, is_full = page + 1, len(rows) == _PAGE
 
     def learn(self, number: Any, client_order_id: str) -> None:
         """Remember whose an order is."""

@@ -132,7 +132,7 @@ class Streams:
                 line.note_heard()
                 symbol = self._listing.symbols.get(translate.text(row, "s"))
                 if symbol is not None:
-                    heed(PriceHint(symbol=symbol, index_price=translate.number(row, "i")))
+                    heed(PriceHint(symbol=symbol, index_price=translate.number(row, "i") / translate.coins_in(symbol)))
 
     async def _hear_account(self, heed: Heed, line: _Line) -> None:
         key = translate.text(await self._calls.read("fapiPrivatePostListenKey"), "listenKey")

@@ -3,28 +3,26 @@
 What every method rests on:
 
 - One-way mode and single-asset mode are verified at the start; anything else is refused.
-- Stops are conditional orders: other ids, other lists. Which house an order lives in is remembered from every document
-  that names it, and asked of both where it is not known.
 - An account is read from five routes, and is complete or not there.
 - There is no client id for transfers: one whose reply was lost is found in the history by what it is, and is sent again
   only after it has been given up there.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
-from enum import Enum
 from typing import Any, TypeVar
 
 import structlog
 
 from bot.adapters.ccxt.binance import translate
-from bot.adapters.ccxt.binance.codes import NOT_FOUND, REFUSALS
-from bot.adapters.ccxt.binance.examination import examine_key, of_clock, of_margin_mode, of_units
+from bot.adapters.ccxt.binance.codes import REFUSALS, UNKNOWN_SYMBOL
+from bot.adapters.ccxt.binance.examination import NOT_TOLD, examine_key, of_clock, of_margin_mode, of_units, of_wallets
 from bot.adapters.ccxt.binance.listing import Listing
 from bot.adapters.ccxt.binance.records import Records
 from bot.adapters.ccxt.binance.streams import Heed, Streams, Wanted
+from bot.adapters.ccxt.binance.trading import Trading
 from bot.adapters.ccxt.binance.translate import VENUE, Row
 from bot.adapters.ccxt.calls import Calls, Params
 from bot.adapters.ccxt.client import BinanceClient, secure_session
@@ -41,10 +39,10 @@ from bot.domain.findings import Finding
 from bot.domain.ids import Asset, ClientOrderId, Currency, Symbol, VenueId
 from bot.domain.instruments import Instrument
 from bot.domain.market import CurrencyRate, FundingRate, PriceHistory, Quote, SpreadQuote
-from bot.domain.orders import Fill, OrderIntent, OrderType, Purpose, TimeInForce, VenueOrder
+from bot.domain.orders import Fill, OrderIntent, VenueOrder
 from bot.domain.portfolio import AccountState, WalletBalance
 from bot.domain.transfers import TransferIntent, TransferState, VenueTransfer
-from bot.domain.units import ZERO, decimal_text
+from bot.domain.units import ONE, ZERO, decimal_text
 from bot.ports import Clock
 
 log = structlog.get_logger()
@@ -60,26 +58,10 @@ _LEFT_IN_PEACE = timedelta(seconds=30)
 _ALL_LISTED = timedelta(minutes=1)
 #: With more contracts than this, open orders of all are asked for at once.
 _FEW_WITH_ORDERS = 20
-_IN_FORCE = {
-    TimeInForce.GTC: "GTC",
-    TimeInForce.IOC: "IOC",
-    TimeInForce.FOK: "FOK",
-    TimeInForce.POST_ONLY: "GTX",
-}
 #: Wallets that are read; what lies in others is not known.
 _READ_WALLETS = ("Spot", "Funding", "USDⓈ-M Futures")
-#: What purposes must never wait for.
-_PROTECTIVE = (Purpose.STOP, Purpose.TAKE_PROFIT, Purpose.DELEVERAGE, Purpose.FLATTEN, Purpose.ROLL_CLOSE)
-
 
 Answer = TypeVar("Answer")
-
-
-class _House(Enum):
-    """Where an order lives."""
-
-    PLAIN = "plain"
-    CONDITIONAL = "conditional"
 
 
 class BinanceUsdm:
@@ -91,9 +73,9 @@ class BinanceUsdm:
         self.calls = Calls(client, Limiter(clock), REFUSALS)
         self.listing = Listing(self.calls, clock)
         self._records = Records(self.calls, self.listing, clock, self._venue_now)
+        self._trading = Trading(self.calls, self.listing, self._records)
         self._streams = Streams(client, self.calls, self.listing, clock)
-        self._houses: dict[ClientOrderId, _House] = {}
-        self._clock_read_at: datetime | None = None
+        self._clock_read_at: float | None = None
         #: When what besides futures is asked for was last not answered, by route.
         self._besides_failed_at: dict[str, datetime] = {}
         #: When the open orders of the whole account were listed last, by route.
@@ -132,14 +114,28 @@ class BinanceUsdm:
         return await self._understood(self._examine(assets))
 
     async def _examine(self, assets: Sequence[Asset]) -> tuple[Finding, ...]:
-        listed = [one for one in await self.listing.read() if one.asset in assets and one.is_perpetual]
-        quotes = await self._fetch_quotes([one.symbol for one in listed])
+        listed = [one for one in await self.listing.read() if one.asset in assets]
+        perpetuals = [one for one in listed if one.is_perpetual]
+        quotes = await self._fetch_quotes([one.symbol for one in perpetuals])
+        isolated = [one.symbol for one in listed if self.listing.names[one.symbol] in self.listing.isolated]
+        wallets = await self._read_wallet("sapiGetAssetWalletBalance", {"quoteAsset": "USDT"})
         return (
-            *await examine_key(self.calls),
+            *(await examine_key(self.calls) if self._client.has_wallets else [NOT_TOLD]),
             of_clock(self._client.ahead_ms),
-            of_margin_mode(self.listing.isolated),
-            *of_units(listed, quotes),
+            of_margin_mode(isolated),
+            *of_wallets(_not_read(wallets)),
+            *of_units(perpetuals, quotes, await self._spot_prices(perpetuals)),
         )
+
+    async def _spot_prices(self, instruments: Sequence[Instrument]) -> dict[Symbol, Decimal]:
+        """Return what one coin costs on the spot market, which knows nothing of contracts."""
+        found = {}
+        for one in instruments:
+            params: Params = {"symbol": f"{one.asset}{one.quote}"}
+            row = await self.calls.find("publicGetTickerPrice", params, UNKNOWN_SYMBOL, weight=0)
+            if row is not None:
+                found[one.symbol] = translate.number(row, "price")
+        return found
 
     def streams(self, wanted: Wanted, heed: Heed) -> tuple[Callable[[], Coroutine[Any, Any, None]], ...]:
         """Return what listens to market and account."""
@@ -150,16 +146,15 @@ class BinanceUsdm:
         await self._client.close()
 
     async def _read_clock(self) -> None:
-        """Measure how far the machine's clock is from the venue's, now and then, and when it refuses our time."""
-        now = self._clock.now()
-        is_fresh = self._clock_read_at is not None and now - self._clock_read_at < _CLOCK_CHECKED
-        if is_fresh and not self.calls.is_clock_doubted:
+        """Measure how far the machine's clock is from the venue's, now and then, and when the venue finds it wrong."""
+        now = self._clock.monotonic()
+        is_old = self._clock_read_at is None or now - self._clock_read_at >= _CLOCK_CHECKED.total_seconds()
+        if not is_old and not self.calls.is_clock_doubted:
             return
         row: Row = await self.calls.read("fapiPublicGetTime", lane=Lane.PROTECT)
         ahead = self._clock.now() - translate.moment(row, "serverTime")
         self._client.ahead_ms = int(ahead.total_seconds() * 1000)
-        self._clock_read_at = now
-        self.calls.is_clock_doubted = False
+        self._clock_read_at, self.calls.is_clock_doubted = now, False
 
     @property
     def _ahead(self) -> timedelta:
@@ -199,8 +194,8 @@ class BinanceUsdm:
         )
         symbols = self.listing.symbols
         held = [translate.position(row, symbols) for row in translate.rows_of(positions)]
-        orders = [self._learn_plain(row) for row in plain]
-        orders += [self._learn_conditional(row, None) for row in conditional or ()]
+        orders = [self._trading.learn_plain(row) for row in plain]
+        orders += [self._trading.learn_conditional(row, None) for row in conditional or ()]
         found = tuple(one for one in held if one is not None)
         self._records.traded.update(one.symbol for one in found)
         return AccountState(
@@ -236,7 +231,7 @@ class BinanceUsdm:
             return None
         try:
             async with asyncio.timeout(_BESIDES_SECONDS):
-                answer = understood(await self.calls.read(method, params, weight=0, lane=Lane.PROTECT))
+                answer = understood(await self._read_wallet(method, params))
         except (VenueUnavailable, BadPayload, TimeoutError) as failure:
             self._besides_failed_at[method] = self._clock.now()
             log.warning("A wallet cannot be read", code="wallet_unreadable", venue=VENUE, reason=str(failure))
@@ -268,6 +263,12 @@ class BinanceUsdm:
             log.warning("The stops cannot be listed", code="stops_unlisted", venue=VENUE, reason=str(failure))
             return None
 
+    async def _read_wallet(self, method: str, params: Params) -> Any:
+        """Read a wallet besides that of futures; the test network has the spot wallet alone."""
+        if method.startswith("sapi") and not self._client.has_wallets:
+            return []
+        return await self.calls.read(method, params, weight=0, lane=Lane.PROTECT)
+
     async def fetch_quotes(self, symbols: Sequence[Symbol]) -> tuple[Quote, ...]:
         """Return one quote per symbol that can be traded."""
         return await self._understood(self._fetch_quotes(symbols))
@@ -288,12 +289,12 @@ class BinanceUsdm:
     async def _by_name(self, method: str, symbols: Sequence[Symbol], weights: tuple[int, int]) -> dict[str, Row]:
         """Ask one by one for a few contracts, and for all at once for more."""
         names = [self.listing.names[symbol] for symbol in symbols if symbol in self.listing.names]
-        lane = Lane.PROTECT
         if len(names) > _FEW:
-            rows = translate.rows_of(await self.calls.read(method, weight=weights[1], lane=lane))
+            rows = translate.rows_of(await self.calls.read(method, weight=weights[1], lane=Lane.PROTECT))
         else:
-            asked = (self.calls.read(method, {"symbol": name}, weight=weights[0], lane=lane) for name in names)
-            rows = translate.rows_of(list(await asyncio.gather(*asked)))
+            # One that is quoted no more must not hide the others.
+            asked = (self.calls.find(method, {"symbol": name}, UNKNOWN_SYMBOL, weight=weights[0]) for name in names)
+            rows = [row for row in await asyncio.gather(*asked) if row is not None]
         return {translate.text(row, "symbol"): row for row in rows}
 
     async def fetch_funding_rates(self, symbols: Sequence[Symbol]) -> tuple[FundingRate, ...]:
@@ -323,9 +324,13 @@ class BinanceUsdm:
 
     async def fetch_history(self, asset: Asset, days: int) -> PriceHistory:
         """Return daily closes of the index, of days that have ended."""
-        params: Params = {"pair": f"{asset}USDT", "interval": "1d", "limit": days + 1}
+        return await self._understood(self._fetch_history(asset, days))
+
+    async def _fetch_history(self, asset: Asset, days: int) -> PriceHistory:
+        pair, coins = self.listing.pairs.get(asset, (f"{asset}USDT", ONE))
+        params: Params = {"pair": pair, "interval": "1d", "limit": days + 1}
         bars = await self.calls.read("fapiPublicGetIndexPriceKlines", params, weight=2)
-        return translate.history(asset, bars, self._clock.now())
+        return translate.history(asset, bars, self._clock.now(), coins)
 
     async def fetch_spread(self, near: Symbol, far: Symbol) -> SpreadQuote | None:  # noqa: ARG002 - there is none
         """Return None: the venue has no book for calendar spreads."""
@@ -341,6 +346,8 @@ class BinanceUsdm:
 
     async def fetch_transfers(self, since: datetime) -> tuple[VenueTransfer, ...]:
         """Return every transfer between spot and futures wallet at or after ``since``, oldest first."""
+        if not self._client.has_wallets:
+            return ()
         return await self._understood(self._records.transfers(self._by_venue(since)))
 
     @staticmethod
@@ -358,60 +365,8 @@ class BinanceUsdm:
     # --- orders
 
     async def submit(self, intent: OrderIntent) -> VenueOrder:
-        """Send one order with the intent's client order id, once. Nothing is opened where margin is isolated."""
-        if not intent.reduce_only and self.listing.names.get(intent.symbol) in self.listing.isolated:
-            raise VenueRefused(f"the margin of {intent.symbol} is isolated; set it to cross", code="margin_mode")
-        is_stop = intent.type is OrderType.STOP_MARKET
-        house = _House.CONDITIONAL if is_stop else _House.PLAIN
-        self._houses[intent.client_order_id] = house
-        self._records.traded.add(intent.symbol)
-        lane = Lane.PROTECT if intent.reduce_only or intent.purpose in _PROTECTIVE else Lane.TRADE
-        params = self._stop_params(intent) if is_stop else self._plain_params(intent)
-        method = "fapiPrivatePostAlgoOrder" if is_stop else "fapiPrivatePostOrder"
-        row = await self.calls.write(method, params, lane=lane)
-        try:
-            seen = self._learn_conditional(row, None) if is_stop else self._learn_plain(row)
-        except BadPayload as failure:
-            raise VenueOutcomeUnknown(f"the reply to {intent.client_order_id} is no order: {failure}") from failure
-        if seen.client_order_id != intent.client_order_id:
-            raise VenueOutcomeUnknown(f"the reply to {intent.client_order_id} is another order's")
-        return seen
-
-    def _plain_params(self, intent: OrderIntent) -> dict[str, str | int]:
-        params: dict[str, str | int] = {
-            "symbol": self._name(intent.symbol),
-            "side": intent.side.value.upper(),
-            "type": "MARKET" if intent.price is None else "LIMIT",
-            "quantity": decimal_text(intent.contracts),
-            "newClientOrderId": intent.client_order_id,
-            "newOrderRespType": "RESULT",
-            "reduceOnly": "true" if intent.reduce_only else "false",
-        }
-        if intent.price is not None:
-            params["price"] = decimal_text(intent.price)
-            params["timeInForce"] = _IN_FORCE[intent.time_in_force]
-        return params
-
-    def _stop_params(self, intent: OrderIntent) -> dict[str, str | int]:
-        if intent.trigger_price is None:
-            raise VenueRefused(f"{intent.client_order_id} is a stop without a trigger", code="bad_request")
-        return {
-            "algoType": "CONDITIONAL",
-            "symbol": self._name(intent.symbol),
-            "side": intent.side.value.upper(),
-            "type": "STOP_MARKET",
-            "quantity": decimal_text(intent.contracts),
-            "triggerPrice": decimal_text(intent.trigger_price),
-            "workingType": "MARK_PRICE",
-            "reduceOnly": "true" if intent.reduce_only else "false",
-            "clientAlgoId": intent.client_order_id,
-        }
-
-    def _name(self, symbol: Symbol) -> str:
-        try:
-            return self.listing.names[symbol]
-        except KeyError:
-            raise VenueRefused(f"{symbol} has never been listed", code="unknown_symbol") from None
+        """Send one order with the intent's client order id, once."""
+        return await self._trading.submit(intent)
 
     async def submit_spread(
         self, near: OrderIntent, far: OrderIntent, *, limit_spread_price: Decimal
@@ -421,98 +376,18 @@ class BinanceUsdm:
 
     async def cancel(self, symbol: Symbol, client_order_id: ClientOrderId) -> VenueOrder:
         """Cancel one order and return its last state, which may be FILLED."""
-        house = self._houses.get(client_order_id)
-        if house is None:
-            # Of an earlier life.
-            seen = await self._look_up(symbol, client_order_id)
-            if seen is not None and seen.state.is_final:
-                return seen
-            house = self._houses.get(client_order_id)
-        # One that no list shows may be in either.
-        houses = (_House.PLAIN, _House.CONDITIONAL) if house is None else (house,)
-        was_there = [await self._delete(one, symbol, client_order_id) for one in houses]
-        # A cancel is confirmed by what the order has ended as, not by its reply.
-        seen = await self._look_up(symbol, client_order_id)
-        if seen is not None:
-            return seen
-        if any(was_there):
-            raise VenueOutcomeUnknown(f"{client_order_id} was cancelled and is not shown")
-        raise VenueRefused(f"no order has the id {client_order_id}", code=NOT_FOUND)
-
-    async def _delete(self, house: _House, symbol: Symbol, client_order_id: ClientOrderId) -> bool:
-        """Ask for a cancel; return False when nothing of the kind is open: it may have traded."""
-        try:
-            if house is _House.PLAIN:
-                params = {"symbol": self._name(symbol), "origClientOrderId": client_order_id}
-                await self.calls.write("fapiPrivateDeleteOrder", params, lane=Lane.PROTECT)
-            else:
-                params = {"clientAlgoId": client_order_id}
-                await self.calls.write("fapiPrivateDeleteAlgoOrder", params, lane=Lane.PROTECT)
-        except VenueRefused as refusal:
-            if refusal.code != NOT_FOUND:
-                raise
-            return False
-        return True
-
-    async def _look_up(self, symbol: Symbol, client_order_id: ClientOrderId) -> VenueOrder | None:
-        """Find an order for a write.
-
-        Raises:
-            VenueOutcomeUnknown: the venue does not say.
-        """
-        try:
-            return await self.fetch_order(symbol, client_order_id)
-        except VenueUnavailable as failure:
-            raise VenueOutcomeUnknown(str(failure)) from failure
+        return await self._trading.cancel(symbol, client_order_id)
 
     async def fetch_order(self, symbol: Symbol, client_order_id: ClientOrderId) -> VenueOrder | None:
         """Return one order of any age that the venue still knows, None when it says that it knows none."""
-        return await self._understood(self._fetch_order(symbol, client_order_id))
-
-    async def _fetch_order(self, symbol: Symbol, client_order_id: ClientOrderId) -> VenueOrder | None:
-        house = self._houses.get(client_order_id)
-        if house is not _House.CONDITIONAL:
-            params = {"symbol": self.listing.names[symbol], "origClientOrderId": client_order_id}
-            row = await self._found("fapiPrivateGetOrder", params)
-            if row is not None:
-                return self._learn_plain(row)
-        if house is not _House.PLAIN:
-            row = await self._found("fapiPrivateGetAlgoOrder", {"clientAlgoId": client_order_id})
-            if row is not None:
-                return self._learn_conditional(row, await self._actual(row))
-        return None
-
-    async def _found(self, method: str, params: Mapping[str, str | int]) -> Row | None:
-        """Return an order's document, None when the venue says that there is none."""
-        return await self.calls.find(method, params, NOT_FOUND)
-
-    async def _actual(self, row: Row) -> Row | None:
-        """Return the order that a triggered stop became."""
-        number = str(row.get("actualOrderId") or "")
-        if not translate.is_triggered(row) or not number:
-            return None
-        return await self._found("fapiPrivateGetOrder", {"symbol": translate.text(row, "symbol"), "orderId": number})
-
-    def _learn_plain(self, row: Row) -> VenueOrder:
-        seen = translate.order(row, self.listing.symbols)
-        client_order_id = ClientOrderId(translate.text(row, "clientOrderId"))
-        self._houses[client_order_id] = _House.PLAIN
-        self._records.learn(row.get("orderId"), client_order_id)
-        self._records.traded.add(seen.symbol)
-        return seen
-
-    def _learn_conditional(self, row: Row, actual: Row | None) -> VenueOrder:
-        seen = translate.conditional(row, self.listing.symbols, actual)
-        client_order_id = ClientOrderId(translate.text(row, "clientAlgoId"))
-        self._houses[client_order_id] = _House.CONDITIONAL
-        self._records.learn(row.get("actualOrderId"), client_order_id)
-        self._records.traded.add(seen.symbol)
-        return seen
+        return await self._understood(self._trading.find(symbol, client_order_id))
 
     # --- transfers
 
     async def transfer(self, intent: TransferIntent) -> VenueTransfer:
         """Move collateral between the spot and the futures wallet, once."""
+        if not self._client.has_wallets:
+            raise VenueRefused("the test network moves nothing between wallets", code="not_permitted")
         ends = (intent.source, intent.target)
         kind = translate.TRANSFER_KINDS.get(ends)
         if kind is None:

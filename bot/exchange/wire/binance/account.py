@@ -233,7 +233,7 @@ def user_trades(served: Served, params: Params) -> list[dict[str, Any]]:
     """``GET /fapi/v1/userTrades``: of one symbol, a week at most, oldest first."""
     contract = served.contract(params.need("symbol"))
     order_id, from_id = params.whole("orderId"), params.whole("fromId")
-    start, end = _window(served, params)
+    start, end = window(served, params)
     limit = min(params.whole("limit") or 500, 1000)
     mine = [trade for trade in served.exchange.floor.trades if trade.symbol == contract.symbol]
     if order_id is not None:
@@ -246,7 +246,8 @@ def user_trades(served: Served, params: Params) -> list[dict[str, Any]]:
     return [_trade(served, trade) for trade in cut]
 
 
-def _window(served: Served, params: Params) -> tuple[int, int]:
+def window(served: Served, params: Params) -> tuple[int, int]:
+    """Return the span that a request is about: a week at most, the last one unless it is told."""
     week_ms = _DAYS_PER_WINDOW * DAY_US // 1000
     start, end = params.whole("startTime"), params.whole("endTime")
     if start is not None and end is not None and end - start > week_ms:

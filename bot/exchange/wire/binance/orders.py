@@ -13,7 +13,7 @@ from typing import Any
 from bot.domain.ids import ClientOrderId
 from bot.domain.orders import OrderState, OrderType, Side, TimeInForce
 from bot.exchange.orders import ExchangeOrder, OrderRequest, Refused
-from bot.exchange.wire.binance.account import own_order
+from bot.exchange.wire.binance.account import own_order, window
 from bot.exchange.wire.binance.errors import WireError, missing, of_refusal
 from bot.exchange.wire.binance.names import (
     STATUS,
@@ -221,10 +221,12 @@ def all_algo_orders(served: Served, params: Params) -> list[dict[str, Any]]:
 
 def _all(served: Served, params: Params) -> list[ExchangeOrder]:
     symbol = served.contract(params.need("symbol")).symbol
-    start, end = params.whole("startTime") or 0, params.whole("endTime") or served.now_ms
-    limit = min(params.whole("limit") or 500, 1000)
+    start, end = window(served, params)
+    limit, page = min(params.whole("limit") or 500, 1000), params.whole("page") or 1
     mine = [one for one in served.exchange.floor.orders.values() if one.symbol == symbol]
-    return [one for one in mine if start <= ms(one.created_at) <= end][-limit:]
+    within = [one for one in mine if start <= ms(one.created_at) <= end]
+    # Asked without a page it gives the newest.
+    return within[-limit:] if params.get("page") is None else within[(page - 1) * limit : page * limit]
 
 
 # --- cancelling --------------------------------------------------------------------------------

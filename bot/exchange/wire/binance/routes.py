@@ -90,6 +90,7 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("DELETE", "/fapi/v1/listenKey"): Route(streams.close_listen_key, 1, _KEY),
     ("GET", "/api/v3/ping"): Route(market.ping),
     ("GET", "/api/v3/time"): Route(market.server_time),
+    ("GET", "/api/v3/ticker/price"): Route(wallets.spot_price, 2),
     ("GET", "/api/v3/account"): Route(wallets.spot_account, 20, _SIGNED),
     ("POST", "/sapi/v1/asset/get-funding-asset"): Route(wallets.funding_asset, 1, _SIGNED),
     ("GET", "/sapi/v1/asset/wallet/balance"): Route(wallets.wallet_balance, 60, _SIGNED),

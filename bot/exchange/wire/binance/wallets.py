@@ -42,6 +42,15 @@ def spot_account(served: Served, params: Params) -> dict[str, Any]:
     }
 
 
+def spot_price(served: Served, params: Params) -> dict[str, Any]:
+    """``GET /api/v3/ticker/price``: what a coin costs in USDT on the spot market."""
+    name = params.need("symbol")
+    price = served.index_of(name.removesuffix(_USDT)) if name.endswith(_USDT) else _ZERO
+    if not price:
+        raise WireError(-1121, "Invalid symbol.")
+    return {"symbol": name, "price": text(price)}
+
+
 def funding_asset(_served: Served, _params: Params) -> list[dict[str, Any]]:
     """``POST /sapi/v1/asset/get-funding-asset``: the funding wallet, which is empty here."""
     return []

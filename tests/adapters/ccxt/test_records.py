@@ -1,0 +1,347 @@
+"""What has happened? Trades with their owners, funding with its rate, transfers; page by page, window by window."""
+
+from datetime import timedelta
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from bot.domain.errors import VenueUnavailable
+from bot.domain.orders import Purpose
+from bot.domain.portfolio import WalletKind
+from bot.domain.transfers import TransferState
+from tests.adapters.ccxt import payloads
+from tests.adapters.ccxt.orders import BTC, FIND, FIND_STOP, OURS, PLACE, hedge
+from tests.adapters.ccxt.payloads import HOUR_MS, NOW, NOW_MS
+from tests.adapters.ccxt.wire import Scene, failure_of, play, refuses, says, shows_page, usual
+from tests.builders import dec
+
+TRADES, INCOME, ALGOS = "GET /fapi/v1/userTrades", "GET /fapi/v1/income", "GET /fapi/v1/allAlgoOrders"
+RATES, MOVES = "GET /fapi/v1/fundingRate", "GET /sapi/v1/asset/transfer"
+DAY = timedelta(days=1)
+
+
+def with_trades(*rows: Any) -> Any:
+    """Return a venue where BTC has traded."""
+    wire = usual()
+    wire.say(INCOME, [payloads.income("COMMISSION", "-0.5")])
+    wire.say(TRADES, list(rows))
+    return wire
+
+
+# --- trades --------------------------------------------------------------------------------------
+
+
+def test_which_contracts_have_traded_the_commissions_say() -> None:
+    wire = with_trades(payloads.trade(1, 4711))
+    wire.say(FIND, payloads.order(OURS, orderId=4711))
+
+    async def scene(at: Scene) -> None:
+        (fill,) = await at.venue.fetch_fills(NOW - DAY)
+        assert (fill.symbol, fill.client_order_id, fill.forced) == (BTC, OURS, None)
+        assert at.wire.sent(INCOME)[0].params["incomeType"] == "COMMISSION"
+        assert {one.params["symbol"] for one in at.wire.sent(TRADES)} == {"BTCUSDT"}
+
+    play(scene, wire=wire)
+
+
+def test_a_fee_that_is_of_no_contract_is_of_no_trade() -> None:
+    wire = usual()
+    wire.say(INCOME, [payloads.income("COMMISSION", "-0.5", symbol="")])
+
+    async def scene(at: Scene) -> None:
+        assert await at.venue.fetch_fills(NOW - DAY) == ()
+
+    play(scene, wire=wire)
+
+
+def test_an_account_that_has_never_traded_has_no_fills_and_is_not_asked_for_any() -> None:
+    async def scene(at: Scene) -> None:
+        assert await at.venue.fetch_fills(NOW - DAY) == ()
+        assert at.wire.sent(TRADES) == []
+
+    play(scene)
+
+
+def test_whose_an_order_is_is_asked_once() -> None:
+    wire = with_trades(payloads.trade(1, 4711), payloads.trade(2, 4711))
+    wire.say(FIND, payloads.order(OURS, orderId=4711))
+
+    async def scene(at: Scene) -> None:
+        await at.venue.fetch_fills(NOW - DAY)
+        await at.venue.fetch_fills(NOW - DAY)
+        assert len(at.wire.sent(FIND)) == 1
+        assert len(at.wire.sent(INCOME)) == 1, "and what has traded only now and then"
+
+    play(scene, wire=wire)
+
+
+def test_our_own_orders_are_known_without_asking() -> None:
+    wire = with_trades(payloads.trade(1, 1_917_641))
+    wire.say(INCOME, [])
+    wire.say(PLACE, payloads.order(OURS))
+
+    async def scene(at: Scene) -> None:
+        await at.venue.submit(hedge())
+        (fill,) = await at.venue.fetch_fills(NOW - DAY)
+        assert fill.client_order_id == OURS
+        assert at.wire.sent(FIND) == []
+
+    play(scene, wire=wire)
+
+
+@pytest.mark.parametrize(
+    ("client_id", "why"), [("autoclose-161888", Purpose.LIQUIDATION), ("adl_autoclose", Purpose.DELEVERAGE)]
+)
+def test_a_trade_that_the_venue_made_is_nobodys_and_says_why(client_id: str, why: Purpose) -> None:
+    wire = with_trades(payloads.trade(1, 4711))
+    wire.say(FIND, payloads.order(client_id, orderId=4711, type="LIMIT"))
+
+    async def scene(at: Scene) -> None:
+        (fill,) = await at.venue.fetch_fills(NOW - DAY)
+        assert (fill.client_order_id, fill.forced) == (None, why)
+
+    play(scene, wire=wire)
+
+
+def test_a_trade_whose_order_cannot_be_asked_for_leaves_the_fills_unread() -> None:
+    wire = with_trades(payloads.trade(1, 4711))
+    wire.answer(FIND, refuses(-2013))
+
+    async def scene(at: Scene) -> None:
+        await failure_of(at.venue.fetch_fills(NOW - DAY), VenueUnavailable)
+
+    play(scene, wire=wire)
+
+
+def stop_that_fired(number: str = "4711") -> Any:
+    return payloads.conditional(OURS, algoStatus="FINISHED", actualOrderId=number)
+
+
+def test_the_trade_of_a_stop_belongs_to_the_stop() -> None:
+    wire = with_trades(payloads.trade(1, 4711))
+    wire.say(FIND, payloads.order("x-auto", orderId=4711, type="MARKET", origType="STOP_MARKET"))
+    wire.say(ALGOS, [payloads.conditional("web_1"), stop_that_fired()])
+
+    async def scene(at: Scene) -> None:
+        (fill,) = await at.venue.fetch_fills(NOW - DAY)
+        assert fill.client_order_id == OURS
+
+    play(scene, wire=wire)
+
+
+def test_a_stop_that_had_rested_for_weeks_is_found_week_by_week() -> None:
+    wire = with_trades(payloads.trade(1, 4711))
+    wire.say(FIND, payloads.order("x-auto", orderId=4711, type="MARKET", origType="STOP_MARKET"))
+    wire.say(ALGOS, [], [], [stop_that_fired()])
+
+    async def scene(at: Scene) -> None:
+        (fill,) = await at.venue.fetch_fills(NOW - DAY)
+        assert fill.client_order_id == OURS
+        spans = [(int(one.params["startTime"]), int(one.params["endTime"])) for one in at.wire.sent(ALGOS)]
+        assert spans[0][1] == NOW_MS
+        assert all(end - start < 7 * payloads.DAY_MS for start, end in spans), "a week is too long a question"
+        assert [earlier[0] for earlier in spans[:2]] == [later[1] for later in spans[1:]], "and nothing is left out"
+
+    play(scene, wire=wire)
+
+
+def test_more_stops_in_a_week_than_a_page_holds_are_read_page_by_page() -> None:
+    wire = with_trades(payloads.trade(1, 4711))
+    wire.say(FIND, payloads.order("x-auto", orderId=4711, type="MARKET", origType="STOP_MARKET"))
+    wire.say(ALGOS, [payloads.conditional(f"web_{number}") for number in range(1000)], [stop_that_fired()])
+
+    async def scene(at: Scene) -> None:
+        (fill,) = await at.venue.fetch_fills(NOW - DAY)
+        assert fill.client_order_id == OURS
+        assert [one.params["page"] for one in at.wire.sent(ALGOS)] == ["1", "2"]
+
+    play(scene, wire=wire)
+
+
+def test_the_trade_of_a_stop_that_nobody_remembers_is_its_orders() -> None:
+    wire = with_trades(payloads.trade(1, 4711))
+    wire.say(FIND, payloads.order("web_7", orderId=4711, type="MARKET", origType="STOP_MARKET"))
+    wire.say(ALGOS, [])
+
+    async def scene(at: Scene) -> None:
+        (fill,) = await at.venue.fetch_fills(NOW - DAY)
+        assert fill.client_order_id == "web_7"
+        assert len(at.wire.sent(ALGOS)) == 13, "ninety days, week by week"
+
+    play(scene, wire=wire)
+
+
+def test_a_stop_that_was_seen_to_fire_is_remembered() -> None:
+    wire = with_trades(payloads.trade(1, 4711))
+    wire.answer(FIND, refuses(-2013), says(payloads.order("x", orderId=4711, type="MARKET", status="FILLED")))
+    wire.say(FIND_STOP, stop_that_fired())
+
+    async def scene(at: Scene) -> None:
+        await at.venue.fetch_order(BTC, OURS)
+        (fill,) = await at.venue.fetch_fills(NOW - DAY)
+        assert fill.client_order_id == OURS
+        assert at.wire.sent(ALGOS) == []
+
+    play(scene, wire=wire)
+
+
+def test_a_full_page_of_trades_is_followed_by_the_next_and_none_is_counted_twice() -> None:
+    first = [payloads.trade(number, 1_917_641) for number in range(1, 1001)]
+    # The next page begins where the first ended, and goes on beyond the window.
+    beyond = payloads.trade(1003, 1_917_641, time=NOW_MS + 8 * payloads.DAY_MS)
+    second = [payloads.trade(1001, 1_917_641), payloads.trade(1002, 1_917_641), beyond]
+    wire = with_trades()
+    wire.say(TRADES, first, second, [])
+    wire.say(PLACE, payloads.order(OURS))
+
+    async def scene(at: Scene) -> None:
+        await at.venue.submit(hedge())
+        fills = await at.venue.fetch_fills(NOW - DAY)
+        assert [int(one.trade_id) for one in fills] == list(range(1, 1003))
+        assert at.wire.sent(TRADES)[1].params["fromId"] == "1001"
+        assert "startTime" not in at.wire.sent(TRADES)[1].params, "the venue takes the one or the other"
+
+    play(scene, wire=wire)
+
+
+def test_trades_of_a_month_are_asked_for_week_by_week() -> None:
+    wire = with_trades()
+
+    async def scene(at: Scene) -> None:
+        await at.venue.fetch_fills(NOW - timedelta(days=30))
+        for route in (TRADES, INCOME):
+            spans = [(int(one.params["startTime"]), int(one.params["endTime"])) for one in at.wire.sent(route)]
+            assert len(spans) == 5
+            assert all(end - start < 7 * payloads.DAY_MS for start, end in spans)
+            assert all(later[0] == earlier[1] + 1 for earlier, later in pairwise(spans))
+
+    play(scene, wire=wire)
+
+
+def test_what_has_traded_is_asked_again_after_a_while_and_for_an_earlier_time_at_once() -> None:
+    wire = with_trades()
+
+    async def scene(at: Scene) -> None:
+        await at.venue.fetch_fills(NOW - DAY)
+        await at.clock.sleep(timedelta(minutes=6))
+        await at.venue.fetch_fills(NOW - DAY)
+        await at.venue.fetch_fills(NOW - 2 * DAY)
+        starts = [(NOW_MS - int(one.params["startTime"])) / HOUR_MS for one in at.wire.sent(INCOME)]
+        assert [round(hours) for hours in starts] == [24, 0, 48]
+
+    play(scene, wire=wire)
+
+
+# --- funding -------------------------------------------------------------------------------------
+
+
+def test_a_payment_is_booked_with_the_rate_that_was_settled() -> None:
+    wire = usual()
+    wire.say(INCOME, [payloads.income("FUNDING_FEE", "0.102", 1), payloads.income("FUNDING_FEE", "0.051", 2)])
+    wire.say(
+        RATES, [payloads.settled_rate("0.0009", fundingTime=NOW_MS - 12 * HOUR_MS), payloads.settled_rate("0.0001")]
+    )
+
+    async def scene(at: Scene) -> None:
+        paid = await at.venue.fetch_funding(NOW - DAY)
+        assert [(one.transaction_id, one.rate) for one in paid] == [("1", dec("0.0001")), ("2", dec("0.0001"))]
+        assert len(at.wire.sent(RATES)) == 1, "once for each contract"
+
+    play(scene, wire=wire)
+
+
+def test_rates_are_asked_for_month_by_month() -> None:
+    wire = usual()
+    wire.say(INCOME, [payloads.income("FUNDING_FEE", "0.102")], [])
+    wire.say(RATES, [payloads.settled_rate("0.0001")])
+
+    async def scene(at: Scene) -> None:
+        await at.venue.fetch_funding(NOW - timedelta(days=40))
+        assert len(at.wire.sent(RATES)) == 2
+
+    play(scene, wire=wire)
+
+
+def test_a_payment_whose_rate_is_not_told_yet_leaves_the_payments_unread() -> None:
+    wire = usual()
+    wire.say(INCOME, [payloads.income("FUNDING_FEE", "0.102")])
+
+    async def scene(at: Scene) -> None:
+        failure = await failure_of(at.venue.fetch_funding(NOW - DAY), VenueUnavailable)
+        assert "funding rate of 2026-11-25 08:00 is not told yet" in str(failure)
+
+    play(scene, wire=wire)
+
+
+def test_a_full_page_of_income_is_followed_by_the_next() -> None:
+    rows = [payloads.income("FUNDING_FEE", "0.001", number) for number in range(1000)]
+    wire = usual()
+    wire.say(INCOME, rows, [payloads.income("FUNDING_FEE", "0.002", 1000)])
+    wire.say(RATES, [payloads.settled_rate("0.0001")])
+
+    async def scene(at: Scene) -> None:
+        assert len(await at.venue.fetch_funding(NOW - DAY)) == 1001
+        assert [one.params["page"] for one in at.wire.sent(INCOME)] == ["1", "2"]
+
+    play(scene, wire=wire)
+
+
+def test_income_that_cannot_be_read_is_unknown_and_not_none() -> None:
+    async def scene(at: Scene) -> None:
+        at.wire.answer(INCOME, shows_page(502))
+        await failure_of(at.venue.fetch_funding(NOW - DAY), VenueUnavailable)
+        await failure_of(at.venue.fetch_fills(NOW - DAY), VenueUnavailable)
+
+    play(scene)
+
+
+# --- transfers -----------------------------------------------------------------------------------
+
+
+def test_transfers_of_both_ways_are_read_oldest_first() -> None:
+    wire = usual()
+    out = payloads.moved("10", 2, type="UMFUTURE_MAIN", timestamp=NOW_MS - 2 * HOUR_MS, status="PENDING")
+    wire.say(MOVES, {"total": 1, "rows": [payloads.moved("250.5", 1)]}, {"total": 1, "rows": [out]})
+
+    async def scene(at: Scene) -> None:
+        seen = await at.venue.fetch_transfers(NOW - DAY)
+        assert [(one.amount, one.source, one.state) for one in seen] == [
+            (dec(10), WalletKind.LINEAR_FUTURES, TransferState.PENDING),
+            (dec("250.5"), WalletKind.SPOT, TransferState.DONE),
+        ]
+
+    play(scene, wire=wire)
+
+
+def test_without_a_single_transfer_the_venue_leaves_the_rows_out() -> None:
+    wire = usual()
+    wire.say(MOVES, {"total": 0})
+
+    async def scene(at: Scene) -> None:
+        assert await at.venue.fetch_transfers(NOW - DAY) == ()
+
+    play(scene, wire=wire)
+
+
+@pytest.mark.parametrize("document", [{}, {"rows": None, "total": 1}, {"success": True}])
+def test_a_history_of_transfers_that_cannot_be_read_is_not_an_empty_one(document: Any) -> None:
+    wire = usual()
+    wire.say(MOVES, document)
+
+    async def scene(at: Scene) -> None:
+        await failure_of(at.venue.fetch_transfers(NOW - DAY), VenueUnavailable)
+
+    play(scene, wire=wire)
+
+
+def test_a_full_page_of_transfers_is_followed_by_the_next() -> None:
+    wire = usual()
+    full = {"total": 101, "rows": [payloads.moved("1", number) for number in range(100)]}
+    wire.say(MOVES, full, {"total": 101, "rows": [payloads.moved("1", 100)]}, {"total": 0})
+
+    async def scene(at: Scene) -> None:
+        assert len(await at.venue.fetch_transfers(NOW - DAY)) == 101
+        assert [one.params["current"] for one in at.wire.sent(MOVES)] == ["1", "2", "1"]
+
+    play(scene, wire=wire)
