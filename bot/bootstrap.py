@@ -218,7 +218,10 @@ def _open_real_world(settings: Settings) -> World:
     accounts = settings.venues
     for name in type(accounts).model_fields:
         if name != "binanceusdm" and getattr(accounts, name).api_key is not None:
-            raise ConfigError(f"TRIMTAB_VENUES__{name.upper()}: this version trades on binanceusdm only")
+            raise ConfigError(
+                f"TRIMTAB_VENUES__{name.upper()}: this version does not trade there yet, on Binance USDⓈ-M alone"
+                " (TRIMTAB_VENUES__BINANCEUSDM); take its keys out"
+            )
     account, clock = accounts.binanceusdm, SystemClock()
     if account.api_key is None or account.api_secret is None:
         raise ConfigError("TRIMTAB_VENUES__BINANCEUSDM__API_KEY and …__API_SECRET must be set")

@@ -548,7 +548,7 @@ class VenueSettings(Block):
     """One account at one venue."""
 
     api_key: Annotated[SecretStr | None, _read(human.bare_key)] = Field(
-        None, description="API key; trading permission, no withdrawal"
+        None, description="API key; permission for futures, none for withdrawals"
     )
     api_secret: Annotated[SecretStr | None, _read(human.bare_key)] = Field(None, description="API secret")
     testnet: bool = Field(False, description="use the venue's test network")
@@ -558,7 +558,15 @@ class VenueSettings(Block):
     ws_url: Annotated[str | None, _read(_origin)] = Field(None, description="another host for WebSocket")
 
 
-class BitgetSettings(VenueSettings):
+class LaterVenueSettings(VenueSettings):
+    """One account at a venue that this version does not trade at: keys for it are refused."""
+
+    api_key: Annotated[SecretStr | None, _read(human.bare_key)] = Field(
+        None, description="API key; refused, this version does not trade there yet"
+    )
+
+
+class BitgetSettings(LaterVenueSettings):
     """Bitget asks for a passphrase besides."""
 
     passphrase: SecretStr | None = Field(None, description="API passphrase")
@@ -568,9 +576,9 @@ class VenuesSettings(Block):
     """Accounts, for live and dry-run."""
 
     binanceusdm: VenueSettings = VenueSettings()
-    binancecoinm: VenueSettings = VenueSettings()
-    bybit: VenueSettings = VenueSettings()
-    deribit: VenueSettings = VenueSettings()
+    binancecoinm: LaterVenueSettings = LaterVenueSettings()
+    bybit: LaterVenueSettings = LaterVenueSettings()
+    deribit: LaterVenueSettings = LaterVenueSettings()
     bitget: BitgetSettings = BitgetSettings()
 
 

@@ -106,10 +106,38 @@ def test_a_trade_that_the_venue_made_is_nobodys_and_says_why(client_id: str, why
 
 def test_a_trade_whose_order_cannot_be_asked_for_leaves_the_fills_unread() -> None:
     wire = with_trades(payloads.trade(1, 4711))
-    wire.answer(FIND, refuses(-2013))
+    wire.answer(FIND, shows_page(502))
 
     async def scene(at: Scene) -> None:
         await failure_of(at.venue.fetch_fills(NOW - DAY), VenueUnavailable)
+
+    play(scene, wire=wire)
+
+
+def test_a_young_trade_waits_for_its_order_and_an_old_one_without_is_nobodys() -> None:
+    wire = with_trades(payloads.trade(1, 4711, time=NOW_MS))
+    wire.answer(FIND, refuses(-2013))
+
+    async def scene(at: Scene) -> None:
+        failure = await failure_of(at.venue.fetch_fills(NOW - DAY), VenueUnavailable)
+        assert "order 4711 has traded and is not shown yet" in str(failure)
+        await at.clock.sleep(timedelta(seconds=16))
+        (fill,) = await at.venue.fetch_fills(NOW - DAY)
+        assert (fill.client_order_id, fill.forced) == (None, None)
+
+    play(scene, wire=wire)
+
+
+def test_the_trades_of_a_contract_that_is_gone_do_not_hide_the_others() -> None:
+    wire = usual()
+    wire.say(INCOME, [payloads.income("COMMISSION", "-0.5"), payloads.income("COMMISSION", "-0.1", symbol="OLDUSDT")])
+    wire.answer(TRADES, says([payloads.trade(1, 4711)]), refuses(-1121))
+    wire.say(FIND, payloads.order(OURS, orderId=4711))
+
+    async def scene(at: Scene) -> None:
+        (fill,) = await at.venue.fetch_fills(NOW - timedelta(hours=6))
+        assert fill.symbol == BTC
+        assert [one.params["symbol"] for one in at.wire.sent(TRADES)] == ["BTCUSDT", "OLDUSDT"]
 
     play(scene, wire=wire)
 

@@ -100,12 +100,15 @@ def test_a_stop_without_a_trigger_never_leaves() -> None:
     play(scene)
 
 
-@pytest.mark.parametrize("order", [hedge, stop])
-def test_an_order_in_what_was_never_listed_never_leaves(order: Any) -> None:
+@pytest.mark.parametrize(("order", "route"), [(hedge, PLACE), (stop, PLACE_STOP)])
+def test_an_order_in_what_is_listed_no_more_bears_the_regular_name_and_the_venue_decides(
+    order: Any, route: str
+) -> None:
     async def scene(at: Scene) -> None:
-        failure = await failure_of(at.venue.submit(order(symbol=Symbol("NEW/USDT:USDT"))), VenueRefused)
+        at.wire.answer(route, refuses(-1121))
+        failure = await failure_of(at.venue.submit(order(symbol=Symbol("OLD/USDT:USDT-260925"))), VenueRefused)
         assert failure.code == "unknown_symbol"
-        assert at.wire.asked == []
+        assert sent(at, route)["symbol"] == "OLDUSDT_260925"
 
     play(scene)
 
@@ -181,11 +184,13 @@ def test_a_list_where_one_order_was_asked_for_is_no_answer() -> None:
     play(scene)
 
 
-def test_an_order_in_what_was_never_listed_cannot_be_asked_for() -> None:
+def test_an_order_in_what_is_listed_no_more_can_be_asked_for() -> None:
     async def scene(at: Scene) -> None:
-        failure = await failure_of(at.venue.fetch_order(Symbol("OLD/USDT:USDT"), OURS), VenueUnavailable)
-        assert "OLD/USDT:USDT has never been listed" in str(failure)
-        await failure_of(at.venue.cancel(Symbol("OLD/USDT:USDT"), OURS), VenueOutcomeUnknown)
+        at.wire.say(FIND, payloads.order(OURS, symbol="OLDUSDT", status="FILLED"))
+        seen = await at.venue.fetch_order(Symbol("OLD/USDT:USDT"), OURS)
+        assert seen is not None
+        assert (seen.symbol, seen.state) == ("OLD/USDT:USDT", OrderState.FILLED)
+        assert at.wire.sent(FIND)[0].params["symbol"] == "OLDUSDT"
 
     play(scene)
 

@@ -202,9 +202,29 @@ def test_a_position_of_hedge_mode_is_an_error() -> None:
         translate.position(payloads.position("BTCUSDT", "-0.020", positionSide="SHORT"), SYMBOLS)
 
 
-def test_a_position_in_what_was_never_listed_is_an_error() -> None:
-    with pytest.raises(BadPayload, match="NEWUSDT is in the account and has never been listed"):
+def test_a_position_in_what_is_the_name_of_nothing_is_an_error() -> None:
+    with pytest.raises(BadPayload, match="NEWUSDT is in the account and names no contract"):
         translate.position(payloads.position("NEWUSDT", "1"), SYMBOLS)
+
+
+@pytest.mark.parametrize(
+    ("name", "symbol"),
+    [
+        ("MATICUSDT", "MATIC/USDT:USDT"),
+        ("BTCUSDC", "BTC/USDC:USDC"),
+        ("BTCUSDT_260925", "BTC/USDT:USDT-260925"),
+        ("1000LUNCUSDT", "1000LUNC/USDT:USDT"),
+    ],
+)
+def test_names_are_regular_so_that_what_is_listed_no_more_can_be_named(name: str, symbol: str) -> None:
+    assert translate.symbol_by_name(name) == symbol
+    assert translate.name_by_symbol(Symbol(symbol)) == name
+
+
+@pytest.mark.parametrize("name", ["BTCUSD_PERP", "", "btcusdt", "BTCUSDT_SETTLED"])
+def test_a_name_that_is_not_regular_names_nothing(name: str) -> None:
+    with pytest.raises(KeyError):
+        translate.symbol_by_name(name)
 
 
 # --- orders --------------------------------------------------------------------------------------
@@ -367,6 +387,14 @@ def test_a_history_leaves_out_the_day_that_is_not_over() -> None:
     seen = translate.history(Asset("BTC"), bars, NOW, Decimal(1))
     assert seen.days == (NOW - timedelta(hours=36),)
     assert seen.closes == (dec("51000.5"),)
+
+
+@pytest.mark.parametrize(("days_ago", "close"), [((2, 3), "1"), ((2, 2), "1"), ((3, 2), "0"), ((3, 2), "-1")])
+def test_closes_that_are_out_of_order_or_none_are_an_error(days_ago: tuple[int, int], close: str) -> None:
+    ends = [NOW_MS - days * DAY_MS for days in days_ago]
+    bars = [[end - DAY_MS, "1", "1", "1", close, "0", end - 1, "0", 0, "0", "0", "0"] for end in ends]
+    with pytest.raises(BadPayload, match="out of order, or none"):
+        translate.history(Asset("BTC"), bars, NOW, Decimal(1))
 
 
 @pytest.mark.parametrize("bars", [{"code": 0}, [{}], [[1, 2]], ["bar"]])

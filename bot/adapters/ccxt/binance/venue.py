@@ -49,6 +49,12 @@ log = structlog.get_logger()
 
 #: With more contracts than this, prices of all are asked for at once.
 _FEW = 3
+#: What is to be done about a key that is refused at the start.
+_OF_KEYS = {
+    "bad_signature": "TRIMTAB_VENUES__BINANCEUSDM__API_SECRET is not the secret of this key; copy it again",
+    "not_permitted": "copy TRIMTAB_VENUES__BINANCEUSDM__API_KEY again, and look whether the key may trade futures and"
+    " may be used from this machine's address",
+}
 _CLOCK_CHECKED = timedelta(minutes=15)
 #: What besides futures is asked for is not waited for any longer: stops do not depend on it.
 _BESIDES_SECONDS = 4.0
@@ -90,12 +96,18 @@ class BinanceUsdm:
         """Connect, prove that nothing is sent twice, and refuse an account that cannot be traded as it is set up.
 
         Raises:
-            ConfigError: hedge mode, or multi-assets mode.
+            ConfigError: a key that the venue does not take, hedge mode, or multi-assets mode.
             VenueUnavailable: it does not answer.
         """
         await secure_session(self._client)
-        await self._read_clock()
-        await self.listing.read(Lane.PROTECT)
+        try:
+            await self._read_clock()
+            await self.listing.read(Lane.PROTECT)
+        except VenueUnavailable as failure:
+            mend = _OF_KEYS.get(self.calls.code_of(failure) or "")
+            if mend is None:
+                raise
+            raise ConfigError(f"binanceusdm: the venue does not take the key ({failure}): {mend}") from failure
         modes: Row = await self.calls.read("fapiPrivateGetPositionSideDual", weight=30, lane=Lane.PROTECT)
         if translate.is_set(modes, "dualSidePosition"):
             raise ConfigError(
