@@ -130,7 +130,19 @@ def test_a_contract_of_a_thousand_coins_is_proved_against_the_spot_market() -> N
 def test_a_unit_that_is_wrong_by_ten_or_a_thousand_times_fails(spot: str) -> None:
     one = of_pepe(spot)
     assert one.level == "fail"
-    assert "a coin of 1000PEPE/USDT:USDT costs 0.0000123 by its index" in one.sentence
+    assert f"costs 0.0000124 by its mark, 0.0000123 by its index and {spot} on the spot market" in one.sentence
+
+
+@pytest.mark.parametrize("mark", ["510000", "5100"])
+def test_a_mark_that_is_ten_times_its_index_or_a_tenth_fails_also_without_a_spot_market(mark: str) -> None:
+    wire = venue()
+    wire.answer(SPOT, refuses(-1121))
+    wire.say("GET /fapi/v1/premiumIndex", payloads.premium("BTCUSDT", mark, "51000"))
+    (one,) = [one for one in findings_of(wire) if one.subject == "units"]
+    assert (one.level, one.sentence) == (
+        "fail",
+        f"a coin of BTC/USDT:USDT costs {mark} by its mark, 51000 by its index",
+    )
 
 
 @pytest.mark.parametrize("spot", [None, "0"])

@@ -14,7 +14,8 @@ from bot.domain.units import ONE, decimal_text
 
 #: A machine whose clock is further off than this is not kept in time.
 _CLOCK_MS = 1_000
-#: What a coin may cost more or less in a contract's index than on the spot market; a wrong unit differs by ten times.
+#: What a coin may cost more or less by a contract's mark and index than on the spot market; a wrong unit differs by ten
+#: times.
 _UNITS = Decimal("0.1")
 #: What is said of a key of the test network.
 NOT_TOLD = Finding(level="ok", subject="key", sentence="is one of the test network, which does not tell what it may do")
@@ -116,20 +117,23 @@ def of_units(
             continue
         told = f"one contract of {one.symbol} is {one.contract_size.normalize():f} {one.asset}"
         worth = f"worth {decimal_text(one.notional_quote(ONE, quote.mark_price))} {one.quote}"
-        if spot is None or spot <= 0:
+        is_comparable = spot is not None and spot > 0
+        reference = spot if spot is not None and spot > 0 else quote.index_price
+        if any(abs(price / reference - 1) > _UNITS for price in (quote.mark_price, quote.index_price)):
+            mark, index = decimal_text(quote.mark_price), decimal_text(quote.index_price)
+            on_spot = f" and {decimal_text(reference)} on the spot market" if is_comparable else ""
+            yield Finding(
+                level="fail",
+                subject="units",
+                sentence=f"a coin of {one.symbol} costs {mark} by its mark, {index} by its index{on_spot}",
+                mend="leave the asset out of TRIMTAB_TARGETS and report this",
+            )
+        elif is_comparable:
+            yield Finding(level="ok", subject="units", sentence=f"{told}, {worth}")
+        else:
             yield Finding(
                 level="warn",
                 subject="units",
                 sentence=f"{told}, {worth}; there is no spot market to compare that with",
                 mend="compare it with the venue's own page before you trade",
-            )
-        elif abs(quote.index_price / spot - 1) <= _UNITS:
-            yield Finding(level="ok", subject="units", sentence=f"{told}, {worth}")
-        else:
-            index, price = decimal_text(quote.index_price), decimal_text(spot)
-            yield Finding(
-                level="fail",
-                subject="units",
-                sentence=f"a coin of {one.symbol} costs {index} by its index, {price} on the spot market",
-                mend="leave the asset out of TRIMTAB_TARGETS and report this",
             )
