@@ -15,17 +15,16 @@ from bot.domain.transfers import TransferIntent, TransferState
 from tests.adapters.ccxt import payloads
 from tests.adapters.ccxt.orders import BTC, PEPE
 from tests.adapters.ccxt.payloads import NOW
-from tests.adapters.ccxt.wire import Scene, cuts_short, drops, failure_of, play, refuses, says, shows_page, usual
+from tests.adapters.ccxt.wire import Scene, cuts_short, drops, failure_of, hangs, play, refuses, says, shows_page, usual
 from tests.builders import dec
 
-ACCOUNT = (
-    "GET /api/v3/account",
-    "POST /sapi/v1/asset/get-funding-asset",
-    "GET /sapi/v1/asset/wallet/balance",
-    "GET /fapi/v3/account",
-    "GET /fapi/v3/positionRisk",
-    "GET /fapi/v1/openOrders",
-)
+ACCOUNT = ("GET /fapi/v3/account", "GET /fapi/v3/positionRisk", "GET /fapi/v1/openOrders")
+#: On other hosts of the venue, and what is unreadable without them.
+BESIDES = {
+    "GET /api/v3/account": "Spot",
+    "POST /sapi/v1/asset/get-funding-asset": "Funding",
+    "GET /sapi/v1/asset/wallet/balance": "the list of wallets",
+}
 MOVE = "POST /sapi/v1/asset/transfer"
 BOOK, PREMIUM, LAST = "GET /fapi/v1/ticker/bookTicker", "GET /fapi/v1/premiumIndex", "GET /fapi/v2/ticker/price"
 
@@ -109,6 +108,28 @@ def test_an_account_of_which_one_part_is_missing_is_no_account(route: str, answe
     async def scene(at: Scene) -> None:
         at.wire.answer(route, answer)
         await failure_of(at.venue.fetch_account(), VenueUnavailable)
+
+    play(scene, wire=wire)
+
+
+@pytest.mark.parametrize("route", BESIDES)
+@pytest.mark.parametrize("answer", [drops, hangs, shows_page(502), says({"success": True})])
+def test_a_wallet_on_another_host_that_does_not_answer_is_unreadable_and_hides_no_position(
+    route: str, answer: Any
+) -> None:
+    wire = usual()
+    wire.say("GET /fapi/v3/positionRisk", [payloads.position("BTCUSDT", "-0.020")])
+
+    async def scene(at: Scene) -> None:
+        at.wire.answer(route, answer)
+        for _ in range(2):
+            seen = await at.venue.fetch_account()
+            assert seen.unreadable_wallets == (BESIDES[route],)
+            assert [one.contracts for one in seen.positions] == [dec("-0.020")]
+        assert len(at.wire.sent(route)) == 1, "it is left in peace for a while"
+        at.wire.answers[route] = usual().answers[route]
+        await at.clock.sleep(timedelta(seconds=30))
+        assert (await at.venue.fetch_account()).unreadable_wallets == ()
 
     play(scene, wire=wire)
 
@@ -303,7 +324,7 @@ def test_other_tasks_have_their_turn_while_the_account_is_read() -> None:
         while not reading.done():
             turns += 1
             await asyncio.sleep(0)
-        assert turns > len(ACCOUNT)
+        assert turns > len(ACCOUNT) + len(BESIDES)
         reading.result()
 
     play(scene)

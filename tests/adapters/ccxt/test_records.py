@@ -302,6 +302,29 @@ def test_a_payment_whose_rate_is_not_told_yet_leaves_the_payments_unread() -> No
     play(scene, wire=wire)
 
 
+def test_a_payment_of_a_contract_whose_rates_are_gone_with_it_is_booked_all_the_same() -> None:
+    wire = usual()
+    wire.say(INCOME, [payloads.income("FUNDING_FEE", "0.102", symbol="OLDUSDT")])
+    wire.answer(RATES, refuses(-1121))
+
+    async def scene(at: Scene) -> None:
+        (paid,) = await at.venue.fetch_funding(NOW - DAY)
+        assert (paid.symbol, paid.amount, paid.rate) == ("OLD/USDT:USDT", dec("0.102"), dec(0))
+
+    play(scene, wire=wire)
+
+
+def test_rates_that_cannot_be_read_leave_the_payments_unread() -> None:
+    wire = usual()
+    wire.say(INCOME, [payloads.income("FUNDING_FEE", "0.102")])
+    wire.answer(RATES, shows_page(502))
+
+    async def scene(at: Scene) -> None:
+        await failure_of(at.venue.fetch_funding(NOW - DAY), VenueUnavailable)
+
+    play(scene, wire=wire)
+
+
 def test_a_full_page_of_income_is_followed_by_the_next() -> None:
     rows = [payloads.income("FUNDING_FEE", "0.001", number) for number in range(1000)]
     wire = usual()
