@@ -343,6 +343,7 @@ def test_prices_of_a_thousand_coins_become_prices_of_one_wherever_they_come_from
         payloads.book(name, "0.0123450", "0.0123460"),
         payloads.premium(name, "0.01234567", "0.01234000"),
         payloads.last(name, "0.0123455"),
+        ahead=timedelta(0),
     )
     assert (quote.bid_price, quote.ask_price, quote.last_price) == (
         dec("0.0000123450"),
@@ -366,8 +367,10 @@ def test_prices_of_a_thousand_coins_become_prices_of_one_wherever_they_come_from
 
 
 def test_a_quote_is_as_old_as_the_oldest_price_that_moves_it() -> None:
-    quote = translate.quote(BTC, payloads.book("BTCUSDT"), payloads.premium("BTCUSDT"), payloads.last("BTCUSDT"))
+    rows = (payloads.book("BTCUSDT"), payloads.premium("BTCUSDT"), payloads.last("BTCUSDT"))
+    quote = translate.quote(BTC, *rows, ahead=timedelta(0))
     assert quote.as_of == NOW - timedelta(milliseconds=40)
+    assert translate.quote(BTC, *rows, ahead=timedelta(seconds=3)).as_of - quote.as_of == timedelta(seconds=3)
     assert (quote.bid_contracts, quote.ask_contracts) == (dec("4.310"), dec("9.120"))
 
 
