@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import structlog
 
+from bot.adapters.clock import LoopClock, SimulatedLoop
 from bot.adapters.datafolder import own_folder
 from bot.adapters.journal.care import JOURNAL_FILE, verify_file
 from bot.adapters.journal.journal import SqlJournal, open_journal
@@ -25,7 +26,7 @@ from bot.domain.policy import TradingState
 from bot.exchange.faults import FailRead
 from bot.exchange.static_market import DEFAULT_START
 from bot.settings.load import load_settings
-from tests.engine.rig import BTC, ETH_PERP, Rig
+from tests.engine.rig import BTC, BTC_PERP, ETH_PERP, Rig
 from tests.live.rig import LiveOwner, run_on_wire
 from tests.pains.scenes import DAY, HOUR, MINUTE, SHORT, stops
 from tests.simulation.test_scenarios import Owner
@@ -388,3 +389,31 @@ def test_a_second_bot_that_was_let_in_is_seen_by_its_orders_and_both_halt() -> N
     assert first.held() == SHORT
     # Each keeps a stop of its own: what two of them close together is no more than there is.
     assert all(one.reduce_only for one in first.stops())
+
+
+def test_two_bots_that_start_at_the_same_moment_on_an_empty_account_see_each_other_and_halt() -> None:
+    first, second = Rig(), Rig(journal=open_journal(None, now=DEFAULT_START, epoch_tail=lambda: "TWX"))
+    second.exchange = first.exchange
+    loop = SimulatedLoop()
+    clock = LoopClock(loop, first.exchange.now)
+
+    async def live(rig: Rig) -> None:
+        bot = rig.bot = rig.build(clock)
+        await bot.supervisor.start()
+        loop.call_later(1800, bot.supervisor.stop)
+        await bot.supervisor.run()
+        await bot.supervisor.wind_up("the test has ended")
+
+    async def both() -> None:
+        await asyncio.gather(live(first), live(second))
+
+    try:
+        loop.run_until_complete(both())
+    finally:
+        loop.close()
+    for rig in (first, second):
+        assert rig.journal.books.trading_state is TradingState.HALTED
+        assert "second_writer" in rig.alerts()
+    assert abs(first.held()) <= 2 * abs(SHORT), "at worst each has hedged once, before it could see the other"
+    covered = sum((one.contracts for one in first.stops() if one.symbol == BTC_PERP), Decimal(0))
+    assert covered >= abs(first.held())
