@@ -306,29 +306,34 @@ def show_rolls(console: "Console", rolls: Sequence[Row]) -> None:
         return
     table = new_table(
         "Rolls (cost + is paid)",
-        ("Symbol", "word"),
+        ("Symbol, and where to", "word"),
         ("Contracts", "number"),
-        ("Expires", "text"),
-        ("To", "word"),
-        ("Stage", "text"),
+        ("Stage, UTC", "word"),
         ("Cost USD", "number"),
         ("bp", "number"),
         ("Yield a year", "number"),
     )
     for row in rolls:
-        coming = "" if row["next_stage"] is None else f", {row['next_stage']} from {clock_time(row['next_stage_at'])}"
         bps = row["expected_cost_bps"]
+        to = Text(f"→ {row['to_symbol']}") if row["to_symbol"] else Text("nowhere yet", style="yellow")
+        stages = [row["stage"]]
+        if row["next_stage"] is not None:
+            stages.append(f"{row['next_stage']} {_to_the_minute(row['next_stage_at'])}")
+        if row["expires_at"] is not None:
+            stages.append(f"expires {_to_the_minute(row['expires_at'])}")
         table.add_row(
-            row["symbol"],
+            Text(f"{row['symbol']}\n") + to,
             figure(row["amount_contracts"]),
-            clock_time(row["expires_at"]),
-            row["to_symbol"] or Text("nowhere yet", style="yellow"),
-            row["stage"] + coming,
+            "\n".join(stages),
             money(row["expected_cost_quote"], signed=True),
             NOTHING if bps is None else f"{Decimal(bps):+.1f}",
             percent(row["yield_annual"], signed=True),
         )
     console.print(table)
+
+
+def _to_the_minute(text: str) -> str:
+    return text[:16].replace("T", " ")
 
 
 def show_funding(console: "Console", funding: Sequence[Row]) -> None:

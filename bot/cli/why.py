@@ -57,19 +57,21 @@ def _show_contracts(console: "Console", contracts: list[Row]) -> None:
     if not contracts:
         return
     table = Table(title="Contracts (cost a year, + is paid)", title_justify="left", title_style="bold", box=None)
-    for name in ("Asset", "Symbol", "Funding or basis", "Rolls", "Together", "In or out", "Book, USD", ""):
-        table.add_column(name, justify="left" if name in ("Asset", "Symbol", "") else "right")
+    words = ("Asset", "Hedge", "Symbol", "")
+    for name in ("Asset", "Hedge", "Symbol", "Funding\nor basis", "Rolls", "Together", "In or out", "Book, USD", ""):
+        table.add_column(name, justify="left" if name in words else "right", no_wrap=name == "Symbol")
     for row in contracts:
         said = ["held"] if row["is_held"] else []
         said += ["chosen"] if row["is_chosen"] else []
         table.add_row(
             row["asset"],
+            row["side"],
             row["symbol"],
             percent(row["carry_annual"], signed=True),
             percent(row["upkeep_annual"]),
             percent(row["total_annual"], signed=True),
             f"{Decimal(row['entry_frac']) * 10_000:.1f} bp",
-            money(row["depth_quote"]),
+            f"{Decimal(row['depth_quote']):,.0f}",
             ", ".join(said),
         )
     console.print(table)

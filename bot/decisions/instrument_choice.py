@@ -127,6 +127,7 @@ class _Compared:
     """One candidate and what it costs."""
 
     instrument: Instrument
+    side: int
     is_held: bool
     #: Annual cost of holding on the side that is needed, as a fraction of notional; None where it is not known.
     carry_annual: Decimal | None
@@ -160,6 +161,7 @@ def _compare(
         compared.append(
             _Compared(
                 instrument=one,
+                side=side,
                 is_held=leg in held,
                 carry_annual=None if note is None else expected_basis_cost(side, note.annual),
                 upkeep_annual=ZERO if one.is_perpetual else _ROLLS_PER_YEAR * entry,
@@ -236,6 +238,7 @@ def _is_worth_leaving(held: _Compared, other: _Compared, choice: ChoicePolicy) -
 def _as_line(one: _Compared, *, is_chosen: bool) -> HoldingCost:
     return HoldingCost(
         instrument=one.instrument,
+        side=one.side,
         carry_annual=one.carry_annual,
         upkeep_annual=one.upkeep_annual,
         total_annual=one.total_annual,

@@ -12,6 +12,7 @@ from bot.decisions.sizing import cost_bps
 from bot.domain.books import Books, Leg
 from bot.domain.events import RollEnded, RollFolded, RollMoved
 from bot.domain.instruments import Instrument
+from bot.domain.market import Quote
 from bot.domain.plan import HedgeLeg, Refusal, RollLine, Rule
 from bot.domain.policy import Policy, RollPolicy
 from bot.domain.rolls import Roll, RollCause, RollStage
@@ -22,6 +23,7 @@ from bot.domain.units import BPS_PER_ONE, DAYS_PER_YEAR, ONE, ZERO, sign
 _FALLBACK_SHARE = 2
 LAST_CALL_SHARE = 4
 _DAY = timedelta(days=1)
+_SECOND = timedelta(seconds=1)
 _ORDER = tuple(RollStage)
 
 
@@ -182,7 +184,7 @@ def _line(
     if roll is not None and roll.far is not None:
         far = snapshot.instruments.get((roll.venue, roll.far), far)
     coming = None if near.expires_at is None else next_stage_at(near.expires_at, now, policy.roll)
-    cost, cost_bps, yearly = _expected(near, far, contracts, snapshot)
+    cost, cost_bps, yearly = _expected(near, far, contracts, snapshot, policy.roll, now)
     return RollLine(
         venue=near.venue,
         asset=near.asset,
@@ -201,14 +203,20 @@ def _line(
 
 
 def _expected(
-    near: Instrument, far: Instrument | None, contracts: Decimal, snapshot: Snapshot
+    near: Instrument,
+    far: Instrument | None,
+    contracts: Decimal,
+    snapshot: Snapshot,
+    policy: RollPolicy,
+    now: datetime,
 ) -> tuple[Decimal | None, Decimal | None, Decimal | None]:
     """Return cost in quote currency, in basis points, and what the difference in price brings a year."""
     near_quote = snapshot.quotes.get((near.venue, near.symbol))
     far_quote = None if far is None else snapshot.quotes.get((far.venue, far.symbol))
     if far is None or near_quote is None or far_quote is None:
         return None, None, None
-    premium = far_quote.mark_price / near_quote.mark_price - ONE
+    near_price = near_quote.mark_price if far.expires_at is not None else _price_at_roll(near, near_quote, policy, now)
+    premium = far_quote.mark_price / near_price - ONE
     trading_bps = cost_bps(near_quote, near) / 2 + cost_bps(far_quote, far) / 2
     total_bps = premium * BPS_PER_ONE * sign(contracts) + trading_bps
     notional = near.notional_quote(contracts, near_quote.mark_price)
@@ -217,6 +225,18 @@ def _expected(
     if tenor is not None:
         yearly = -sign(contracts) * premium * DAYS_PER_YEAR / Decimal(tenor / _DAY)
     return total_bps * notional / BPS_PER_ONE, total_bps, yearly
+
+
+def _price_at_roll(near: Instrument, quote: Quote, policy: RollPolicy, now: datetime) -> Decimal:
+    """Return what a contract will stand at when it is left, beside an index as it is now: its premium decays.
+
+    Beside another expiry that matters little, as the premium of that one decays as well; a perpetual's does not.
+    """
+    if near.expires_at is None or now >= near.expires_at:
+        return quote.mark_price
+    left = near.expires_at - now
+    share = Decimal(min(left, policy.spread_before) // _SECOND) / Decimal(max(left // _SECOND, 1))
+    return quote.index_price + (quote.mark_price - quote.index_price) * share
 
 
 def tenor_between(near: Instrument, far: Instrument | None) -> timedelta | None:

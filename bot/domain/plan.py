@@ -227,6 +227,8 @@ class HoldingCost:
     """What one contract would cost to hold, on the side that is needed. Fractions of notional; + is paid."""
 
     instrument: Instrument
+    #: +1 for a long hedge, −1 for a short one.
+    side: int
     #: Funding or basis, a year, smoothed; None where it is not known.
     carry_annual: Decimal | None
     #: Fees and spreads of passing on to the next expiry, a year; 0 for a perpetual.

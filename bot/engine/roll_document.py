@@ -61,6 +61,7 @@ def holding_cost_entries(costs: Iterable[HoldingCost]) -> list[dict[str, Any]]:
             "kind": one.instrument.kind.value,
             "tenor": one.instrument.tenor.value,
             "expires_at": optional_time(one.instrument.expires_at),
+            "side": "long" if one.side > 0 else "short",
             "carry_annual": optional_text(one.carry_annual),
             "upkeep_annual": edge_text(one.upkeep_annual),
             "total_annual": optional_text(one.total_annual),

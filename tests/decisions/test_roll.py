@@ -251,6 +251,24 @@ def test_what_is_not_known_is_not_told():
     assert coming_rolls(snapshot_of(position), reserved, NOW) == ()
 
 
+def test_into_a_perpetual_a_premium_that_will_have_decayed_by_then_costs_nothing():
+    """A quarter to go and 1.25 % of premium: eight hours before the end hardly anything of it is left."""
+    early = replace(NEAR, expires_at=NOW + timedelta(days=90))
+    position = make_position(early, -2, 50_000)
+
+    (line,) = coming_rolls(snapshot_of(position, listed=[(early, 50_625), (PERPETUAL, 50_000)]), OWNER, NOW)
+
+    left = dec(625) * (OWNER.roll.spread_before // timedelta(seconds=1)) / (90 * 86_400)
+    assert line.expected_cost_bps == pytest.approx((1 - 50_000 / (50_000 + left)) * 10_000 + 6, abs=dec("0.001"))
+    (late,) = coming_rolls(
+        snapshot_of(make_position(NEAR, -2, 50_000), listed=[(NEAR, 50_050), (PERPETUAL, 50_000)]), OWNER, NOW
+    )
+    assert late.expected_cost_bps == pytest.approx((1 - dec(50_000) / 50_050) * 10_000 + 6, abs=dec("0.001"))
+    over = NOW + timedelta(days=91)
+    ended = snapshot_of(position, listed=[(early, 50_625), (PERPETUAL, 50_000)])
+    assert coming_rolls(ended, OWNER, over)[0].expected_cost_bps > 100
+
+
 def test_a_roll_under_way_is_told_with_its_own_contract():
     moving = make_roll(near=PERPETUAL.symbol, far=FAR.symbol, cause=RollCause.COST)
     books = Books(rolls={(VENUE, PERPETUAL.symbol): moving})
