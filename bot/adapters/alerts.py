@@ -32,6 +32,8 @@ class _OpenAlert:
     opened_monotonic: float
     said_monotonic: float
     repeats: int = 0
+    #: When it was last said as critical.
+    critical_monotonic: float | None = None
 
 
 class LogAlerts:
@@ -61,7 +63,7 @@ class LogAlerts:
             self._open[code, cause] = fresh
             self._say(code, cause, fresh, "opened")
             return
-        is_worse = severity == "critical" and known.severity == "warning"
+        is_worse = severity == "critical" and known.severity == "warning" and self._is_news(known, instant)
         known.severity, known.sentence, known.fields = severity, sentence, dict(fields or {})
         if is_worse or self._is_due(known, instant):
             self._repeat(code, cause, known, instant)
@@ -94,6 +96,11 @@ class LogAlerts:
             for (code, cause), alert in ordered
         )
 
+    def _is_news(self, alert: _OpenAlert, instant: float) -> bool:
+        """Return whether to say out of turn that it is critical: not each time that it goes up and down."""
+        before = alert.critical_monotonic
+        return before is None or instant - before >= self._repeat_after["critical"].total_seconds()
+
     def _is_due(self, alert: _OpenAlert, instant: float) -> bool:
         return instant - alert.said_monotonic >= self._repeat_after[alert.severity].total_seconds()
 
@@ -117,6 +124,7 @@ class LogAlerts:
         if state == "closed":
             log.info(f"Over: {alert.sentence}", **line)  # noqa: G004 - the sentence is the alert's own
         elif alert.severity == "critical":
+            alert.critical_monotonic = self._clock.monotonic()
             log.error(alert.sentence, **line)
         else:
             log.warning(alert.sentence, **line)

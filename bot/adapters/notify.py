@@ -1,13 +1,16 @@
 """How are alerts sent elsewhere as well? Through Apprise, which knows the services; the log stays the first place.
 
 A sink that fails, is slow or hangs never delays the bot: alerts go into a short queue, one task sends them from there
-in a thread with a deadline, and what does not fit is dropped, oldest first, and counted. Addresses hold secrets and
-are never logged.
+in a thread with a deadline, and what does not fit is dropped, oldest first, and counted. The threads are the sink's
+own: shared ones would keep names from being looked up while they hang, and the process from ending. Addresses hold
+secrets and are never logged.
 """
 
 import asyncio
+import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -22,6 +25,8 @@ Send = Callable[[str, str], bool]
 
 _QUEUED = 100
 _SEND_SECONDS = 20.0
+#: Threads that a service may keep waiting; while there are so many nothing more is sent.
+_MOST_HANGING = 4
 _RANKS = {"warning": 0, "critical": 1}
 
 
@@ -60,6 +65,7 @@ class SentAlerts:
         self._wake = asyncio.Event()
         #: Severity of what was sent as open, so that its end is sent too.
         self._sent: dict[tuple[str, str], str] = {}
+        self._threads: list[threading.Thread] = []
         self.dropped = 0
 
     def raise_alert(
@@ -106,9 +112,13 @@ class SentAlerts:
                 await self._deliver(title, body)
 
     async def _deliver(self, title: str, body: str) -> None:
+        self._threads = [one for one in self._threads if one.is_alive()]
+        if len(self._threads) >= _MOST_HANGING:
+            log.warning("A notification service hangs; this is not sent", code="alert_not_sent", title=title)
+            return
         try:
             async with asyncio.timeout(_SEND_SECONDS):
-                is_delivered = await asyncio.to_thread(self._send, title, body)
+                is_delivered = await self._in_thread(title, body)
         except TimeoutError:
             log.warning("A notification service does not answer", code="alert_not_sent", title=title)
         except Exception as failure:  # noqa: BLE001 - a third party's code; the bot goes on whatever it does
@@ -116,3 +126,31 @@ class SentAlerts:
         else:
             if not is_delivered:
                 log.warning("A notification was not delivered", code="alert_not_sent", title=title)
+
+    async def _in_thread(self, title: str, body: str) -> bool:
+        """Send in a thread that nobody waits for at the end."""
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[bool] = loop.create_future()
+
+        def tell(is_delivered: bool, failure: Exception | None) -> None:
+            if answer.done():
+                return  # too late
+            if failure is None:
+                answer.set_result(is_delivered)
+            else:
+                answer.set_exception(failure)
+
+        def work() -> None:
+            is_delivered, failure = False, None
+            try:
+                is_delivered = self._send(title, body)
+            except Exception as err:  # noqa: BLE001 - handed over
+                failure = err
+            # The loop may be gone by now; then nobody wants to know.
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(tell, is_delivered, failure)
+
+        thread = threading.Thread(target=work, name="alerts", daemon=True)
+        self._threads.append(thread)
+        thread.start()
+        return await answer

@@ -1,9 +1,12 @@
 """An alert is said when it opens, at a limited rate while it lasts, and once when it is over."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from bot.adapters.alerts import LogAlerts
@@ -123,3 +126,51 @@ def test_fields_cannot_replace_what_the_line_is() -> None:
 def test_an_unknown_severity_is_a_bug() -> None:
     with pytest.raises(ValueError, match="severity"):
         raise_one(LogAlerts(ManualClock()), "mild")
+
+
+@given(
+    steps=st.lists(
+        st.tuples(st.floats(0, 20_000), st.sampled_from(("raise", "worse", "remind", "close"))), min_size=1, max_size=60
+    )
+)
+def test_whatever_happens_each_alert_opens_once_closes_once_and_repeats_at_its_rate(
+    steps: list[tuple[float, str]],
+) -> None:
+    clock = ManualClock()
+    alerts = LogAlerts(clock)
+    said: list[tuple[float, str, str]] = []
+    for wait, act in steps:
+        clock.seconds += wait
+        with capture_logs() as lines:
+            if act == "remind":
+                alerts.remind()
+            elif act == "close":
+                alerts.close_alert("capacity_short", cause="paper")
+            else:
+                raise_one(alerts, "critical" if act == "worse" else "warning")
+        assert len(lines) <= 1
+        said.extend((clock.seconds, line["alert_state"], line["severity"]) for line in lines)
+    for (_, before, _), (_, state, _) in pairwise(said):
+        assert (state == "opened") == (before == "closed")
+    assert not said or said[0][1] == "opened"
+    assert bool(alerts.open_alerts) == bool(said and said[-1][1] != "closed")
+    for first, last in pairwise([place for place, (_, state, _) in enumerate(said) if state == "opened"] + [len(said)]):
+        critical = [at for at, state, severity in said[first:last] if severity == "critical" and state != "closed"]
+        warnings = [at for at, state, severity in said[first:last] if severity == "warning" and state != "closed"]
+        assert all(after - before >= 3600 for before, after in pairwise(critical))
+        assert all(after - before >= 6 * 3600 for before, after in pairwise(warnings))
+
+
+def test_an_alert_that_goes_up_and_down_is_not_said_each_time() -> None:
+    """Found by property: a line at every change of severity, however often it changed."""
+    clock = ManualClock()
+    alerts = LogAlerts(clock)
+    with capture_logs() as lines:
+        for minute in range(120):
+            clock.seconds = minute * 60.0
+            raise_one(alerts, ("warning", "critical")[minute % 2])
+    assert [(line["alert_state"], line["severity"]) for line in lines] == [
+        ("opened", "warning"),
+        ("repeated", "critical"),
+        ("repeated", "critical"),
+    ]

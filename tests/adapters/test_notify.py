@@ -2,10 +2,12 @@
 
 import asyncio
 import json
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Coroutine
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -137,3 +139,35 @@ def test_the_library_delivers_what_is_sent() -> None:
         thread.join(5)
     [alert] = received
     assert (alert["title"], alert["message"]) == ("Trimtab critical: unprotected", "no stop")
+
+
+_HANGS_AND_ENDS = """
+import asyncio, threading, time
+from tests.adapters.test_notify import _raise, _sent
+from bot.adapters import notify
+notify._SEND_SECONDS = 0.05
+async def scene():
+    alerts = _sent(lambda *_: threading.Event().wait())
+    task = asyncio.create_task(alerts.run())
+    for place in range(8):
+        _raise(alerts, cause=str(place))
+    loop = asyncio.get_running_loop()
+    while alerts._queue:
+        await asyncio.sleep(0.01)
+    await loop.getaddrinfo("127.0.0.1", 80)
+    print(len(alerts._threads))
+    task.cancel()
+asyncio.run(scene())
+"""
+
+
+def test_a_service_that_never_answers_keeps_neither_names_from_being_looked_up_nor_the_process_from_ending() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", _HANGS_AND_ENDS],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+        cwd=Path(__file__).parents[2],
+    )
+    assert ended.stdout.split()[-1] == str(notify._MOST_HANGING)

@@ -3,6 +3,8 @@
 from datetime import timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bot.decisions.cadence import CALENDARS, crontab_for, large_moves, periods_per_year
 from bot.domain.errors import BadPayload
@@ -116,3 +118,19 @@ def test_without_a_sigma_nothing_fires(sigma):
 
 def test_periods_per_year():
     assert periods_per_year(timedelta(hours=8)) == 1095
+
+
+@given(
+    near=st.decimals(min_value=0, max_value="0.9", places=4),
+    more=st.decimals(min_value=0, max_value="0.9", places=4),
+    hours=st.integers(1, 24 * 30),
+    sigma=st.decimals(min_value="0.001", max_value="0.2", places=4),
+    direction=st.sampled_from((1, -1)),
+)
+def test_a_move_that_fires_still_fires_when_it_is_larger_or_the_market_calmer(near, more, hours, sigma, direction):
+    elapsed = timedelta(hours=hours)
+    far = min(near + more, dec("0.95"))
+    fires = bool(_moved(100 * (1 + direction * near), elapsed=elapsed, sigma=sigma))
+    assert not fires or _moved(100 * (1 + direction * far), elapsed=elapsed, sigma=sigma)
+    assert not fires or _moved(100 * (1 + direction * near), elapsed=elapsed, sigma=sigma / 2)
+    assert not fires or _moved(100 * (1 + direction * near), elapsed=elapsed / 2, sigma=sigma)

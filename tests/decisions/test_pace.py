@@ -176,6 +176,46 @@ def test_tranches_add_up_to_the_whole_way(gap, tranches):
     assert taken == tranches
 
 
+sigmas = st.decimals(min_value=0, max_value=20, places=4)
+
+
+@given(calm=sigmas, more=sigmas)
+def test_a_wilder_market_never_looks_less_often_nor_goes_further_at_once(calm, more):
+    wild = calm + more
+    assert WILD.min_interval <= look_interval(wild, WILD) <= look_interval(calm, WILD) <= WILD.max_interval
+    assert WILD.min_action_frac <= action_frac(wild, WILD) <= 1
+    # A σ of nothing is one that is not known.
+    assert calm == 0 or action_frac(wild, WILD) <= action_frac(calm, WILD)
+
+
+@given(
+    gap=st.decimals(min_value="0.06", max_value="0.5", places=4),
+    moves=st.lists(st.decimals(min_value="-0.2", max_value="0.2", places=4), min_size=1, max_size=12),
+    tranches=st.integers(2, 8),
+)
+def test_tranches_in_a_market_that_moves_stay_between_the_gap_and_the_destination_and_end_at_a_sign_flip(
+    gap, moves, tranches
+):
+    """Between two tranches prices do what they like; the number of tranches left only falls until the sign does."""
+    dca, now, correction = DcaPolicy(tranches=tranches), NOW, None
+    for move in moves:
+        if gap == 0:
+            break
+        is_same_side = correction is not None and (correction.first_gap > 0) == (gap > 0)
+        pace = _pace(_drift(gap, correcting=is_same_side), correction=correction, now=now, dca=dca)
+        low, high = sorted((gap, _drift(gap, correcting=is_same_side).wanted_gap))
+        assert low <= pace.wanted_gap <= high
+        if pace.tranche is None:
+            break
+        if is_same_side:
+            assert pace.tranche.left <= max(correction.tranches_left - 1, 1)
+        else:
+            assert pace.tranche.left == tranches - 1 or pace.tranche.left == 1
+        first = correction.first_gap if is_same_side else gap
+        correction = Correction(first_gap=first, tranches_left=pace.tranche.left, next_tranche_at=pace.tranche.next_at)
+        now, gap = pace.tranche.next_at, pace.wanted_gap + move
+
+
 # --- in the whole decision ---------------------------------------------------------------------
 
 

@@ -98,6 +98,21 @@ def test_auto_slices_what_is_large_against_the_depth_that_it_takes(side, contrac
     assert styled.style is style
 
 
+@given(
+    lots=st.integers(1, 10**6),
+    more=st.integers(0, 10**6),
+    depth=st.decimals(min_value="0.001", max_value=1000, places=3),
+    side=st.sampled_from(list(Side)),
+)
+def test_what_is_sliced_would_be_sliced_if_it_were_larger_or_the_book_thinner(lots, more, depth, side):
+    def style(size, deep):
+        return choose_style(size * ONE.lot_size, side, _quote(ask_contracts=deep, bid_contracts=deep), EXECUTION)
+
+    if style(lots, depth) is ExecutionStyle.TWAP:
+        assert style(lots + more, depth) is ExecutionStyle.TWAP
+        assert style(lots, depth / 2) is ExecutionStyle.TWAP
+
+
 # --- chase ---------------------------------------------------------------------------------------
 
 
@@ -210,6 +225,24 @@ def test_without_a_book_slices_wait_and_the_end_ends():
 
 
 @given(
+    bid=st.decimals(min_value=1_000, max_value=200_000, places=1),
+    side=st.sampled_from(list(Side)),
+    reduces=st.booleans(),
+    minutes=st.integers(0, 90),
+)
+def test_no_slice_stands_further_from_the_touch_or_the_first_price_than_it_may(bid, side, reduces, minutes):
+    quote = _quote(bid, bid + 2)
+    progress = _progress(_leg(side, reduces=reduces))
+    step = _step(progress, quote, style=ExecutionStyle.TWAP, after=timedelta(minutes=minutes))
+    assert step.kind is StepKind.TAKE
+    slip = EXECUTION.max_reduce_slippage_frac if reduces else EXECUTION.max_slippage_frac
+    touch = quote.ask_price if side is Side.BUY else quote.bid_price
+    assert (step.price - touch * (1 + side.sign * slip)) * side.sign <= 0
+    assert (step.price - 50_000 * (1 + side.sign * EXECUTION.twap_drift_frac)) * side.sign <= 0
+    assert step.price % ONE.tick_size == 0
+
+
+@given(
     contracts=st.integers(2, 5000),
     fills=st.lists(st.decimals(min_value=0, max_value=1, places=2), min_size=1, max_size=40),
     reduces=st.booleans(),
@@ -241,7 +274,7 @@ def test_slices_never_add_up_to_more_than_the_leg(contracts, fills, reduces):
 def test_a_chase_never_has_two_live_orders_for_one_need(data, side, moves):
     """A market that moves, fills and fails at random: an order goes out only when none rests, and never too much."""
     leg = _leg(side)
-    position, resting, middle, live = dec(0), None, dec(50_000), 0
+    position, resting, middle = dec(0), None, dec(50_000)
     for place, move in enumerate(moves):
         middle *= 1 + move
         quote = data.draw(st.sampled_from([_quote(middle - 1, middle + 1), None]))
@@ -254,7 +287,6 @@ def test_a_chase_never_has_two_live_orders_for_one_need(data, side, moves):
             NOW + place * 5 * SECOND,
         )
         if step.kind in (StepKind.POST, StepKind.TAKE):
-            live += 1
             assert resting is None
             assert step.contracts <= remaining
             assert (leg.limit_price - step.price) * side.sign >= 0

@@ -195,18 +195,56 @@ _jumps = st.lists(
 )
 
 
+@settings(max_examples=15, deadline=None)
+@given(
+    moves=st.lists(st.integers(-80, 80), min_size=1, max_size=12),
+    lost=st.lists(st.tuples(st.sampled_from(("submit", "cancel")), st.booleans(), st.integers(0, 6)), max_size=3),
+)
+# A touch that runs ahead step by step while the cancel of a peg and the next peg are lost.
+@example(moves=[-30, -30, -30, -30], lost=[("cancel", True, 0), ("submit", False, 1)])
+@example(moves=[-30, -30, 60, -60], lost=[("cancel", False, 0), ("cancel", False, 1), ("submit", True, 2)])
+def test_at_the_venue_a_chase_never_has_two_live_orders_for_one_need(
+    moves: list[int], lost: list[tuple[str, bool, int]]
+) -> None:
+    """Whatever prices do and whatever is lost on the way: as the exchange sees it, not as the bot believes it."""
+    script, price = [], 50_000
+    for place, move in enumerate(moves, 1):
+        price += move
+        script.append((place * 15 * SECOND, str(price)))
+    owner = Owner(execution=CHASE, script=script)
+    for call, arrives, after in lost:
+        owner.exchange.faults.on(call, LoseReply() if arrives else LoseRequest(), times=1, after=after)
+    most = 0
+
+    def see(*_: Any) -> None:
+        nonlocal most
+        live = [
+            one
+            for one in owner.exchange.floor.open_orders.values()
+            if one.symbol == BTC_PERP and one.type is OrderType.LIMIT
+        ]
+        most = max(most, len(live))
+
+    owner.exchange.floor.observers.append(see)
+    owner.run(HOUR)
+    assert most == 1
+    assert owner.checker.violated == []
+
+
 @settings(max_examples=25, deadline=None)
 @given(jumps=_jumps, style=st.sampled_from((ExecutionPolicy(), CHASE)))
 # Through both triggers within a minute, there and back.
 @example(jumps=[(61, 44_000), (62, 80_000), (63, 40_000)], style=CHASE)
 @example(jumps=[(61, 80_000), (62, 40_000), (63, 80_000)], style=ExecutionPolicy())
-def test_stop_and_take_profit_together_never_trade_more_than_the_position(
+def test_stop_and_take_profit_never_both_fill_nor_trade_more_than_the_position(
     jumps: list[tuple[int, int]], style: ExecutionPolicy
 ) -> None:
     script = [(minute * timedelta(minutes=1), str(price)) for minute, price in sorted(jumps)]
     owner = Owner(stops=profit(), execution=style, script=script)
     owner.run(3 * HOUR)
     held: dict[str, Decimal] = {}
+    #: What either has traded of a position since it was last opened or closed whole.
+    filled: dict[Purpose, Decimal] = {}
     for trade in owner.exchange.floor.trades:
         before = held.get(trade.symbol, Decimal(0))
         after = before + trade.contracts * trade.side.sign
@@ -214,6 +252,12 @@ def test_stop_and_take_profit_together_never_trade_more_than_the_position(
         if order is not None and order.intent.purpose in _PROTECTIVE:
             assert before * trade.side.sign < 0, "it closes"
             assert after == 0 or (after > 0) == (before > 0), "and never turns the position round"
+            filled[order.intent.purpose] = filled.get(order.intent.purpose, Decimal(0)) + trade.contracts
+            assert set(filled) < set(_PROTECTIVE) or after != 0 or before == trade.contracts
+            are_whole = [purpose for purpose, size in filled.items() if size >= order.intent.contracts]
+            assert len(are_whole) <= 1, "both have filled"
+        if after == 0:
+            filled.clear()
         held[trade.symbol] = after
     assert owner.checker.violated == []
 
