@@ -142,6 +142,8 @@ def _show_waiting(console: "Console", status: Row) -> None:
 
 
 def _show_alerts(console: "Console", alerts: Sequence[Row]) -> None:
+    if not alerts:
+        console.print("No open alerts")
     for alert in alerts:
         style = "bold red" if alert["severity"] == "critical" else "yellow"
         console.print(

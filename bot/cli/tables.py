@@ -157,6 +157,8 @@ def show_head(console: "Console", document: Row, word: str, at: str) -> None:
     line = Text(f"Portfolio value {money(document['portfolio_value_quote'])} USD")
     if short is not None and Decimal(short) > 0:
         line.append(f" · needs {money(short)} USD more collateral to hold the targets", style="yellow")
+    elif short is not None:
+        line.append(" · collateral carries the whole plan")
     console.print(line)
 
 
@@ -169,6 +171,7 @@ def show_assets(console: "Console", assets: Sequence[Row]) -> None:
         "Assets",
         ("Asset", "word"),
         ("Index", "number"),
+        ("Net USD", "number"),
         ("Weight", "number"),
         ("Target", "number"),
         ("Gap", "number"),
@@ -180,6 +183,7 @@ def show_assets(console: "Console", assets: Sequence[Row]) -> None:
         table.add_row(
             row["asset"],
             figure(row["index_price"]),
+            money(row["exposure_quote"]),
             percent(row["weight"]),
             percent(row["target_weight"]),
             Text(percent(row["gap"], signed=True), style="yellow" if row["is_outside_band"] else ""),

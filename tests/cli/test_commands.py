@@ -148,6 +148,13 @@ def test_the_status_is_readable_at_100_columns(trimtab: Trimtab, daemon: WebServ
         assert piece in whole
 
 
+def test_the_status_tells_what_is_well_too(trimtab: Trimtab, daemon: WebServer, control: FakeControl) -> None:
+    control.document |= {"alerts": [], "capacity_short_quote": "0"}
+    out = trimtab("status").out
+    for piece in ("No open alerts", "collateral carries the whole plan", "Net USD", "5,000.00"):
+        assert piece in out, out
+
+
 def test_status_shows_who_stands_in_the_way(trimtab: Trimtab, daemon: WebServer, control: FakeControl) -> None:
     control.document |= {"trading_state": "halted", "trading_state_why": "tax", "is_hard_halt": True}
     assert "hard halted (tax); 'trimtab resume' ends it" in trimtab("status").out
