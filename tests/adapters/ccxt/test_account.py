@@ -68,6 +68,30 @@ def test_an_account_in_another_mode_is_refused_at_the_start(route: str, document
     play(scene, wire=wire, is_started=False)
 
 
+@pytest.mark.parametrize(
+    ("answer", "verdict", "told"),
+    [
+        (refuses(-1022), ConfigError, "API_SECRET is not the secret of this key"),
+        (refuses(-2014, 401), ConfigError, "copy TRIMTAB_VENUES__BINANCEUSDM__API_KEY again"),
+        (refuses(-2015, 401), ConfigError, "may be used from this machine's address"),
+        (refuses(-1007, 408), VenueUnavailable, "-1007"),
+        (shows_page(403), VenueUnavailable, "ExchangeNotAvailable"),
+    ],
+)
+def test_a_key_that_is_refused_is_a_configuration_and_anything_else_a_venue_that_does_not_answer(
+    answer: Any, verdict: type[Exception], told: str
+) -> None:
+    wire = usual()
+    wire.answer("GET /fapi/v1/leverageBracket", answer)
+
+    async def scene(at: Scene) -> None:
+        failure = await failure_of(at.venue.start())
+        assert type(failure) is verdict
+        assert told in str(failure)
+
+    play(scene, wire=wire, is_started=False)
+
+
 # --- the account ---------------------------------------------------------------------------------
 
 

@@ -128,6 +128,16 @@ def test_a_young_trade_waits_for_its_order_and_an_old_one_without_is_nobodys() -
     play(scene, wire=wire)
 
 
+def test_trades_that_cannot_be_read_are_unknown_and_not_none() -> None:
+    wire = with_trades()
+    wire.answer(TRADES, shows_page(502))
+
+    async def scene(at: Scene) -> None:
+        await failure_of(at.venue.fetch_fills(NOW - DAY), VenueUnavailable)
+
+    play(scene, wire=wire)
+
+
 def test_the_trades_of_a_contract_that_is_gone_do_not_hide_the_others() -> None:
     wire = usual()
     wire.say(INCOME, [payloads.income("COMMISSION", "-0.5"), payloads.income("COMMISSION", "-0.1", symbol="OLDUSDT")])

@@ -164,6 +164,18 @@ def test_an_order_that_neither_house_knows_is_none() -> None:
     play(scene)
 
 
+@pytest.mark.parametrize(("order", "place", "find"), [(hedge, PLACE, FIND), (stop, PLACE_STOP, FIND_STOP)])
+def test_an_order_of_ours_that_its_own_house_denies_is_none(order: Any, place: str, find: str) -> None:
+    async def scene(at: Scene) -> None:
+        at.wire.answer(place, shows_page(502))
+        at.wire.answer(find, GONE)
+        await failure_of(at.venue.submit(order()), VenueOutcomeUnknown)
+        assert await at.venue.fetch_order(BTC, OURS) is None
+        assert [asked.route for asked in at.wire.asked] == [place, find], "the other house is not asked"
+
+    play(scene)
+
+
 @pytest.mark.parametrize("broken", [FIND, FIND_STOP])
 def test_a_house_that_does_not_answer_is_no_house_that_knows_nothing(broken: str) -> None:
     async def scene(at: Scene) -> None:
