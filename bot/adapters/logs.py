@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 from urllib.parse import quote
 
 import structlog
@@ -97,10 +97,41 @@ def configure_logging(
             _Redacted(render),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
-        logger_factory=structlog.WriteLoggerFactory(file=stream),
+        logger_factory=structlog.WriteLoggerFactory(file=cast("TextIO", _Lossy(stream, clock_now, render))),
         cache_logger_on_first_use=False,
     )
     _adopt_standard_logging()
+
+
+class _Lossy:
+    """A stream that loses lines rather than the bot: a full disk keeps no stop from its place."""
+
+    def __init__(self, stream: TextIO, clock_now: Callable[[], datetime], render: Callable[[EventDict], str]) -> None:
+        self._stream = stream
+        self._now = clock_now
+        self._render = render
+        self._lost = 0
+
+    def write(self, text: str) -> None:
+        """Write, or count what was lost."""
+        try:
+            self._stream.write(text)
+        except (OSError, ValueError):
+            self._lost += 1
+
+    def flush(self) -> None:
+        """Flush, or count what was lost; say how much once lines are written again."""
+        try:
+            self._stream.flush()
+        except (OSError, ValueError):
+            self._lost += 1
+            return
+        if self._lost:
+            # Not through structlog: it holds its lock while it flushes.
+            told: dict[str, Any] = {"at": _time_text(self._now()), "level": "warning", "event": "log_lost"}
+            told |= {"message": "Lines of the log could not be written", "lines": self._lost}
+            self._lost = 0
+            self.write(self._render(told) + "\n")
 
 
 class _Stamp:

@@ -64,6 +64,31 @@ def test_the_json_of_a_line(stream: io.StringIO) -> None:
     )
 
 
+class Full(io.StringIO):
+    """A stream on a disk that is full for a while."""
+
+    is_full = True
+
+    def flush(self) -> None:
+        if self.is_full:
+            self.truncate(0)
+            self.seek(0)
+            raise OSError(28, "No space left on device")
+
+
+def test_lines_that_cannot_be_written_are_counted_and_told_of_later() -> None:
+    full = Full()
+    configure(full)
+    log = structlog.get_logger()
+    log.info("One", code="one")
+    log.info("Two", code="two")
+    full.is_full = False
+    log.info("Three", code="three")
+    log.info("Four", code="four")
+    lines = [json.loads(line) for line in full.getvalue().splitlines()]
+    assert [(one["event"], one.get("lines")) for one in lines] == [("three", None), ("log_lost", 2), ("four", None)]
+
+
 def test_a_line_for_the_eye(stream: io.StringIO) -> None:
     configure(stream, "text")
     structlog.get_logger().info("A look was taken", code="look_taken", asset="BTC", why="in band\x1b[2J")

@@ -5,6 +5,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from contextlib import closing
 from datetime import datetime, timedelta
@@ -21,7 +22,7 @@ from bot.adapters.journal.care import JOURNAL_FILE, verify_file
 from bot.adapters.journal.journal import SqlJournal, open_journal
 from bot.bootstrap import Bot
 from bot.domain.errors import BotError, ConfigError, JournalError
-from bot.domain.orders import Purpose
+from bot.domain.orders import OrderState, Purpose
 from bot.domain.policy import TradingState
 from bot.exchange.faults import FailRead
 from bot.exchange.static_market import DEFAULT_START
@@ -105,6 +106,43 @@ def test_a_database_that_somebody_else_locks_stops_the_bot_before_it_sends_and_a
     assert rig.held() > SHORT, "the hedge that was due is made up for"
     assert {one.client_order_id for one in rig.exchange.floor.orders.values()} <= set(rig.journal.books.orders)
     rig.is_well()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+def test_a_log_that_cannot_be_written_ends_no_daemon_and_keeps_no_stop_from_its_place(tmp_path: Path) -> None:
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith("TRIMTAB_")}
+    environ = inherited | {
+        "TRIMTAB_DATA_DIR": str(tmp_path),
+        "TRIMTAB_HTTP__PORT": "0",
+        "TRIMTAB_TARGETS": "BTC=70%,ETH=30%",
+        "TRIMTAB_PAPER__MARKET": "static",
+        "TRIMTAB_PAPER__SPEED": "1",
+        "TRIMTAB_PAPER__HOLDINGS": "BTC=0.2,ETH=1",
+        "TRIMTAB_EXECUTION__STYLE": "ioc",
+    }
+
+    def stops_of(folder: Path) -> int:
+        if not (folder / JOURNAL_FILE).exists():
+            return 0
+        kept = open_journal(folder / JOURNAL_FILE, now=DEFAULT_START, epoch_tail=lambda: "RYG", read_only=True)
+        orders = kept.books.orders.values()
+        kept.connection.close()
+        return sum(one.intent.purpose is Purpose.STOP and one.state is OrderState.OPEN for one in orders)
+
+    with Path("/dev/full").open("wb") as full:
+        daemon = subprocess.Popen([sys.executable, "-m", "bot", "run"], env=environ, stdout=full, stderr=full)
+    try:
+        until = time.monotonic() + 120
+        while stops_of(tmp_path) < 2:
+            assert daemon.poll() is None, "it goes on"
+            assert time.monotonic() < until
+            time.sleep(0.1)
+    finally:
+        daemon.terminate()
+        daemon.wait(60)
+    stopped = open_journal(tmp_path / JOURNAL_FILE, now=DEFAULT_START, epoch_tail=lambda: "RYG", read_only=True)
+    assert [fact.is_orderly for _, fact in stopped.facts(kind="BotStopped")] == [True]  # type: ignore[attr-defined]  # its kind
+    stopped.connection.close()
 
 
 # --- the database is corrupt, or somebody else's ------------------------------------------------
