@@ -12,9 +12,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
-import ccxt.async_support as ccxt
 
 from bot.adapters.ccxt.errors import Answered, Banned
+from bot.adapters.ccxt.lean import lean_exchange
 from bot.domain.errors import InvariantViolated
 from bot.ports import Clock
 
@@ -35,7 +35,10 @@ _READS_BY_POST = {
 _LIVE_STREAMS, _TESTNET_STREAMS = "wss://fstream.binance.com", "wss://fstream.binancefuture.com"
 
 
-class BinanceClient(ccxt.binanceusdm):  # type: ignore[misc] # ccxt carries no types
+_BinanceUsdm: Any = lean_exchange("binanceusdm")
+
+
+class BinanceClient(_BinanceUsdm):  # type: ignore[misc] # ccxt carries no types
     """ccxt's client for Binance USDⓈ-M, which says errors as the venue does."""
 
     #: What time requests are stamped with.
