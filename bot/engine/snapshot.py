@@ -131,14 +131,18 @@ class SnapshotGatherer:
         desk = self._desk
         account = await desk.read(desk.venues[venue_id].fetch_account())
         await self._reference.refresh_terms(venue_id, tuple(p.symbol for p in account.positions))
-        if await self._bookkeeping.book_trades(venue_id):
-            # Something traded about now: read again, so that position and ledger are of one moment.
+        if await self._bookkeeping.book_trades(venue_id) or self._age(account) > desk.policy.limits.max_account_age:
+            # Something traded about now: read again, so that position and ledger are of one moment. So too where this
+            # machine has been slow: what is read at once is as old as the venue says.
             account = await desk.read(desk.venues[venue_id].fetch_account())
-        age = desk.clock.now() - account.as_of
+        age = self._age(account)
         if age > desk.policy.limits.max_account_age:
             raise StaleData(f"the account of {venue_id} is {age} old")
         self.newest_accounts[venue_id] = account
         return account
+
+    def _age(self, account: AccountState) -> timedelta:
+        return self._desk.clock.now() - account.as_of
 
     async def read_account_after_trade(self, instrument: Instrument) -> AccountState:
         """Return the account once it shows what has been traded of a contract, or as it is after some patience.
