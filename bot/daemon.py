@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import gc
 import json
 import os
 import re
@@ -65,6 +66,8 @@ async def _run(settings: Settings) -> int:
     kept = settings.retention.details
     besides = [] if kept is None else [Retention(journal, world.clock, kept).run]
     bot = assemble(settings, world, journal, notify=_sender(settings), besides=besides)
+    # What is loaded by now lives as long as the process: to walk through it again and again would hold up the loop.
+    gc.freeze()
     _stop_on_signals(bot.supervisor.stop)
     web = WebServer(
         bot.control,

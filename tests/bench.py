@@ -28,6 +28,7 @@ from bot.domain.ids import Asset, Currency
 from bot.domain.policy import CadencePolicy, Policy, RiskLimits, WatchIntervals
 from bot.exchange.config import ExchangeConfig, MarketKind
 from bot.exchange.exchange import Exchange, open_exchange
+from tests import bench_live
 
 TARGETS = {Asset("BTC"): Decimal("0.5"), Asset("ETH"): Decimal("0.3"), Asset("SOL"): Decimal("0.2")}
 LAYERS = ("domain", "decisions", "engine", "adapters", "exchange", "backtest")
@@ -229,3 +230,4 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
+    bench_live.report()
