@@ -139,7 +139,7 @@ class InvariantChecker:
             )
             twins = [
                 one
-                for one in books.orders.values()
+                for one in books.working_orders()
                 if one.intent.symbol == order.symbol
                 and one.intent.client_order_id != mark
                 and not one.intent.reduce_only

@@ -235,6 +235,8 @@ class Protection:
     @property
     def is_settling(self) -> bool:
         """True while what was protected may be out of date already: something traded meanwhile, or lists are behind."""
+        if not self._apart_since:
+            return False
         now = self._desk.clock.now()
         return any(now - since < _SETTLES_WITHIN for since in self._apart_since.values())
 

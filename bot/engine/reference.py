@@ -34,8 +34,8 @@ class Reference:
         self._instruments: dict[Leg, Instrument] = {}
         #: Assets that have a contract which may hold a hedge.
         self._hedgeable: set[Asset] = set()
-        #: What each venue listed when it was read last.
-        self._listed: dict[VenueId, frozenset[Symbol]] = {}
+        #: What each venue listed when it was read last, by symbol.
+        self._listed: dict[VenueId, list[Instrument]] = {}
         self._read_at: dict[VenueId, datetime] = {}
         #: When they are asked for again, where they could not be read.
         self._again_at: dict[VenueId, datetime] = {}
@@ -63,11 +63,11 @@ class Reference:
         listed = {one.symbol: one for one in found}
         # The terms of what vanishes from the listing are kept: a position in it may still be open.
         self._instruments.update({(venue_id, symbol): one for symbol, one in listed.items()})
-        self._listed[venue_id] = frozenset(listed)
+        self._listed[venue_id] = [listed[symbol] for symbol in sorted(listed)]
         self._read_at[venue_id] = now
         policy = self._desk.policy
         self._hedgeable = {
-            one.asset for venue in self._listed for one in self.instruments_of(venue) if policy.may_hold(one)
+            one.asset for instruments in self._listed.values() for one in instruments if policy.may_hold(one)
         }
 
     def doubt_terms(self, venue_id: VenueId) -> None:
@@ -110,7 +110,7 @@ class Reference:
 
     def instruments_of(self, venue_id: VenueId) -> list[Instrument]:
         """Return every contract that a venue lists."""
-        return [self._instruments[venue_id, symbol] for symbol in sorted(self._listed.get(venue_id, ()))]
+        return list(self._listed.get(venue_id, ()))
 
     def is_candidate(self, instrument: Instrument) -> bool:
         """Return True for a contract that may hold a hedge, and for a perpetual: it gives its asset an index."""

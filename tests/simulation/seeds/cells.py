@@ -60,7 +60,7 @@ class Situation:
 
     @property
     def _has_unknown_order(self) -> bool:
-        return any(order.state in _UNKNOWN for order in self.books.orders.values())
+        return any(order.state in _UNKNOWN for order in self.books.working_orders())
 
     @property
     def _has_partial_fill(self) -> bool:

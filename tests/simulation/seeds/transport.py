@@ -131,4 +131,5 @@ class MachineClock(LoopClock):
 
     def now(self) -> datetime:
         """Return what the machine takes for the time."""
-        return super().now() + self.is_off_by
+        now = super().now()
+        return now + self.is_off_by if self.is_off_by else now
