@@ -212,6 +212,27 @@ def test_the_test_network_is_the_venues_own_and_has_no_wallets() -> None:
     assert not client.has_wallets
 
 
+@pytest.mark.parametrize(
+    ("terms", "origin"),
+    [
+        ({}, "wss://fstream.binance.com"),
+        ({"is_testnet": True}, "wss://fstream.binancefuture.com"),
+        # Another host's account is not to be listened to.
+        ({"rest_url": "http://127.0.0.1:8090"}, None),
+        ({"rest_url": "http://127.0.0.1:8090", "ws_url": "ws://127.0.0.1:8090"}, "ws://127.0.0.1:8090"),
+    ],
+)
+def test_sockets_are_where_the_account_is(terms: dict[str, Any], origin: str | None) -> None:
+    assert a_client(**terms).ws_origin == origin
+
+
+def test_where_there_are_no_sockets_nothing_listens() -> None:
+    async def scene(at: Scene) -> None:
+        assert at.venue.streams(lambda: (), lambda hint: None) == ()
+
+    play(scene)
+
+
 def test_a_request_is_signed_within_the_venues_window_and_bears_the_key() -> None:
     async def scene(at: Scene) -> None:
         at.wire.say(FIND, payloads.order(OURS))
