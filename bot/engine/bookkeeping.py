@@ -29,6 +29,7 @@ Known = TypeVar("Known", bound=Fact)
 _OVERLAP = timedelta(minutes=1)
 #: Trades of the venue that the next look must not undo. A settlement is none: what comes after it is a new contract.
 _FORCED = (Purpose.LIQUIDATION, Purpose.DELEVERAGE)
+_RESTING = (Purpose.STOP, Purpose.TAKE_PROFIT)
 
 
 class Bookkeeping:
@@ -52,10 +53,22 @@ class Bookkeeping:
             TradeFilled(at=now, fill=fill) for fill in fills if fill.symbol not in desk.policy.foreign_symbols
         ]
         fresh = self._fresh("fills", venue_id, booked_now)
-        facts = [fact for trade in fresh for fact in (*self._new_terms(trade), *self._facts_of(trade))]
-        new = await desk.journal.record(*facts) if facts else ()
+        booked: list[Fill] = []
+        facts: list[Fact] = []
+        for trade in fresh:
+            if self._leaves_a_ceiling(trade):
+                # What it has left is counted from books that know of every trade before it.
+                booked += await self._commit(facts)
+                facts = []
+            facts += (*self._new_terms(trade), *self._facts_of(trade))
+        booked += await self._commit(facts)
         self._remember("fills", venue_id, booked_now)
-        booked = tuple(fact.fill for fact in new if isinstance(fact, TradeFilled))
+        return tuple(booked)
+
+    async def _commit(self, facts: Sequence[Fact]) -> list[Fill]:
+        """Record what was learned of trades, tell of those that are new, and return them."""
+        new = await self._desk.journal.record(*facts) if facts else ()
+        booked = [fact.fill for fact in new if isinstance(fact, TradeFilled)]
         for fill in booked:
             self._tell(fill)
         return booked
@@ -111,13 +124,18 @@ class Bookkeeping:
             )
         ]
 
+    def _leaves_a_ceiling(self, booked: TradeFilled) -> bool:
+        """Return True for what has closed something without a look."""
+        order = self._order_of(booked.fill)
+        return booked.fill.forced in _FORCED or (order is not None and order.intent.purpose in _RESTING)
+
     def _facts_of(self, booked: TradeFilled) -> list[Fact]:
+        if not self._leaves_a_ceiling(booked):
+            return [booked]
         fill, now = booked.fill, booked.at
         order = self._order_of(fill)
         is_stop = order is not None and order.intent.purpose is Purpose.STOP
         is_profit = order is not None and order.intent.purpose is Purpose.TAKE_PROFIT
-        if not is_stop and not is_profit and fill.forced not in _FORCED:
-            return [booked]
         try:
             instrument = self._reference.instrument(fill.venue, fill.symbol)
         except IncompleteData:
