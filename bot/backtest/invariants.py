@@ -3,12 +3,13 @@
 The checker sees every change at the exchange as it happens, and the journal only through the facts it has committed.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from bot.backtest.leg_gaps import LegGaps
+from bot.backtest.restraints import Restraints
 from bot.domain.books import Books
 from bot.domain.ids import Asset, ClientOrderId, Symbol, carries_marker
 from bot.domain.orders import OrderState, OrderType, Purpose, Side
@@ -16,7 +17,7 @@ from bot.domain.policy import Policy, Scope, TradingState
 from bot.exchange.exchange import Exchange
 from bot.exchange.matching import ON_REQUEST
 from bot.exchange.orders import ExchangeOrder
-from bot.exchange.records import Liquidation, MovementKind, Trade
+from bot.exchange.records import Liquidation, Movement, MovementKind, Trade
 from bot.ports import Journal
 
 _ZERO = Decimal(0)
@@ -57,6 +58,9 @@ class InvariantChecker:
         #: Whether the bot has said that it cannot see what it protects.
         self.is_blind: Callable[[], bool] = lambda: False
         self._leg_gaps = LegGaps(exchange, policy.roll)
+        self._restraints = Restraints(exchange, journal, policy)
+        #: Number of the last fact when fills were last looked at.
+        self._fills_until = 0
         #: What hedging has earned, by as many movements as were added up.
         self._earned, self._earned_until = _ZERO, 0
         exchange.floor.observers.append(self._see)
@@ -64,6 +68,7 @@ class InvariantChecker:
     def follow(self, journal: Journal) -> None:
         """Go on with the journal of a bot that was started again; while it was down it could tell nobody anything."""
         self._journal = journal
+        self._restraints.follow(journal)
         now = self._exchange.now
         self._unprotected_since = dict.fromkeys(self._unprotected_since, now)
         self._told.clear()
@@ -78,12 +83,19 @@ class InvariantChecker:
         if not holds and len(self.violated) < _LISTED:
             self.violated.append(f"{at.isoformat()} {sentence}")
 
+    def _expect_all(self, judged: Iterable[tuple[bool, str]], at: datetime) -> None:
+        for holds, sentence in judged:
+            self._expect(holds, sentence, at)
+
     def _see(self, at: datetime, _kind: str, record: Any) -> None:
         self._judge_rolls(at)
+        self._restraints.read_prices()
         if isinstance(record, ExchangeOrder):
             self._see_order(at, record)
         elif isinstance(record, Trade):
             self._see_trade(at, record)
+        elif isinstance(record, Movement):
+            self._expect_all(self._restraints.see_movement(record), at)
         elif isinstance(record, Liquidation):
             self._expect(False, f"liquidated: {record.currency} wallet, balance {record.margin_balance}", at)
         self._time_protection(at)
@@ -147,6 +159,8 @@ class InvariantChecker:
                 and one.intent.intended_at < intent.intended_at
             ]
             self._expect(not twins, f"{mark} increases while the outcome of another order is unknown", at)
+            if intent.purpose is Purpose.HEDGE:
+                self._expect_all(self._restraints.judge_increase(at, order, intent), at)
         if intent.purpose is Purpose.HEDGE:
             gaps = self._gaps(order.symbol, order.remaining * order.side.sign)
             self._was_right[order.id] = order.remaining > 0 and gaps is not None and gaps[1] < gaps[0]
@@ -164,6 +178,7 @@ class InvariantChecker:
         before = self._contracts.get(trade.symbol, _ZERO)
         after = before + trade.contracts * trade.side.sign
         self._contracts[trade.symbol] = after
+        self._restraints.see_trade(at, trade)
         if abs(after) > abs(before):
             is_ours = trade.client_order_id is not None and carries_marker(trade.client_order_id)
             (self._grown_by_others.discard if is_ours else self._grown_by_others.add)(trade.symbol)
@@ -209,6 +224,10 @@ class InvariantChecker:
         if leapt_at is not None and leapt_at >= intent.intended_at - _ON_ITS_WAY:
             # The look that sent it was of before the leap.
             return True
+        asset = self._exchange.floor.contracts[trade.symbol].asset
+        if not self._restraints.is_present(asset, intent.decision_price, intent.intended_at):
+            # Whatever that was decided on, it was not the price of the time.
+            return False
         gaps = self._gaps(trade.symbol, -trade.contracts * trade.side.sign, index_price=intent.decision_price)
         return gaps is not None and gaps[0] < gaps[1]
 
@@ -262,13 +281,25 @@ class InvariantChecker:
         return sum((amount * floor.index_of(asset) for asset, amount in held.items()), profit), coins
 
     def _judge_rolls(self, now: datetime) -> None:
-        for holds, sentence in self._leg_gaps.judge(now, self._journal.books):
-            self._expect(holds, sentence, now)
+        self._expect_all(self._leg_gaps.judge(now, self._journal.books), now)
 
     def watch(self, now: datetime) -> None:
         """Look in between, so that what lasts is seen while it lasts."""
         self._judge_rolls(now)
+        self._restraints.read_prices()
         self._time_protection(now)
+        self._check_fills(now)
+
+    def _check_fills(self, now: datetime) -> None:
+        """Expect that no order is booked with more than it was for: a trade is booked once."""
+        books = self._journal.books
+        if books.sequence == self._fills_until:
+            return
+        self._fills_until = books.sequence
+        for mark, order in books.orders.items():
+            if order.filled_contracts > order.intent.contracts and mark not in self._exchange.deceived:
+                told = f"{order.filled_contracts} of {order.intent.contracts} contracts"
+                self._expect(False, f"order {mark} is booked with {told}: a trade was booked twice", now)
 
     def _time_protection(self, at: datetime) -> None:
         floor = self._exchange.floor

@@ -1,4 +1,7 @@
-"""Is the bot well, hours after the last fault? In band or the reason told, protected, nothing left over."""
+"""Is the bot well, hours after the last fault? In band or the reason told, protected, nothing left over.
+
+And while it goes on: is what only somebody may lift still there, and is nothing made smaller refused?
+"""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -8,11 +11,50 @@ from bot.backtest.invariants import InvariantChecker
 from bot.domain.books import Books
 from bot.domain.ids import Asset, Symbol
 from bot.domain.orders import OrderState, OrderType, Purpose, Side
+from bot.domain.plan import Decision, Rule
 from bot.domain.policy import Policy, TradingState
 from bot.exchange.exchange import Exchange
 
 #: What the smallest order is worth, as a share of the portfolio.
 _SMALLEST = Decimal("0.02")
+#: What may hold back a reduction: everything else is for what increases.
+_OF_REDUCTIONS = frozenset(
+    {Rule.ORDER_RATE, Rule.UNKNOWN_ORDER, Rule.UNHEDGEABLE, Rule.BELOW_MINIMUM, Rule.COST, Rule.ROLLING}
+)
+
+
+class StateWatch:
+    """Sees to it that a halt, and ``reduce_only``, last until the owner resumes: a restart is nobody."""
+
+    def __init__(self) -> None:
+        self._state, self._resumed = TradingState.NORMAL, 0
+
+    def judge(self, state: TradingState, resumed: int) -> Iterator[str]:
+        """Yield what is wrong with a state, where the owner has resumed so often until now."""
+        is_laxer = state.strictness < self._state.strictness
+        if is_laxer and resumed == self._resumed:
+            yield f"the state {self._state} was lifted by nobody"
+        self._state, self._resumed = state, resumed
+
+
+def refused_reductions(exchange: Exchange, books: Books, decision: Decision) -> Iterator[str]:
+    """Yield what a look has refused although it only makes a position smaller, by the exchange's own numbers."""
+    if decision.trading_state is TradingState.HALTED:
+        return
+    floor = exchange.floor
+    reduced = {leg.instrument.asset for leg in decision.legs if leg.reduce_only}
+    rolling = {roll.asset for roll in books.rolls.values()}
+    for line in decision.lines:
+        held = [
+            position.contracts * floor.contracts[symbol].size
+            for symbol, position in floor.accounts.positions.items()
+            if floor.contracts[symbol].asset == line.asset
+        ]
+        need = line.hedge_need_quote / line.index_price
+        shrinks = len(held) == 1 and need * held[0] < 0 and abs(need) < abs(held[0])
+        rules = [one.rule for one in decision.refusals if one.asset == line.asset and one.rule not in _OF_REDUCTIONS]
+        if shrinks and rules and line.asset not in reduced | rolling:
+            yield f"a reduction of {line.asset} was refused: {rules[0]}"
 
 
 def what_is_wrong(

@@ -3,7 +3,7 @@
 import asyncio
 import random
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -19,6 +19,7 @@ from bot.backtest.invariants import InvariantChecker
 from bot.bootstrap import Bot, build
 from bot.domain.errors import BotError, InvariantViolated
 from bot.domain.ids import Asset
+from bot.domain.plan import Decision
 from bot.exchange.exchange import Exchange
 from bot.exchange.faults import Effect, Fault
 from bot.exchange.orders import OrderRequest
@@ -27,7 +28,7 @@ from bot.exchange.store import NoStore
 from bot.ports import Journal, Venue
 from tests.simulation.seeds.cells import Cells, Situation
 from tests.simulation.seeds.disturbances import DISTURBANCES, OTHER_BOT
-from tests.simulation.seeds.judgement import what_is_wrong
+from tests.simulation.seeds.judgement import StateWatch, refused_reductions, what_is_wrong
 from tests.simulation.seeds.owner import EVERY, Owner
 from tests.simulation.seeds.scenario import Event, Scenario
 from tests.simulation.seeds.transport import JournalLine, MachineClock, VenueLine, lined
@@ -89,8 +90,10 @@ class Outcome:
 class Life:
     """The bot, the exchange, and everything that happens to both. Implements ``Trouble``."""
 
-    def __init__(self, scenario: Scenario, build_it: Callable[..., Bot] = build) -> None:
+    def __init__(self, scenario: Scenario, build_it: Callable[..., Bot] = build, *, stops_early: bool = False) -> None:
         self.scenario = scenario
+        #: End with the first complaint: what comes after it is not asked for.
+        self._stops_early = stops_early
         self._build = build_it
         self.exchange = Exchange(scenario.config, ScriptedMarket(scenario.config), NoStore())
         self.exchange.faults.standing = self._meet
@@ -115,6 +118,7 @@ class Life:
         self._aims_from = self.exchange.now
         self._owner = Owner(self._end_other_bot)
         self._commands: list[str] = []
+        self._state_watch = StateWatch()
         self._kill_at: tuple[tuple[str, str], timedelta] | None = None
         self._down_for = _SOON
         self._clock_shift: tuple[timedelta, datetime] | None = None
@@ -249,13 +253,11 @@ class Life:
     def go(self) -> Outcome:
         """Live to the end of the scenario, and be judged."""
         scenario = self.scenario
-        while self.exchange.now < scenario.ends_at and not self.wrong:
+        while self.exchange.now < scenario.ends_at and not self.wrong and not self._is_told():
             self._live_once()
             if self.exchange.now < scenario.ends_at:
                 self._be_down()
-        wrong = what_is_wrong(
-            self.exchange, self.checker, self.journal.books, scenario.policy, self._excused, self.exchange.now
-        )
+        wrong = [] if self._is_told() else self._judged()
         return Outcome(
             wrong=[*self.wrong, *self.checker.violated, *wrong],
             cells=self.cells,
@@ -266,6 +268,15 @@ class Life:
             orders=len(self.exchange.floor.orders),
             checked=self.checker.checked,
         )
+
+    def _judged(self) -> list[str]:
+        return what_is_wrong(
+            self.exchange, self.checker, self.journal.books, self.scenario.policy, self._excused, self.exchange.now
+        )
+
+    def _is_told(self) -> bool:
+        """Return True once there is a complaint, where the first one is enough."""
+        return self._stops_early and bool(self.checker.violated or self.wrong)
 
     def _be_down(self) -> None:
         """Let the market go on without a bot."""
@@ -327,6 +338,7 @@ class Life:
             journal=lined(self.journal, Journal, self._journal_line),
             alerts=LogAlerts(clock),
             holdings=DeclaredHoldings(),
+            observers=[self._judge_look],
         )
         beside = [
             asyncio.ensure_future(self._follow_timeline(true_clock)),
@@ -394,6 +406,12 @@ class Life:
         if self._machine is not None:
             self._machine.is_off_by = timedelta(0) if self._clock_shift is None else self._clock_shift[0]
 
+    def _note_wrong(self, sentences: Iterable[str]) -> None:
+        self.wrong.extend(f"{self.exchange.now.isoformat()} {sentence}" for sentence in sentences)
+
+    def _judge_look(self, decision: Decision, _now: datetime) -> None:
+        self._note_wrong(refused_reductions(self.exchange, self.journal.books, decision))
+
     def _watch_health(self, bot: Bot, now: datetime) -> None:
         """Expect nobody to call the bot healthy that has decided nothing for longer than two intervals."""
         decided_at = bot.rebalance.decided_at
@@ -409,6 +427,10 @@ class Life:
         while True:
             await clock.sleep(timedelta(seconds=20))
             self.checker.watch(clock.now())
+            self._note_wrong(self._state_watch.judge(self.journal.books.trading_state, self._owner.resumed))
+            if self._is_told():
+                self._die(timedelta(0))
+                return
             if not bot.supervisor.is_started:
                 continue
             self._watch_health(bot, clock.now())

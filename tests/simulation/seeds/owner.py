@@ -22,6 +22,8 @@ class Owner:
         #: Ends the other bot and what it has resting.
         self.end_other_bot = end_other_bot
         self._restrained_since: datetime | None = None
+        #: How often he has resumed.
+        self.resumed = 0
 
     async def command(self, bot: Bot, name: str) -> None:
         """Give a command."""
@@ -55,4 +57,5 @@ class Owner:
         if self._restrained_since is None:
             self._restrained_since = now
         elif now - self._restrained_since >= _THINKS:
+            self.resumed += 1
             await bot.control.resume(CALLER)
