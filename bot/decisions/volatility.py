@@ -11,6 +11,7 @@ which no new close has come in.
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
+from weakref import WeakKeyDictionary
 
 from bot.domain.market import PriceHistory
 from bot.domain.units import ONE, ZERO
@@ -32,8 +33,18 @@ def daily_sigma(history: PriceHistory, now: datetime) -> Decimal | None:
     return _sigma_of(history)
 
 
-@lru_cache(maxsize=1024)
+#: Not an ``lru_cache``: it would keep every history of a year, each with four months of closes.
+_sigmas: WeakKeyDictionary[PriceHistory, Decimal] = WeakKeyDictionary()
+
+
 def _sigma_of(history: PriceHistory) -> Decimal:
+    known = _sigmas.get(history)
+    if known is None:
+        known = _sigmas[history] = _measured_sigma(history)
+    return known
+
+
+def _measured_sigma(history: PriceHistory) -> Decimal:
     total = weight = ZERO
     factor = ONE
     for place in range(len(history.closes) - 1, 0, -1):

@@ -68,7 +68,7 @@ class CurrencyRate:
     as_of: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, weakref_slot=True)
 class PriceHistory:
     """Daily closes of one asset's index, oldest first, of days that had ended by ``as_of``.
 

@@ -1,7 +1,9 @@
 """How much an asset moves, by time and not by rows."""
 
+import gc
 from datetime import datetime, timedelta
 from decimal import Decimal
+from weakref import ref
 
 import pytest
 
@@ -100,3 +102,12 @@ def test_windows_are_joint_and_say_what_is_missing():
 
 def test_without_a_history_there_are_no_windows():
     assert joint_windows(()) == ()
+
+
+def test_a_history_that_nobody_keeps_any_more_is_not_kept_for_its_sigma():
+    history = history_of(["100", "101"] * 15)
+    daily_sigma(history, NOW)
+    gone = ref(history)
+    del history
+    gc.collect()
+    assert gone() is None

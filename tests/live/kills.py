@@ -127,7 +127,7 @@ class Kills:
                 await self._settle()
         finally:
             exchange.terminate()
-            exchange.wait()
+            await asyncio.to_thread(exchange.communicate)
         self.report.start_mean = sum(self._starts) / max(1, len(self._starts))
         return self.report
 
