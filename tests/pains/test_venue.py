@@ -131,6 +131,23 @@ def test_where_the_stop_routes_are_gone_the_rest_is_still_watched_and_booked_sto
     owner.is_well()
 
 
+def test_where_the_stop_routes_are_gone_and_a_stop_fires_all_the_same_it_is_booked_as_that_stop() -> None:
+    owner = hedged()
+
+    def lose_and_fire(_: Bot, server: WireServer) -> None:
+        lose_stop_routes(server)
+        owner.exchange.set_price(BTC, Decimal(70_000))
+
+    owner.run(5 * MINUTE, lose_and_fire)
+    assert owner.held() == 0
+    assert [fact.symbol for fact in owner.facts(StopFired)] == [BTC_PERP]
+    assert (BTC, "stop_out") in owner.journal.books.ceilings
+    assert not owner.alerts() & {"margin_unknown", "reconcile_failed", "protection_blind"}
+    owner.run(2 * MINUTE)
+    assert not owner.journal.books.locks
+    owner.is_well()
+
+
 def test_where_the_stop_routes_are_gone_before_the_stop_rests_the_hedge_is_closed() -> None:
     owner = at_half_past()
 

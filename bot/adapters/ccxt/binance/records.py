@@ -7,6 +7,7 @@ conditional order that became it, the venue's own by how its id begins.
 
 from collections.abc import AsyncIterator, Callable, Iterable
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from bot.adapters.ccxt.binance import translate
@@ -53,6 +54,8 @@ class Records:
         self.traded: set[Symbol] = set()
         #: Orders by number.
         self.owners: dict[str, Owner] = {}
+        #: Stops that rest, as far as this process has seen: contract, side and size.
+        self.resting: dict[ClientOrderId, tuple[Symbol, str, Decimal]] = {}
         self._discovered_since: datetime | None = None
         self._discovered_at: datetime | None = None
 
@@ -142,10 +145,29 @@ class Records:
         if forced is not None:
             return None, forced
         if str(row.get("origType")) not in ("LIMIT", "MARKET"):
-            stop = await self._conditional_that_became(number, name)
+            stop = await self._stop_that_became(number, name, row)
             if stop is not None:
                 return stop, None
         return ClientOrderId(client_id), None
+
+    async def _stop_that_became(self, number: str, name: str, order: Row) -> ClientOrderId | None:
+        """Return the stop that an order was; where that is not told, the only one known that it can have been.
+
+        Raises:
+            VenueUnavailable: it is not told, and there is none or more than one.
+        """
+        try:
+            return await self._conditional_that_became(number, name)
+        except VenueUnavailable:
+            alike = (
+                translate.known(name, self._listing.symbols),
+                translate.text(order, "side").lower(),
+                translate.number(order, "origQty"),
+            )
+            known = [key for key, resting in self.resting.items() if resting == alike]
+            if len(known) != 1:
+                raise
+            return known[0]
 
     async def _conditional_that_became(self, number: str, name: str) -> ClientOrderId | None:
         """Return the stop that an order was: week by week further back, a stop may rest for long before it fires."""

@@ -188,6 +188,10 @@ class Trading:
         self._houses[client_order_id] = House.CONDITIONAL
         self._records.learn(row.get("actualOrderId"), client_order_id)
         self._records.traded.add(seen.symbol)
+        if seen.state.is_final:
+            self._records.resting.pop(client_order_id, None)
+        else:
+            self._records.resting[client_order_id] = (seen.symbol, seen.side.value, seen.contracts)
         return seen
 
 
