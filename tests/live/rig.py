@@ -54,6 +54,7 @@ class LiveOwner:
         collateral: str = "6000",
         spare: str = "4000",
         exchange: Mapping[str, Any] | None = None,
+        start: datetime = DEFAULT_START,
         **policy: Any,
     ) -> None:
         held = holdings or {BTC: "0.2", ETH: "1.2"}
@@ -65,8 +66,8 @@ class LiveOwner:
                 holdings={asset: Decimal(amount) for asset, amount in held.items()},
                 collateral={USDT: Decimal(collateral)},
                 spare={USDT: Decimal(spare)},
-                start=DEFAULT_START,
-                script={BTC: tuple((DEFAULT_START + after, Decimal(price)) for after, price in script)},
+                start=start,
+                script={BTC: tuple((start + after, Decimal(price)) for after, price in script)},
                 **(exchange or {}),
             ),
             None,
