@@ -69,6 +69,10 @@ format: $(DEV_STAMP) ## Set the code in its format and mend what can be mended b
 simulate: $(DEV_STAMP) ## Let everything go wrong, by seeds (SEEDS=1-40 DAYS=1)
 	$(BIN)/python -m tests.simulation.seeds --seeds $(or $(SEEDS),1-40) --days $(or $(DAYS),1)
 
+.PHONY: mutants
+mutants: $(DEV_STAMP) ## Plant mistakes one by one, and see which seed sees each
+	$(BIN)/python -m tests.simulation.mutants
+
 .PHONY: bench
 bench: $(DEV_STAMP) ## Measure looks and simulated hours per CPU second, and the start
 	$(BIN)/python -m tests.bench
