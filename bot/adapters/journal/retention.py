@@ -27,6 +27,8 @@ _SOON = timedelta(minutes=1)
 _KINDS = ", ".join(f"'{kind.__name__}'" for kind in DETAILS)
 _SELECT_OLD = f"SELECT seq FROM facts WHERE kind IN ({_KINDS}) AND at < ? ORDER BY seq LIMIT ?"  # noqa: S608 - names are ours
 _DELETE = f"DELETE FROM facts WHERE kind IN ({_KINDS}) AND at < ? AND seq <= ?"  # noqa: S608 - names are ours
+_SELECT_EARLIER = "SELECT seq FROM facts WHERE kind = 'DetailsThinned'"
+_DELETE_EARLIER = "DELETE FROM facts WHERE kind = 'DetailsThinned' AND seq <= ?"
 _SELECT_LOOKS = (
     "SELECT seq, payload FROM facts AS look WHERE kind = 'LookTaken' AND at < ?"
     ' AND payload NOT LIKE \'%"document":""%\''
@@ -47,11 +49,12 @@ def thin(journal: SqlJournal, *, before: datetime, now: datetime, at_most: int =
     if not old and not looks:
         return 0
     until, missing = missing_facts(connection)
+    earlier = [sequence for (sequence,) in connection.exec_driver_sql(_SELECT_EARLIER)]
     books = journal.books
     fact = DetailsThinned(
         at=now,
-        until_sequence=max([until, *old]),
-        missing=missing + len(old),
+        until_sequence=max([until, *old, *earlier]),
+        missing=missing + len(old) + len(earlier),
         overlay=books.overlay,
         basis=books.basis,
         carries=books.carries,
@@ -61,6 +64,7 @@ def thin(journal: SqlJournal, *, before: datetime, now: datetime, at_most: int =
     def rewrite(connection: Connection) -> None:
         if old:
             connection.exec_driver_sql(_DELETE, (bound, old[-1]))
+        connection.exec_driver_sql(_DELETE_EARLIER, (books.sequence,))
         for sequence, payload in looks:
             connection.exec_driver_sql(_UPDATE_LOOK, (payload, sequence))
         # One from before would say what the facts that are left no longer add up to by themselves.

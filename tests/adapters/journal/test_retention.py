@@ -127,9 +127,9 @@ def test_what_is_younger_stays_and_of_older_thinnings_the_newest_alone(journal: 
     thin(journal, before=end - 8 * DAY, now=end)
     thin(journal, before=end - 3 * DAY, now=end)
     thin(journal, before=end + DAY, now=end + 2 * DAY)
-    old = [fact for fact in _facts(journal, *DETAILS) if fact.at < end]
-    assert old == []
+    assert _facts(journal, *DETAILS) == []
     assert len(_facts(journal, DetailsThinned)) == 1
+    assert verify_file(_path(journal)).facts == len(_facts(journal))
 
 
 def test_a_journal_goes_on_after_it_was_thinned(journal: SqlJournal) -> None:
