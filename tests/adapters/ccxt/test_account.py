@@ -72,13 +72,13 @@ def test_an_account_in_another_mode_is_refused_at_the_start(route: str, document
     ("answer", "verdict", "told"),
     [
         (refuses(-1022), ConfigError, "API_SECRET is not the secret of this key"),
-        (refuses(-2014, 401), ConfigError, "copy TRIMTAB_VENUES__BINANCEUSDM__API_KEY again"),
-        (refuses(-2015, 401), ConfigError, "may be used from this machine's address"),
+        (refuses(-2014, 401), ConfigError, "API_KEY is no key of this venue"),
+        (refuses(-2015, 401), VenueUnavailable, "may be used from this machine's address"),
         (refuses(-1007, 408), VenueUnavailable, "-1007"),
         (shows_page(403), VenueUnavailable, "ExchangeNotAvailable"),
     ],
 )
-def test_a_key_that_is_refused_is_a_configuration_and_anything_else_a_venue_that_does_not_answer(
+def test_what_is_wrong_with_a_key_here_is_a_configuration_and_what_is_wrong_there_is_asked_again(
     answer: Any, verdict: type[Exception], told: str
 ) -> None:
     wire = usual()

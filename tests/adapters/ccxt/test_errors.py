@@ -80,7 +80,7 @@ TABLE: dict[str, tuple[Answer, type[Exception], str]] = {
     "-1111 precision": (refuses(-1111), REFUSED, "bad_amount"),
     "-1121 symbol": (refuses(-1121), REFUSED, "unknown_symbol"),
     "-2010 rejected": (refuses(-2010), REFUSED, "rejected"),
-    "-2014 key format": (refuses(-2014, 401), REFUSED, "not_permitted"),
+    "-2014 key format": (refuses(-2014, 401), REFUSED, "bad_key"),
     "-2015 key, address or permission": (refuses(-2015, 401), REFUSED, "not_permitted"),
     "-2018 balance": (refuses(-2018), REFUSED, "insufficient_funds"),
     "-2019 margin": (refuses(-2019), REFUSED, "insufficient_margin"),

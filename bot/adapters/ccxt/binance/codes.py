@@ -47,7 +47,7 @@ REFUSALS: dict[int, str] = {
     -2010: "rejected",
     -2011: NOT_FOUND,
     -2013: NOT_FOUND,
-    -2014: "not_permitted",
+    -2014: "bad_key",
     -2015: "not_permitted",
     -2018: "insufficient_funds",
     -2019: "insufficient_margin",

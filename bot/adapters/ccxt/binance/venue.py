@@ -44,11 +44,19 @@ from bot.domain.transfers import TransferIntent, TransferState, VenueTransfer
 from bot.domain.units import decimal_text
 from bot.ports import Clock
 
-#: What is to be done about a key that is refused at the start.
-_OF_KEYS = {
-    "bad_signature": "TRIMTAB_VENUES__BINANCEUSDM__API_SECRET is not the secret of this key; copy it again",
-    "not_permitted": "copy TRIMTAB_VENUES__BINANCEUSDM__API_KEY again, and look whether the key may trade futures and"
-    " may be used from this machine's address",
+#: What is to be done about a key that is refused at the start. Form and signature are ours. Whether it is known, and may
+#: be used from here, is the venue's: that is mended there, and a daemon that is started again finds it mended.
+_OF_KEYS: dict[str, tuple[type[ConfigError | VenueUnavailable], str]] = {
+    "bad_key": (ConfigError, "TRIMTAB_VENUES__BINANCEUSDM__API_KEY is no key of this venue; copy it again"),
+    "bad_signature": (
+        ConfigError,
+        "TRIMTAB_VENUES__BINANCEUSDM__API_SECRET is not the secret of this key; copy it again",
+    ),
+    "not_permitted": (
+        VenueUnavailable,
+        "look at the venue whether TRIMTAB_VENUES__BINANCEUSDM__API_KEY is there, may trade futures, and may be used"
+        " from this machine's address",
+    ),
 }
 
 Answer = TypeVar("Answer")
@@ -78,18 +86,19 @@ class BinanceUsdm:
         """Connect, prove that nothing is sent twice, and refuse an account that cannot be traded as it is set up.
 
         Raises:
-            ConfigError: a key that the venue does not take, hedge mode, or multi-assets mode.
-            VenueUnavailable: it does not answer.
+            ConfigError: no key, or not its secret; hedge mode, or multi-assets mode.
+            VenueUnavailable: it does not answer, or not to this key from here.
         """
         await secure_session(self._client)
         try:
             await self._time.compare()
             await self.listing.read(Lane.PROTECT)
         except VenueUnavailable as failure:
-            mend = _OF_KEYS.get(self.calls.code_of(failure) or "")
-            if mend is None:
+            of_key = _OF_KEYS.get(self.calls.code_of(failure) or "")
+            if of_key is None:
                 raise
-            raise ConfigError(f"binanceusdm: the venue does not take the key ({failure}): {mend}") from failure
+            kind, mend = of_key
+            raise kind(f"binanceusdm: the venue does not take the key ({failure}): {mend}") from failure
         modes: Row = await self.calls.read("fapiPrivateGetPositionSideDual", weight=30, lane=Lane.PROTECT)
         if translate.is_set(modes, "dualSidePosition"):
             raise ConfigError(
