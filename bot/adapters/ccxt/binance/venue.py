@@ -44,7 +44,7 @@ from bot.domain.transfers import TransferIntent, TransferState, VenueTransfer
 from bot.domain.units import decimal_text
 from bot.ports import Clock
 
-#: What is to be done about a key that is refused at the start. Form and signature are ours. Whether it is known, and may
+#: What is to be done about a key that is refused at the start. Form and signature are ours. Whether it is known and may
 #: be used from here, is the venue's: that is mended there, and a daemon that is started again finds it mended.
 _OF_KEYS: dict[str, tuple[type[ConfigError | VenueUnavailable], str]] = {
     "bad_key": (ConfigError, "TRIMTAB_VENUES__BINANCEUSDM__API_KEY is no key of this venue; copy it again"),
