@@ -67,6 +67,7 @@ def test_a_stop_of_half_the_position_is_no_stop_and_is_replaced_whole() -> None:
 
     def halve(_: Bot) -> None:
         stop.contracts = -SHORT / 2
+        owner.exchange.floor.version += 1
 
     owner.run(10 * MINUTE, halve)
     assert stops(owner) == [-SHORT]
