@@ -197,6 +197,35 @@ def test_more_stops_in_a_week_than_a_page_holds_are_read_page_by_page() -> None:
     play(scene, wire=wire)
 
 
+@pytest.mark.parametrize(
+    ("resting", "owner"),
+    [
+        ([payloads.conditional(OURS)], OURS),
+        ([payloads.conditional(OURS, quantity="0.030")], None),
+        ([payloads.conditional(OURS), payloads.conditional("TTABC00000000200", algoId=2)], None),
+        ([], None),
+    ],
+    ids=["the one that it can have been", "of another size", "one of two", "none known"],
+)
+def test_while_nothing_is_told_of_stops_a_trade_belongs_to_the_only_one_that_it_can_be_of(
+    resting: list[Any], owner: str | None
+) -> None:
+    wire = with_trades(payloads.trade(1, 4711, side="BUY"))
+    wire.say("GET /fapi/v1/openAlgoOrders", resting)
+    wire.say(FIND, payloads.order("x", orderId=4711, type="MARKET", origType="STOP_MARKET", side="BUY"))
+    wire.answer(ALGOS, shows_page(502))
+
+    async def scene(at: Scene) -> None:
+        await at.venue.fetch_account()
+        if owner is None:
+            await failure_of(at.venue.fetch_fills(NOW - DAY), VenueUnavailable)
+        else:
+            (fill,) = await at.venue.fetch_fills(NOW - DAY)
+            assert fill.client_order_id == owner
+
+    play(scene, wire=wire)
+
+
 def test_the_trade_of_a_stop_that_nobody_remembers_is_its_orders() -> None:
     wire = with_trades(payloads.trade(1, 4711))
     wire.say(FIND, payloads.order("web_7", orderId=4711, type="MARKET", origType="STOP_MARKET"))
