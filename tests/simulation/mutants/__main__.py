@@ -118,6 +118,10 @@ passed over: where there is no flatten, a wrong flatten changes nothing. A run e
 written by `python -m tests.simulation.mutants --markdown`; `make mutants` prints the same, and ends with 1 when a
 mistake goes unseen.
 
+What a seed leads to changes with every change of the bot, since its calls take time by chance: a line holds for the bot
+that it was found with, and with another one a later seed may be the first to see it. With `--results FILE` lines that
+were found before are kept, also of a bot that has changed since; a run without it finds all of them anew.
+
 {len(verdicts)} mistakes, {total} seeds run; the hardest took {most}. Without a mistake the same seeds, 1 to {clean},
 complain about nothing.
 
