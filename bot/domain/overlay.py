@@ -47,7 +47,7 @@ class OverlayPoint:
         Negative when they have won.
         """
         lost = ZERO
-        for asset in self.futures_quote.keys() | since.futures_quote.keys():
+        for asset in sorted(self.futures_quote.keys() | since.futures_quote.keys()):
             one = since.futures_quote.get(asset, ZERO) - self.futures_quote.get(asset, ZERO)
             gained = self.coins_quote.get(asset, ZERO) - since.coins_quote.get(asset, ZERO)
             lost += one - min(max(ZERO, one), max(ZERO, gained))

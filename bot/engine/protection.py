@@ -264,8 +264,8 @@ class Protection:
         account = account or await self._gatherer.read_account(venue_id)
         policy = self._desk.policy
         # Foreign positions get no stop of ours, but their margin counts in the distance to liquidation.
-        held = {(venue_id, position.symbol) for position in account.positions}
         await self._reference.refresh_histories()
+        held = [(venue_id, position.symbol) for position in account.positions]
         instruments = {leg: self._reference.instrument(*leg) for leg in held}
         quotes = await self._gatherer.read_quotes_or_newest(venue_id, instruments)
         plan = want_stops(

@@ -171,7 +171,7 @@ class Reconcile:
         books = self._desk.journal.books
         held = {position.symbol: position.contracts for position in self._ours(account)}
         booked = {symbol: books.ledgers[v, symbol].contracts for v, symbol in books.ledgers if v == account.venue}
-        for symbol in held.keys() | booked.keys():
+        for symbol in sorted(held.keys() | booked.keys()):
             at_venue, in_books = held.get(symbol, ZERO), booked.get(symbol, ZERO)
             if at_venue == in_books:
                 await self._unlock(account.venue, symbol)

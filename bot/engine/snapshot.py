@@ -106,7 +106,7 @@ class SnapshotGatherer:
         books, venue_id = self._desk.journal.books, account.venue
         held = {position.symbol: position.contracts for position in account.positions}
         booked = {symbol: one.contracts for (venue, symbol), one in books.ledgers.items() if venue == venue_id}
-        for symbol in (held.keys() | booked.keys()) - self._desk.policy.foreign_symbols:
+        for symbol in sorted((held.keys() | booked.keys()) - self._desk.policy.foreign_symbols):
             at_venue, in_books = held.get(symbol, ZERO), booked.get(symbol, ZERO)
             if at_venue != in_books and (venue_id, symbol) not in books.locks:
                 hint = "" if symbol in booked else f" (trimtab adopt {symbol} takes it over)"

@@ -189,7 +189,7 @@ class Worker:
         """Read the books of what is worked, and one of each asset besides."""
         works.quotes.clear()
         wanted = works.watched | {_place(work): work.leg.instrument for work in works.items if not work.is_done}
-        for venue_id in {venue_id for venue_id, _ in wanted}:
+        for venue_id in sorted({venue_id for venue_id, _ in wanted}):
             try:
                 mine = {place: one for place, one in wanted.items() if place[0] == venue_id}
                 works.quotes |= await self._gatherer.read_quotes(venue_id, mine)

@@ -63,7 +63,9 @@ def test_a_timeline_that_is_cut_leaves_what_comes_before_as_it_was() -> None:
 
 
 def _outcome(*wrong: str) -> Outcome:
-    return Outcome(wrong=list(wrong), cells=Cells(), hours=1, events=1, processes=1, looks=1, orders=1, checked=1)
+    return Outcome(
+        wrong=list(wrong), cells=Cells(), hours=1, events=1, processes=1, looks=1, orders=1, checked=1, digest=""
+    )
 
 
 @pytest.mark.parametrize("needed", [0, 1, 17, 60])

@@ -1,6 +1,7 @@
 """How does a bot live through a scenario? One process after another, and what happens to them."""
 
 import asyncio
+import hashlib
 import random
 import traceback
 from collections.abc import Callable, Iterable
@@ -85,6 +86,8 @@ class Outcome:
     looks: int
     orders: int
     checked: int
+    #: Of everything that the journal holds: the same seed leaves the same.
+    digest: str
 
 
 class Life:
@@ -267,6 +270,7 @@ class Life:
             looks=sum(1 for _ in self.journal.facts(kind="LookTaken")),
             orders=len(self.exchange.floor.orders),
             checked=self.checker.checked,
+            digest=_digest(self.journal),
         )
 
     def _judged(self) -> list[str]:
@@ -443,6 +447,11 @@ class Life:
             except BotError:
                 # The bot says no, or could not: the owner lets it be, or tries again the next time.
                 continue
+
+
+def _digest(journal: SqlJournal) -> str:
+    rows = journal.connection.exec_driver_sql("SELECT seq, kind, payload FROM facts ORDER BY seq")
+    return hashlib.sha256("\n".join(f"{seq} {kind} {payload}" for seq, kind, payload in rows).encode()).hexdigest()
 
 
 def _described(failure: BaseException) -> str:
