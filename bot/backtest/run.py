@@ -18,6 +18,7 @@ from bot.backtest.invariants import InvariantChecker
 from bot.backtest.losses import losses_of
 from bot.backtest.pacing import pace_of, steering_settings, work_of
 from bot.backtest.recorder import Recorder, RiskRecord
+from bot.backtest.rolls import rolls_of
 from bot.backtest.simulation import simulate
 from bot.bootstrap import exchange_config
 from bot.domain.errors import ConfigError
@@ -109,6 +110,7 @@ def _simulate(
         "work": work_of(exchange, intents_of(journal)),
         "refusals": {rule.value: count for rule, count in sorted(recorder.refusals.items())},
         "risk": _risk(recorder.risk),
+        "roll_list": rolls_of(journal),
         "breaker": losses_of(journal, policy.breaker),
         "basis": basis_of(journal, policy.watch.basis, until),
         "unprotected_seconds_max": edge_text(Decimal(str(checker.unprotected_seconds_max))),

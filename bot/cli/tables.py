@@ -133,10 +133,30 @@ def _flat(document: Row, prefix: str = "") -> list[tuple[str, str]]:
         if isinstance(value, Mapping):
             lines += _flat(value, f"{prefix}{key}.")
         elif isinstance(value, list):
-            lines.append((f"{prefix}{key}", "\n".join(str(entry) for entry in value) or NOTHING))
+            lines.append((f"{prefix}{key}", "\n".join(_entry(entry) for entry in value) or NOTHING))
         else:
-            lines.append((f"{prefix}{key}", str(value)))
+            lines.append((f"{prefix}{key}", _readable(f"{prefix}{key}", value)))
     return lines
+
+
+def _entry(entry: Any) -> str:
+    """Write what a list holds on one line."""
+    if not isinstance(entry, Mapping):
+        return str(entry)
+    return ", ".join(f"{key} {_readable(key, value)}" for key, value in entry.items())
+
+
+def _readable(key: str, value: Any) -> str:
+    """Write a figure by the unit that its name says; scripts have the exact one in the document."""
+    if value is None:
+        return NOTHING
+    if not isinstance(value, str):
+        return str(value)
+    if "_frac" in key or key.endswith("_annual"):
+        return percent(value)
+    if "_quote" in key:
+        return money(value)
+    return f"{Decimal(value):.1f}" if key.endswith(("_bps", "_seconds", "_seconds_max")) else value
 
 
 def state_text(state: str) -> tuple[str, str]:

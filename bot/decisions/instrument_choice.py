@@ -19,6 +19,7 @@ from bot.decisions.basis import annual_basis, expected_basis_cost
 from bot.decisions.cadence import periods_per_year
 from bot.decisions.exposure import Exposures
 from bot.decisions.roll import is_opened_in
+from bot.decisions.sizing import depth_quote
 from bot.domain.books import Books, Leg
 from bot.domain.events import CarryNoted, Fact, RollMoved
 from bot.domain.ids import Asset
@@ -106,9 +107,7 @@ def _best_first(
 
 
 def _depth_quote(one: Instrument, snapshot: Snapshot) -> Decimal:
-    """Return the worth of the thinner side of the book, in quote currency."""
-    quote = snapshot.quotes[one.venue, one.symbol]
-    return one.notional_quote(min(quote.bid_contracts, quote.ask_contracts), quote.mark_price)
+    return depth_quote(one, snapshot.quotes[one.venue, one.symbol])
 
 
 def _taken_by_roll(asset: Asset, snapshot: Snapshot) -> Instrument | None:

@@ -4,13 +4,14 @@
 its asset has one worker: what looks need there is folded into the far leg.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from bot.decisions.sizing import cost_bps
+from bot.decisions.sizing import cost_bps, depth_quote
 from bot.domain.books import Books, Leg
 from bot.domain.events import RollEnded, RollFolded, RollMoved
+from bot.domain.ids import Symbol
 from bot.domain.instruments import Instrument
 from bot.domain.market import Quote
 from bot.domain.plan import HedgeLeg, Refusal, RollLine, Rule
@@ -54,11 +55,20 @@ def is_opened_in(instrument: Instrument, now: datetime, policy: RollPolicy) -> b
     return instrument.expires_at is None or instrument.expires_at - now > policy.passive_before
 
 
-def far_contract(near: Instrument, listed: Iterable[Instrument], policy: Policy, now: datetime) -> Instrument | None:
+def far_contract(
+    near: Instrument,
+    listed: Iterable[Instrument],
+    policy: Policy,
+    now: datetime,
+    *,
+    quotes: Mapping[Leg, Quote],
+    taken: Symbol | None = None,
+) -> Instrument | None:
     """Return where a position goes: the next expiry of the same kind and currency, else the perpetual.
 
-    The perpetual, too, once the outright stage is half over: then nothing but getting out in time counts. None where
-    the venue lists neither.
+    One whose book is thin beside the deepest is passed over, unless it was ``taken`` already: what has begun is not
+    turned round for what a book shows at the moment. The perpetual, too, once the outright stage is half over: then
+    nothing but getting out in time counts. None where the venue lists neither.
     """
     alike = [
         one
@@ -70,11 +80,23 @@ def far_contract(near: Instrument, listed: Iterable[Instrument], policy: Policy,
     perpetual = next((one for one in sorted(alike, key=lambda one: one.symbol) if one.is_perpetual), None)
     if perpetual is not None and is_within(near, now, policy.roll.outright_before / _FALLBACK_SHARE):
         return perpetual
+    dated = [one for one in alike if one.expires_at is not None and is_opened_in(one, now, policy.roll)]
+    thin = _thin(dated, quotes, policy)
     later = [
-        (one.expires_at, one) for one in alike if one.expires_at is not None and is_opened_in(one, now, policy.roll)
+        (one.expires_at, one)
+        for one in dated
+        if one.expires_at is not None and (one.symbol not in thin or one.symbol == taken)
     ]
     nearest = min(later, key=lambda pair: (pair[0], pair[1].symbol), default=None)
     return perpetual if nearest is None else nearest[1]
+
+
+def _thin(dated: Iterable[Instrument], quotes: Mapping[Leg, Quote], policy: Policy) -> set[Symbol]:
+    """Return the contracts with a book that is thin beside the deepest; one that is not known is none of them."""
+    books = [(one, quotes.get((one.venue, one.symbol))) for one in dated]
+    depths = {one.symbol: depth_quote(one, quote) for one, quote in books if quote is not None}
+    enough = max(depths.values(), default=ZERO) * policy.choice.min_depth_frac
+    return {symbol for symbol, depth in depths.items() if depth < enough}
 
 
 def is_within(near: Instrument, now: datetime, span: timedelta) -> bool:
@@ -180,7 +202,8 @@ def coming_rolls(snapshot: Snapshot, policy: Policy, now: datetime) -> tuple[Rol
 def _line(
     near: Instrument, contracts: Decimal, roll: Roll | None, snapshot: Snapshot, policy: Policy, now: datetime
 ) -> RollLine:
-    far = far_contract(near, snapshot.instruments.values(), policy, now)
+    taken = None if roll is None else roll.far
+    far = far_contract(near, snapshot.instruments.values(), policy, now, quotes=snapshot.quotes, taken=taken)
     if roll is not None and roll.far is not None:
         far = snapshot.instruments.get((roll.venue, roll.far), far)
     coming = None if near.expires_at is None else next_stage_at(near.expires_at, now, policy.roll)

@@ -123,3 +123,8 @@ def reducing_leg(
         index_price=quote.index_price,
         reason=reason,
     )
+
+
+def depth_quote(one: Instrument, quote: Quote) -> Decimal:
+    """Return the worth of the thinner side of a book, in quote currency."""
+    return one.notional_quote(min(quote.bid_contracts, quote.ask_contracts), quote.mark_price)

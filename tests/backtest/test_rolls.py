@@ -121,6 +121,8 @@ def test_a_roll_costs_what_the_curve_implies(years: tuple[dict[str, Any], list[A
     document, trades, rows = years
     index = {(row["time"], asset): Fraction(row[f"index_{asset}"]) for row in rows for asset in _ASSETS}
     paid = fees = Fraction(0)
+    told = {(row["symbol"], row["to_symbol"]): row for row in document["roll_list"]}
+    assert len(told) == document["rolls"] == len(_legs(trades))
     for (asset, _), legs in _legs(trades).items():
         difference = sum(
             Fraction(row["price"]) * Fraction(row["amount_base"]) * (1 if row["side"] == "buy" else -1) for row in legs
@@ -138,6 +140,11 @@ def test_a_roll_costs_what_the_curve_implies(years: tuple[dict[str, Any], list[A
         assert abs(difference - implied) < crossing, (asset, float(difference), float(implied))
         paid += difference
         fees += sum(Fraction(row["fee_quote"]) for row in legs)
+        line = told[min(row["symbol"] for row in legs), max(row["symbol"] for row in legs)]
+        cost = difference + sum(Fraction(row["fee_quote"]) for row in legs)
+        assert abs(Fraction(line["cost_quote"]) - cost) < Fraction(1, 10**6)
+        assert abs(Fraction(line["yield_annual"]) + direction * _BASIS) < Fraction(1, 1000)
+        assert not line["is_missed"]
 
     assert abs(paid + fees - Fraction(document["roll_cost_quote"])) < Fraction(1, 100)
     assert abs(fees - Fraction(document["roll_fees_quote"])) < Fraction(1, 100)

@@ -530,8 +530,9 @@ def test_a_share_that_does_not_end_leaves_no_dust_in_the_sums():
     st.decimals(min_value="0.5", max_value=2, places=2),
     st.decimals(min_value="0.6", max_value="1.4", places=2),
     st.decimals(min_value=0, max_value=100, places=0),
+    st.sampled_from(MarginRung),
 )
-def test_the_gate_passes_every_reduction(state, is_in_doubt, age, last, usdt, balance):
+def test_the_gate_passes_every_reduction(state, is_in_doubt, age, last, usdt, balance, rung):
     """A short of 0.02 that is not needed is bought back, whatever else is the matter."""
     books = Books(
         trading_state=state,
@@ -542,6 +543,7 @@ def test_the_gate_passes_every_reduction(state, is_in_doubt, age, last, usdt, ba
         accepted_holdings={Asset("BTC"): dec(9)},
         ceilings={} if not is_in_doubt else books_with(ceiling("0")).ceilings,
         recent_increases=[(NOW, dec(10**9), LEG)],
+        margin_rungs={(VENUE, BTC.settle): (rung, NOW)},
     )
     old = NOW - timedelta(seconds=age)
     quote = make_quote(BTC, 50_000, last_price=50_000 * last, as_of=old)

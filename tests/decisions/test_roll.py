@@ -81,19 +81,35 @@ def test_nothing_is_opened_in_what_has_to_be_left_at_once():
 def test_the_far_contract_is_the_next_expiry_and_else_the_perpetual():
     listed = [LATER, PERPETUAL, NEAR, FAR]
 
-    assert far_contract(NEAR, listed, OWNER, NOW) is FAR
-    assert far_contract(NEAR, [NEAR, PERPETUAL], OWNER, NOW) is PERPETUAL
-    assert far_contract(NEAR, [NEAR], OWNER, NOW) is None
+    assert far_contract(NEAR, listed, OWNER, NOW, quotes={}) is FAR
+    assert far_contract(NEAR, [NEAR, PERPETUAL], OWNER, NOW, quotes={}) is PERPETUAL
+    assert far_contract(NEAR, [NEAR], OWNER, NOW, quotes={}) is None
     reserved = make_policy({"BTC": "1"}, foreign_symbols=frozenset({FAR.symbol}))
-    assert far_contract(NEAR, listed, reserved, NOW) is LATER
+    assert far_contract(NEAR, listed, reserved, NOW, quotes={}) is LATER
+
+
+def test_an_expiry_with_a_thin_book_is_passed_over_unless_it_has_been_taken():
+    quotes = {(VENUE, one.symbol): quote_of(one, 50_000) for one in (FAR, LATER, PERPETUAL)}
+    deep = quotes[VENUE, LATER.symbol].bid_contracts
+    listed = [LATER, PERPETUAL, NEAR, FAR]
+    least = OWNER.choice.min_depth_frac
+
+    for share, found in ((dec("0.9"), LATER), (dec(1), FAR)):
+        quotes[VENUE, FAR.symbol] = quote_of(FAR, 50_000, ask_contracts=deep * least * share)
+        assert far_contract(NEAR, listed, OWNER, NOW, quotes=quotes) is found
+    thin = quotes | {(VENUE, FAR.symbol): quote_of(FAR, 50_000, bid_contracts=dec("0.001"))}
+    assert far_contract(NEAR, listed, OWNER, NOW, quotes=thin, taken=FAR.symbol) is FAR
+    unknown = {leg: quote for leg, quote in quotes.items() if leg[1] != FAR.symbol}
+    assert far_contract(NEAR, listed, OWNER, NOW, quotes=unknown) is FAR
+    assert far_contract(NEAR, [NEAR, FAR, PERPETUAL], OWNER, NOW, quotes=thin) is FAR
 
 
 def test_in_the_last_hour_the_perpetual_takes_it():
     listed = [PERPETUAL, FAR]
 
-    assert far_contract(expiring_in(1), listed, OWNER, NOW) is PERPETUAL
-    assert far_contract(expiring_in(1), [FAR], OWNER, NOW) is FAR
-    assert far_contract(expiring_in(1.1), listed, OWNER, NOW) is FAR
+    assert far_contract(expiring_in(1), listed, OWNER, NOW, quotes={}) is PERPETUAL
+    assert far_contract(expiring_in(1), [FAR], OWNER, NOW, quotes={}) is FAR
+    assert far_contract(expiring_in(1.1), listed, OWNER, NOW, quotes={}) is FAR
 
 
 @pytest.mark.parametrize(
@@ -106,7 +122,7 @@ def test_in_the_last_hour_the_perpetual_takes_it():
     ids=["asset", "kind", "expiry"],
 )
 def test_what_is_not_alike_takes_nothing(other):
-    assert far_contract(NEAR, [other], OWNER, NOW) is None
+    assert far_contract(NEAR, [other], OWNER, NOW, quotes={}) is None
 
 
 def test_a_stage_is_told_once_and_never_taken_back():

@@ -122,3 +122,28 @@ def test_the_bot_recovers_wherever_it_dies_with_its_watchers_at_work(name: str) 
     assert tally.crashes > 150
     assert tally.well == tally.crashes
     assert tally.second > 50
+
+
+# --- through cuts of the margin ladder ---------------------------------------------------------
+
+
+def test_the_day_of_cuts_holds_what_it_is_there_for() -> None:
+    crash.silence()
+    _, world = crash.undisturbed_states(day=crash.DAYS["cut"])
+    crash.speak()
+    assert world.checker.violated == []
+    assert world.exchange.floor.liquidations == []
+    orders = world.journal.books.orders.values()
+    cuts = [order for order in orders if order.intent.purpose is Purpose.DELEVERAGE]
+    assert {order.intent.asset for order in cuts if order.state is OrderState.FILLED} == {"BTC", "SOL"}
+    assert len(cuts) >= 4
+    facts = Counter(type(fact).__name__ for _, fact in world.journal.facts())
+    assert facts["CeilingSet"] >= 4
+    assert facts["CeilingReleased"] == 2, "and what was cut may grow again"
+
+
+def test_the_bot_recovers_wherever_it_dies_while_legs_are_cut() -> None:
+    tally = crash.run_day(crash.Plan(every=97, deep_every=60), day=crash.DAYS["cut"])
+    assert tally.failures == []
+    assert tally.well == tally.crashes > 80
+    assert tally.second > 10

@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -17,7 +17,7 @@ from bot.domain.policy import MarginPolicy, MarginRung, StopPolicy, WatchInterva
 from bot.domain.portfolio import WalletKind
 from bot.domain.transfers import TransferState
 from bot.exchange.faults import Effect, FailRead, LoseReply, LoseRequest, Refuse
-from tests.simulation.test_scenarios import BTC_PERP, HOUR, USDT, Owner
+from tests.simulation.test_scenarios import BTC, BTC_PERP, HOUR, USDT, Owner
 
 MINUTE = timedelta(minutes=1)
 #: Wide, so that it is margin that has to act and not the stop.
@@ -232,6 +232,27 @@ def test_no_rung_adds_exposure_blocks_a_reduction_or_repeats_a_transfer(
     ids = [transfer.transfer_id for transfer in one.exchange.transfers.all]
     assert len(set(ids)) == len(ids)
     assert spot_cash(one) >= 0
+    _nothing_is_undone(one)
+
+
+def _nothing_is_undone(one: Owner) -> None:
+    """No look brings the position back above a ceiling of the ladder while that is in force."""
+    changes: list[tuple[datetime, Any]] = [
+        (fact.at, fact)
+        for fact in (*one.facts(CeilingSet), *one.facts(CeilingReleased))
+        if fact.cause == "margin" and fact.asset == BTC
+    ]
+    changes += [(trade.at, trade) for trade in one.exchange.floor.trades if trade.symbol == BTC_PERP]
+    ceiling: Decimal | None = None
+    held = Decimal(0)
+    for _, change in sorted(changes, key=lambda pair: pair[0]):
+        if isinstance(change, CeilingSet):
+            ceiling = change.max_delta_base
+        elif isinstance(change, CeilingReleased):
+            ceiling = None
+        else:
+            before, held = held, held + change.contracts * change.side.sign
+            assert ceiling is None or abs(held) <= max(ceiling, abs(before)), "what was cut has come back"
 
 
 def test_what_was_moved_in_goes_back_after_a_calm_day_and_is_not_asked_for_again() -> None:

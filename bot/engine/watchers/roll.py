@@ -109,7 +109,14 @@ class RollWatcher:
         desk, leg = self._desk, (near.venue, near.symbol)
         now, roll = desk.clock.now(), desk.journal.books.rolls.get(leg)
         self._tell_halted(near, now)
-        far = far_contract(near, self._reference.instruments_of(near.venue), desk.policy, now)
+        far = far_contract(
+            near,
+            self._reference.instruments_of(near.venue),
+            desk.policy,
+            now,
+            quotes=self._gatherer.newest_quotes,
+            taken=None if roll is None else roll.far,
+        )
         moved = judge_stage(near, roll, far, now, desk.policy.roll)
         if moved is not None:
             await self._record(moved)
