@@ -23,15 +23,22 @@ from bot.domain.orders import OrderType
 from bot.exchange.contracts import Contract
 from bot.exchange.faults import (
     DelayRequest,
+    DeliverTwice,
     Effect,
     FailRead,
+    FeignCancel,
     FillOnly,
+    ForgetOrder,
     FreezeQuotes,
+    HideOrders,
+    LagPositions,
+    LagTrades,
     LoseReply,
     LoseRequest,
     OmitBalances,
     OmitFunding,
     OmitLiquidationPrices,
+    OmitPosition,
     Refuse,
     RepeatTrades,
     ShiftTime,
@@ -43,6 +50,10 @@ from bot.exchange.orders import OrderRequest
 _DELAY_SECONDS = (1, 10)
 #: How far ahead the clock of the venue goes.
 _SKEW = timedelta(seconds=20)
+#: How far behind a list of positions or trades is.
+_LATE = timedelta(seconds=10)
+#: For how long an order goes on whose cancel was confirmed.
+_FEIGNED = timedelta(seconds=30)
 
 
 class FaultKind(StrEnum):
@@ -62,12 +73,26 @@ class FaultKind(StrEnum):
     LOSE_REPLY = "lose_reply"
     #: An order trades only a part at once.
     PARTIAL_FILL = "partial_fill"
+    #: An order arrives twice.
+    DOUBLE_ORDER = "double_order"
+    #: An order that would rest is confirmed, and is not there.
+    FORGET_ORDER = "forget_order"
+    #: A cancel is confirmed, and the order goes on for a while.
+    FEIGN_CANCEL = "feign_cancel"
     #: A question is not answered.
     FAIL_READ = "fail_read"
     #: The account is told without its balances.
     EMPTY_BALANCES = "empty_balances"
     #: The account is told without liquidation prices.
     NO_LIQUIDATION_PRICE = "no_liquidation_price"
+    #: One position is left out of the account for a while.
+    HIDDEN_POSITION = "hidden_position"
+    #: Positions are told as they were some seconds ago, for a while.
+    LATE_POSITIONS = "late_positions"
+    #: Orders are neither listed nor found for a while.
+    HIDDEN_ORDERS = "hidden_orders"
+    #: The newest trades are not listed yet, for a while.
+    LATE_TRADES = "late_trades"
     #: Trades are listed twice.
     DUPLICATE_FILL = "duplicate_fill"
     #: Quotes stop moving for a while.
@@ -86,6 +111,10 @@ class FaultKind(StrEnum):
 LASTING = frozenset(
     {
         FaultKind.OUTAGE,
+        FaultKind.HIDDEN_POSITION,
+        FaultKind.LATE_POSITIONS,
+        FaultKind.HIDDEN_ORDERS,
+        FaultKind.LATE_TRADES,
         FaultKind.STALE_QUOTES,
         FaultKind.SPREAD,
         FaultKind.CLOCK_SKEW,
@@ -209,29 +238,35 @@ def _concerns(kind: FaultKind, call: str, request: OrderRequest | None) -> bool:
     match kind:
         case FaultKind.OUTAGE:
             return True
-        case FaultKind.REFUSE | FaultKind.LOSE_REQUEST | FaultKind.LOSE_REPLY:
-            return call in ("submit", "submit_spread", "cancel")
-        case FaultKind.DELAY:
-            return call in ("submit", "submit_spread")
         case FaultKind.REFUSE_STOP:
             return request is not None and request.type is OrderType.STOP_MARKET
         case FaultKind.PARTIAL_FILL:
             return request is not None and request.type is not OrderType.STOP_MARKET
+        case FaultKind.DOUBLE_ORDER | FaultKind.FORGET_ORDER:
+            return request is not None
         case FaultKind.FAIL_READ | FaultKind.CLOCK_SKEW:
             return call.startswith("fetch_")
-        case FaultKind.SPREAD | FaultKind.DELEVERAGE:
-            return False
         case _:
-            return call == _ANSWERS[kind]
+            return call in _CALLS.get(kind, ())
 
 
-#: The call whose answer is wrong.
-_ANSWERS = {
-    FaultKind.EMPTY_BALANCES: "fetch_account",
-    FaultKind.NO_LIQUIDATION_PRICE: "fetch_account",
-    FaultKind.DUPLICATE_FILL: "fetch_fills",
-    FaultKind.STALE_QUOTES: "fetch_quotes",
-    FaultKind.MISSING_FUNDING: "fetch_funding",
+_ORDERS = ("submit", "submit_spread")
+#: The calls that others happen to, or whose answer is wrong; what is not here happens to none.
+_CALLS: Mapping[FaultKind, tuple[str, ...]] = {
+    FaultKind.REFUSE: (*_ORDERS, "cancel"),
+    FaultKind.LOSE_REQUEST: (*_ORDERS, "cancel"),
+    FaultKind.LOSE_REPLY: (*_ORDERS, "cancel"),
+    FaultKind.DELAY: _ORDERS,
+    FaultKind.FEIGN_CANCEL: ("cancel",),
+    FaultKind.EMPTY_BALANCES: ("fetch_account",),
+    FaultKind.NO_LIQUIDATION_PRICE: ("fetch_account",),
+    FaultKind.HIDDEN_POSITION: ("fetch_account",),
+    FaultKind.LATE_POSITIONS: ("fetch_account",),
+    FaultKind.HIDDEN_ORDERS: ("fetch_account", "fetch_order"),
+    FaultKind.LATE_TRADES: ("fetch_fills",),
+    FaultKind.DUPLICATE_FILL: ("fetch_fills",),
+    FaultKind.STALE_QUOTES: ("fetch_quotes",),
+    FaultKind.MISSING_FUNDING: ("fetch_funding",),
 }
 
 _EFFECTS: Mapping[FaultKind, Effect] = {
@@ -239,6 +274,13 @@ _EFFECTS: Mapping[FaultKind, Effect] = {
     FaultKind.REFUSE: Refuse(code="system_busy", why="system busy"),
     FaultKind.LOSE_REQUEST: LoseRequest(),
     FaultKind.LOSE_REPLY: LoseReply(),
+    FaultKind.DOUBLE_ORDER: DeliverTwice(),
+    FaultKind.FORGET_ORDER: ForgetOrder(),
+    FaultKind.FEIGN_CANCEL: FeignCancel(_FEIGNED),
+    FaultKind.HIDDEN_POSITION: OmitPosition(),
+    FaultKind.LATE_POSITIONS: LagPositions(_LATE),
+    FaultKind.HIDDEN_ORDERS: HideOrders(),
+    FaultKind.LATE_TRADES: LagTrades(_LATE),
     FaultKind.FAIL_READ: FailRead(),
     FaultKind.EMPTY_BALANCES: OmitBalances(),
     FaultKind.NO_LIQUIDATION_PRICE: OmitLiquidationPrices(),

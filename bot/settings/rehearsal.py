@@ -25,9 +25,16 @@ class PaperFault(StrEnum):
     DELAY = "delay"
     LOSE_REPLY = "lose_reply"
     PARTIAL_FILL = "partial_fill"
+    DOUBLE_ORDER = "double_order"
+    FORGET_ORDER = "forget_order"
+    FEIGN_CANCEL = "feign_cancel"
     FAIL_READ = "fail_read"
     EMPTY_BALANCES = "empty_balances"
     NO_LIQUIDATION_PRICE = "no_liquidation_price"
+    HIDDEN_POSITION = "hidden_position"
+    LATE_POSITIONS = "late_positions"
+    HIDDEN_ORDERS = "hidden_orders"
+    LATE_TRADES = "late_trades"
     DUPLICATE_FILL = "duplicate_fill"
     STALE_QUOTES = "stale_quotes"
     SPREAD = "spread"
@@ -39,6 +46,10 @@ class PaperFault(StrEnum):
 #: The faults that last, and how long unless told otherwise.
 LASTING: Mapping[PaperFault, timedelta] = {
     PaperFault.OUTAGE: timedelta(minutes=10),
+    PaperFault.HIDDEN_POSITION: timedelta(minutes=10),
+    PaperFault.LATE_POSITIONS: timedelta(minutes=10),
+    PaperFault.HIDDEN_ORDERS: timedelta(minutes=10),
+    PaperFault.LATE_TRADES: timedelta(minutes=10),
     PaperFault.STALE_QUOTES: timedelta(minutes=10),
     PaperFault.SPREAD: timedelta(minutes=30),
     PaperFault.CLOCK_SKEW: timedelta(hours=1),

@@ -69,6 +69,9 @@ BY_CALL: dict[FaultKind, Callable[[Exchange], None]] = {
     FaultKind.DELAY: _order,
     FaultKind.LOSE_REPLY: _order,
     FaultKind.PARTIAL_FILL: _order,
+    FaultKind.DOUBLE_ORDER: _order,
+    FaultKind.FORGET_ORDER: _order,
+    FaultKind.FEIGN_CANCEL: _stop,
     FaultKind.FAIL_READ: _read("fetch_order"),
     FaultKind.EMPTY_BALANCES: _read("fetch_account"),
     FaultKind.NO_LIQUIDATION_PRICE: _read("fetch_account"),
@@ -224,6 +227,29 @@ def test_a_refusal_says_that_the_system_is_busy_to_orders_and_cancels() -> None:
         buy(exchange, "0.010")
     with pytest.raises(Refused, match="system busy"):
         exchange.cancel(LINEAR, name("A1"))
+
+
+def test_an_order_that_arrives_twice_trades_twice() -> None:
+    exchange = rehearsing(FaultKind.DOUBLE_ORDER)
+    buy(exchange, "0.010", time_in_force=IOC)
+    assert held(exchange) == Decimal("0.020")
+
+
+def test_an_order_that_is_forgotten_was_confirmed_and_is_not_there() -> None:
+    exchange = rehearsing(FaultKind.FORGET_ORDER)
+    order = buy(exchange, "0.010", price="30000", client_order_id=name("A1"))
+    assert order.is_open
+    assert order.client_order_id not in {one.client_order_id for one in exchange.floor.open_orders.values()}
+    assert held(exchange) == 0
+
+
+def test_an_order_whose_cancel_was_feigned_goes_on_for_a_while() -> None:
+    exchange = rehearsing(FaultKind.FEIGN_CANCEL)
+    order = buy(exchange, "0.010", price="30000", client_order_id=name("A1"))
+    exchange.cancel(LINEAR, name("A1"))
+    assert order.id in exchange.floor.open_orders
+    exchange.advance(exchange.now + MINUTE)
+    assert order.id not in exchange.floor.open_orders
 
 
 def test_only_stops_are_refused_where_only_stops_are() -> None:

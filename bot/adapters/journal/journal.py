@@ -335,7 +335,10 @@ def open_journal(
             connection = engine.connect()
         journal = SqlJournal(engine, read_books(connection), connection)
     except SQLAlchemyError as err:
-        raise JournalError(f"{path} cannot be opened as a journal: {_cause(err)}") from err
+        raise JournalError(
+            f"{path} cannot be opened as a journal: {_cause(err)}; if it is damaged, 'trimtab journal restore FILE'"
+            " puts a backup in its place"
+        ) from err
     if not journal.books.epoch and not read_only:
         opened = JournalOpened(at=now, epoch=epoch_of(epoch_tail()), reason="created")
         journal.commit(opened)
