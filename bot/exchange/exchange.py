@@ -25,7 +25,7 @@ from bot.exchange.faults import Effect, Faults, ReadFailed, ReplyLost, RequestLo
 from bot.exchange.floor import Floor
 from bot.exchange.funding import Funding
 from bot.exchange.keeping import Keeper
-from bot.exchange.liquidation import liquidate_where_due
+from bot.exchange.liquidation import liquidate_position, liquidate_where_due
 from bot.exchange.market import Market
 from bot.exchange.matching import Matching
 from bot.exchange.moments import HOUR_US, from_us, span_us, to_us
@@ -325,6 +325,15 @@ class Exchange:
         trade = deleverage(symbol, contracts, self.floor, self._matching)
         self.commit()
         return trade
+
+    def liquidate(self, symbol: Symbol) -> None:
+        """Let the venue close a position of the account, and its orders, as it does at the end of a wallet.
+
+        Raises:
+            Refused: there is no such position.
+        """
+        liquidate_position(symbol, self.floor, self._matching)
+        self.commit()
 
     def spread_price(self, near: Symbol, far: Symbol, side: Side) -> Decimal:
         """Return far − near, in quote currency per coin, at which the spread is bought or sold now.

@@ -8,11 +8,13 @@ of, the venue pays.
 
 from decimal import Decimal
 
+from bot.domain.ids import Symbol
 from bot.domain.orders import Purpose
 from bot.exchange.accounts import WalletKey
 from bot.exchange.contracts import Contract
 from bot.exchange.floor import Floor
 from bot.exchange.matching import Matching
+from bot.exchange.orders import RefusalCode, Refused
 from bot.exchange.records import Liquidation, MovementKind
 
 _ZERO = Decimal(0)
@@ -23,6 +25,20 @@ def liquidate_where_due(floor: Floor, matching: Matching) -> None:
     for key in sorted(floor.margin.keys_at_risk()):
         if floor.margin.surplus(key, floor) <= 0:
             _liquidate(key, floor, matching)
+
+
+def liquidate_position(symbol: Symbol, floor: Floor, matching: Matching) -> None:
+    """Close one position as the venue closes those of a wallet at its end: as it may by a mistake, or by its own rules.
+
+    Raises:
+        Refused: there is no such position.
+    """
+    contract = floor.contracts.get(symbol)
+    if contract is None or not floor.accounts.contracts_of(symbol):
+        raise Refused(RefusalCode.UNKNOWN_SYMBOL, f"there is no position in {symbol}")
+    matching.cancel_all(contract, "its position is liquidated")
+    _close_one(contract, floor, matching)
+    cover_flat_wallet(contract.wallet, floor)
 
 
 def _liquidate(key: WalletKey, floor: Floor, matching: Matching) -> None:

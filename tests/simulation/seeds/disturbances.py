@@ -240,6 +240,13 @@ def _deleverage(trouble: Trouble, chance: random.Random, kind: str) -> None:
     trouble.exchange.deleverage(symbol, chance.randint(1, lots) * contract.lot)
 
 
+def _liquidate(trouble: Trouble, chance: random.Random, kind: str) -> None:
+    positions = trouble.exchange.floor.accounts.positions
+    if positions:
+        trouble.note(kind)
+        trouble.exchange.liquidate(chance.choice(sorted(positions)))
+
+
 def _leap(trouble: Trouble, chance: random.Random, kind: str) -> None:
     """A price leaps through whatever rests there."""
     asset = chance.choice(trouble.exchange.config.assets)
@@ -417,6 +424,7 @@ DISTURBANCES: dict[str, Disturbance] = {
     "restarted": Disturbance(1, _restart),
     "machine clock": Disturbance(1.5, _clock),
     "deleveraged": Disturbance(1.5, _deleverage),
+    "liquidated": Disturbance(0.5, _liquidate),
     "price leaps": Disturbance(2, _leap),
     "leap at a stop": Disturbance(2, _leap_at_stop),
     "coins moved": Disturbance(0.7, _move_coins),
