@@ -7,15 +7,18 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from io import StringIO
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from bot.adapters.journal.journal import open_journal
 from bot.adapters.web.folder import create_token, write_address
 from bot.adapters.web.server import WebServer
+from bot.cli.tables import show_plan
 from bot.domain import errors
 from bot.domain.findings import Finding
 from tests.adapters.web.fakes import FakeControl, plan_document, status_document
@@ -131,6 +134,15 @@ def test_the_plan_is_readable_at_100_columns(trimtab: Trimtab, daemon: WebServer
         "Outside the portfolio: DOGE",
     ):
         assert piece in out
+
+
+def test_the_plan_tells_how_often_an_entry_stop_would_have_fired() -> None:
+    record = {"asset": "SOL", "distance_frac": "0.3125", "long_fired": 2, "short_fired": 1, "history_days": 90}
+    console = Console(file=StringIO(), width=100)
+    show_plan(console, {**plan_document(), "entry_stops": [record]})
+    assert isinstance(console.file, StringIO)
+    told = " ".join(console.file.getvalue().split())
+    assert "A stop 31.25 % from entry would have fired on SOL: 2 × on a long, 1 × on a short, in 90 days." in told
 
 
 def test_the_status_is_readable_at_100_columns(trimtab: Trimtab, daemon: WebServer) -> None:
