@@ -28,6 +28,8 @@ log = structlog.get_logger()
 
 #: How often, and with which pause, an account is read again that does not show a trade yet.
 _PATIENCE, _PAUSE = 3, timedelta(seconds=1)
+#: A day may move prices by so many times what a leap is.
+_OVERNIGHT = 3
 
 
 class SnapshotGatherer:
@@ -43,6 +45,8 @@ class SnapshotGatherer:
         self.newest_funding_rates: dict[Leg, FundingRate] = {}
         #: (when, index price) of the last minutes.
         self._index_readings: dict[Asset, deque[tuple[datetime, Decimal]]] = {}
+        #: When this process has read an index for the first time.
+        self._first_read_at: dict[Asset, datetime] = {}
 
     async def gather(self, *, may_be_empty: bool = False) -> Snapshot:
         """Return all inputs of one decision. ``may_be_empty``: the owner has said that the coins are gone.
@@ -201,6 +205,7 @@ class SnapshotGatherer:
     def _note_index(self, asset: Asset, quote: Quote) -> None:
         """Remember what an index was, for as long as it says whether prices leap."""
         now = self._desk.clock.now()
+        self._first_read_at.setdefault(asset, now)
         kept = self._index_readings.setdefault(asset, deque())
         kept.append((now, quote.index_price))
         while now - kept[0][0] > self._desk.policy.limits.leap_settle:
@@ -217,6 +222,20 @@ class SnapshotGatherer:
                     f"the index of {asset} has leapt by {leap:.1%} within {limits.leap_settle}; a look waits until it"
                     " has stood for as long"
                 )
+            self._refuse_unlikely(asset, quote)
+
+    def _refuse_unlikely(self, asset: Asset, quote: Quote) -> None:
+        """Refuse the first prices of a process where they are far from the last close: there is no other to hear."""
+        limits, history = self._desk.policy.limits, self._reference.histories.get(asset)
+        has_stood = self._desk.clock.now() - self._first_read_at[asset] >= limits.leap_settle
+        if has_stood or history is None or not history.closes:
+            return
+        leap = largest_leap(history.closes[-1:], quote.index_price)
+        if leap > limits.max_leap_frac * _OVERNIGHT:
+            raise StaleData(
+                f"the index of {asset} is {leap:.1%} from its last daily close, and nothing else is known of it yet; a"
+                f" look waits until it has stood for {limits.leap_settle}"
+            )
 
     def _instruments_in_play(self, account: AccountState) -> dict[Leg, Instrument]:
         """Return the contracts that a look is about: those that may be opened, and those held or ever traded."""

@@ -19,7 +19,7 @@ from bot.exchange.faults import (
     OmitPosition,
     Refuse,
 )
-from tests.simulation.test_scenarios import BTC_PERP, HOUR, Owner
+from tests.simulation.test_scenarios import BTC, BTC_PERP, HOUR, Owner
 
 MINUTE = timedelta(minutes=1)
 
@@ -123,6 +123,32 @@ def test_an_index_that_leaps_is_looked_at_once_it_has_stood() -> None:
     assert "has leapt by 16.0%" in skipped[0].document
     after = next(fact for fact in looks if fact.at > skipped[0].at and fact.outcome != "skipped")
     assert timedelta(minutes=4) < after.at - skipped[0].at < timedelta(minutes=12)
+    one.is_well()
+
+
+@pytest.mark.parametrize("off", ["1.5", "0.5"])
+def test_a_wrong_price_that_is_all_a_start_has_to_go_by_is_not_traded_on(off: str) -> None:
+    one = Owner()
+    one.exchange.advance(one.exchange.now + MINUTE)
+    one.exchange.set_price(BTC, 50_000 * Decimal(off))
+    one.run(2 * MINUTE)
+    (first, *_) = one.facts(LookTaken)
+    assert first.outcome == "skipped"
+    assert "from its last daily close" in first.document
+    assert one.held() == 0
+    one.is_well()
+
+
+def test_a_market_that_moved_that_far_overnight_is_traded_once_it_has_stood() -> None:
+    one = Owner()
+    one.exchange.advance(one.exchange.now + MINUTE)
+    one.exchange.set_price(BTC, Decimal(75_000))
+    one.run(HOUR)
+    looks = one.facts(LookTaken)
+    assert looks[0].outcome == "skipped"
+    done = next(fact for fact in looks if fact.outcome != "skipped")
+    assert timedelta(minutes=4) < done.at - looks[0].at < timedelta(minutes=12)
+    assert one.held() < 0
     one.is_well()
 
 
