@@ -157,7 +157,7 @@ class Guard:
                 code="http_refused",
                 reason=refusal.code,
                 remote=request.remote,
-                path=self._redact(request.path[:100]),
+                path=self._redact(request.path)[:100],
             )
 
 

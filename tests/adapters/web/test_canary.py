@@ -73,3 +73,14 @@ async def test_strangers_are_logged_once_a_minute(log: io.StringIO) -> None:
     (line,) = log.getvalue().splitlines()
     assert '"event": "http_refused"' in line
     assert '"reason": "token_needed"' in line
+
+
+@pytest.mark.asyncio
+async def test_a_long_path_is_cut_after_its_secrets_are_struck_out(log: io.StringIO) -> None:
+    """Cut before, half of a token would have been in the log: not the text that is struck out any more."""
+    server = WebServer(FakeControl(), "127.0.0.1", 0, TOKEN, redact=redact)
+    path = "/" + "a" * (99 - len(TOKEN) // 2) + TOKEN
+    async with TestClient(TestServer(server.build_app())) as client:
+        await client.get(path)
+    assert "http_refused" in log.getvalue()
+    assert TOKEN[: len(TOKEN) // 2] not in log.getvalue()
