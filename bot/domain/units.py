@@ -46,16 +46,6 @@ def ceil_to_step(value: Decimal, step: Decimal) -> Decimal:
     return (value / step).to_integral_value(rounding=ROUND_UP) * step
 
 
-def bps_to_frac(bps: Decimal) -> Decimal:
-    """Turn basis points into a fraction: 50 becomes 0.005."""
-    return bps / BPS_PER_ONE
-
-
-def frac_to_bps(frac: Decimal) -> Decimal:
-    """Turn a fraction into basis points: 0.005 becomes 50."""
-    return frac * BPS_PER_ONE
-
-
 def clamp(value: Decimal, low: Decimal, high: Decimal) -> Decimal:
     """Return ``value`` held within ``[low, high]``."""
     return max(low, min(high, value))

@@ -18,10 +18,6 @@ class Funding:
         self.due_us = 0
         self.look_ahead()
 
-    def next_for(self, asset: Asset) -> Settlement:
-        """Return the next settlement of an asset."""
-        return self._next[asset]
-
     def look_ahead(self) -> None:
         """Ask the market again when the next settlements are."""
         floor = self._floor

@@ -9,7 +9,6 @@ from typing import Any
 
 from aiohttp import WSMsgType, web
 
-from bot.exchange.faults import Faults
 from bot.exchange.orders import Refused
 from bot.exchange.wire.binance.errors import WireError, of_refusal
 from bot.exchange.wire.binance.request import Doorkeeper, Request
@@ -43,11 +42,6 @@ class BinanceApp:
         self.sockets: dict[web.WebSocketResponse, set[str]] = {}
         #: How often each route was asked.
         self.requests: Counter[str] = Counter()
-
-    @property
-    def venue_faults(self) -> Faults:
-        """What the exchange itself does wrong."""
-        return self.served.exchange.faults
 
     # --- requests
 
