@@ -36,6 +36,7 @@ from bot.engine.control import adopt_position
 from bot.engine.probe import probe_orders
 from bot.ports import Examined
 from bot.settings import Settings
+from bot.settings.load import ignored_service_links
 from bot.settings.model import Mode
 
 log = structlog.get_logger()
@@ -62,6 +63,8 @@ async def _run(settings: Settings) -> int:
     token = _token(settings)
     configure_logging(settings.log_format, settings.log_level, sys.stdout, world.clock.now, secrets=(token,))
     register_secrets([token])
+    for name in ignored_service_links(os.environ):
+        log.debug("A variable that Kubernetes injects was passed over", code="service_link", variable=name)
     journal = _open_own_journal(settings, world)
     kept = settings.retention.details
     besides = [] if kept is None else [Retention(journal, world.clock, kept).run]
