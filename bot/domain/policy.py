@@ -74,11 +74,6 @@ class TradingState(StrEnum):
         return list(TradingState).index(self)
 
 
-def stricter(first: TradingState, second: TradingState) -> TradingState:
-    """Return the stricter of the two."""
-    return max(first, second, key=lambda state: state.strictness)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BandPolicy:
     """When a gap is worth trading, and how far."""
@@ -285,6 +280,10 @@ class ChoicePolicy:
     min_depth_frac: Decimal = Decimal("0.05")
 
 
+#: With every order the venue is told to discard it when it arrives later than this.
+VALIDITY_SENT = timedelta(seconds=5)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecutionPolicy:
     """How orders are worked."""
@@ -296,7 +295,7 @@ class ExecutionPolicy:
     #: IOC rounds per leg and look.
     max_rounds: int = 3
     #: The venue discards a write that it sees later than this.
-    validity: timedelta = timedelta(seconds=5)
+    validity: timedelta = VALIDITY_SENT
     #: After validity, how long without a trace before an unknown order is closed as absent.
     settle_delay: timedelta = timedelta(seconds=5)
     #: The same for an order that increases: the lists of a venue may all be behind, and a second one would double it.

@@ -63,6 +63,7 @@ _MAY_BE_OFF = (
     "HEARTBEAT",
     "MAX_TRANSFER_DAY",
     "SWEEP_BACK",
+    "RETENTION__DETAILS",
 )
 
 

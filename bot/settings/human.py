@@ -163,6 +163,24 @@ def prices(text: str) -> dict[str, Decimal]:
     return pairs(text, positive, "BTC=50000,ETH=2500")
 
 
+#: A shorter one could be guessed by trying.
+_SHORTEST_TOKEN = 16
+
+
+def token(text: str) -> str:
+    """Return what opens the page and the API, without what files and editors leave around it.
+
+    Raises:
+        ValueError: it could be guessed, or could not be sent in a header.
+    """
+    bare = text.strip(" \t\r\n\ufeff")
+    if not all("!" <= letter <= "~" for letter in bare):
+        raise ValueError("write letters, digits and signs without spaces or line breaks: it is sent in a header")
+    if len(bare) < _SHORTEST_TOKEN:
+        raise ValueError(f"write {_SHORTEST_TOKEN} characters or more, for example what 'openssl rand -hex 32' prints")
+    return bare
+
+
 def bare_key(text: str) -> str:
     """Return a key or secret of a venue without what files and quoting leave around it.
 

@@ -4,6 +4,7 @@ import difflib
 import os
 import re
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
@@ -21,7 +22,7 @@ from bot.settings.model import MarketKind, Mode, Settings
 PREFIX = "TRIMTAB_"
 #: Names that Kubernetes gives to containers beside a service called ``trimtab``.
 _SERVICE_LINK = re.compile(r"TRIMTAB_(SERVICE_.*|PORT|PORT_.*)")
-#: Groups that later versions may know; an owner who sets them wants to hear that they do nothing.
+#: A line of an env file.
 _LINE = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*?)\s*")
 
 
@@ -123,7 +124,7 @@ def _with_secret_files(values: dict[str, str], known: Mapping[str, Any], problem
     result = dict(values)
     for name, field in known.items():
         file = result.pop(f"{name}_FILE", None) if _is_secret(field) else None
-        if file is None:
+        if not file or not file.strip():
             continue
         if values.get(name):
             problems.append(f"{name} and {name}_FILE are both set: keep one of them")
@@ -327,14 +328,31 @@ def _check_mode(settings: Settings, values: Mapping[str, str]) -> Iterator[str]:
     if settings.mode is Mode.PAPER:
         yield from _check_paper(settings)
         return
-    if not values.get("TRIMTAB_TARGETS"):
+    if not values.get("TRIMTAB_TARGETS", "").strip():
         yield f"TRIMTAB_TARGETS: must be set with TRIMTAB_MODE={settings.mode}, for example BTC=60%,ETH=40%"
+    if settings.mode is Mode.LIVE:
+        yield from _check_watch(settings)
     venues = {name: getattr(settings.venues, name) for name in type(settings.venues).model_fields}
     if not any(venue.api_key for venue in venues.values()):
         yield f"TRIMTAB_MODE={settings.mode}: needs an account, for example TRIMTAB_VENUES__BINANCEUSDM__API_KEY"
     for name, venue in venues.items():
         if bool(venue.api_key) != bool(venue.api_secret):
             yield f"TRIMTAB_VENUES__{name.upper()}: API_KEY and API_SECRET go together; one of them is missing"
+
+
+#: Of real positions: what protects them is not looked at more rarely.
+_MOST_RARELY = timedelta(minutes=10)
+
+
+def _check_watch(settings: Settings) -> Iterator[str]:
+    watch, most = settings.watch, f"{_MOST_RARELY // timedelta(minutes=1)}m"
+    for name, interval, why in (
+        ("PROTECTION", watch.protection, "a lost stop"),
+        ("MARGIN", watch.margin, "margin that runs out"),
+        ("RECONCILE", watch.reconcile, "a position that is not ours"),
+    ):
+        if interval > _MOST_RARELY:
+            yield f"TRIMTAB_WATCH__{name}: must be at most {most} with TRIMTAB_MODE=live, or {why} is seen too late"
 
 
 def _check_paper(settings: Settings) -> Iterator[str]:
@@ -350,12 +368,3 @@ def _check_paper(settings: Settings) -> Iterator[str]:
     for coin in paper.unified:
         if coin not in settings.targets:
             yield f"TRIMTAB_PAPER__UNIFIED: {coin} is no target, so the embedded exchange has no price for it"
-
-
-def is_default(settings: Settings, variable: str) -> bool:
-    """Return True when a variable has its default value."""
-    ours: Any = settings
-    default: Any = Settings()
-    for part in variable.removeprefix(PREFIX).lower().split("__"):
-        ours, default = getattr(ours, part), getattr(default, part)
-    return bool(ours == default)

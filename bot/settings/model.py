@@ -19,7 +19,15 @@ from bot.decisions.cadence import crontab_for
 from bot.domain.errors import BadPayload
 from bot.domain.ids import Asset, Currency, Symbol
 from bot.domain.instruments import ContractKind, Tenor
-from bot.domain.policy import Destination, ExecutionStyle, MarginBound, MarginPolicy, Scope, StopAnchor
+from bot.domain.policy import (
+    VALIDITY_SENT,
+    Destination,
+    ExecutionStyle,
+    MarginBound,
+    MarginPolicy,
+    Scope,
+    StopAnchor,
+)
 from bot.domain.portfolio import Alias
 from bot.domain.thinning import LEAST_KEPT
 from bot.settings import human
@@ -122,6 +130,14 @@ def _kept(text: str) -> timedelta | None:
     value = human.duration_or_off(text)
     if value is not None and value < LEAST_KEPT:
         raise ValueError(f"write {LEAST_KEPT.days}d or more, or off: as much is measured over")
+    return value
+
+
+def _validity(text: str) -> timedelta:
+    value = human.duration(text)
+    if value < VALIDITY_SENT:
+        least = int(VALIDITY_SENT.total_seconds())
+        raise ValueError(f"write {least}s or more: until then the venue may still take the order")
     return value
 
 
@@ -448,7 +464,9 @@ class ExecutionSettings(Block):
     max_slippage: Share = Field(Decimal("0.003"), description="limit of an increasing order, beyond the touch")
     max_reduce_slippage: Share = Field(Decimal("0.01"), description="limit of a reducing order, beyond the touch")
     max_rounds: Whole = Field(3, description="orders per leg and look")
-    validity: Duration = Field(timedelta(seconds=5), description="a venue discards an order that arrives later")
+    validity: Annotated[timedelta, _read(_validity)] = Field(
+        VALIDITY_SENT, description="an order may arrive this late: the venue discards it after 5s; not less than that"
+    )
     settle_delay: Duration = Field(timedelta(seconds=5), description="after that, how long a trace is waited for")
     increase_settle_delay: Duration = Field(
         timedelta(minutes=1), description="the same for an increasing order, which would be hedged twice"
@@ -538,7 +556,9 @@ class HttpSettings(Block):
 
     host: str = Field("127.0.0.1", description="address to listen on")
     port: Annotated[int, _read(_port)] = Field(8080, description="port to listen on; 0: any free one")
-    token: SecretStr | None = Field(None, description="bearer token; generated into the data folder when empty")
+    token: Annotated[SecretStr | None, _read(human.token)] = Field(
+        None, description="bearer token, 16 characters or more; generated into the data folder when empty"
+    )
     allowed_hosts: Annotated[
         tuple[str, ...], NoDecode, _read(lambda text: tuple(filter(None, map(str.strip, text.split(",")))))
     ] = Field((), description="further names that the page may be opened under, comma separated")
@@ -619,8 +639,9 @@ class PaperSettings(Block):
     faults: Annotated[PaperFaults, NoDecode, _read(read_faults)] = Field(
         PaperFaults(),
         description="what the daemon's venue does wrong, to be rehearsed. Chance per call: lose_reply=2%,"
-        " lose_request, refuse, refuse_stop, delay, partial_fill, fail_read, empty_balances, no_liquidation_price,"
-        " duplicate_fill. Chance per market hour, with how long it lasts: outage=1%:20m, stale_quotes, spread,"
+        " lose_request, refuse, refuse_stop, delay, partial_fill, double_order, forget_order, feign_cancel, fail_read,"
+        " empty_balances, no_liquidation_price, duplicate_fill. Chance per market hour, with how long it lasts:"
+        " outage=1%:20m, hidden_position, late_positions, hidden_orders, late_trades, stale_quotes, spread,"
         " clock_skew, missing_funding; without one: deleverage. Comma separated; docs/rehearse.md",
     )
     fault_seed: Annotated[int | None, _read(_whole)] = Field(

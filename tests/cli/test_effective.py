@@ -5,7 +5,9 @@ from pydantic import BaseModel, SecretStr
 
 from bot.cli.context import secret_texts
 from bot.cli.effective import effective_variables
+from bot.domain.errors import ConfigError
 from bot.settings import load_settings
+from bot.settings.load import variables
 
 EVERYTHING = {
     "TRIMTAB_TARGETS": "BTC=60%,ETH=40%",
@@ -44,8 +46,20 @@ def test_what_is_shown_reads_back_as_it_was(environ: dict[str, str]) -> None:
     assert load_settings(effective_variables(settings)).model_dump() == settings.model_dump()
 
 
+def test_what_is_off_is_shown_as_off() -> None:
+    """Found with the journal's details: what was to be kept for ever read back as 400 days."""
+    paced = {"TRIMTAB_VOLATILITY__REFERENCE": "60%"}
+    for name, _ in variables():
+        try:
+            settings = load_settings(paced | {name: "off"})
+        except ConfigError:
+            continue
+        shown = {key: text for key, text in effective_variables(settings).items() if text != "***"}
+        assert load_settings(shown | {name: shown.get(name, "off")}).model_dump() == settings.model_dump(), name
+
+
 def test_it_is_written_as_an_owner_writes_it_and_secrets_are_not() -> None:
-    shown = effective_variables(load_settings({**EVERYTHING, "TRIMTAB_HTTP__TOKEN": "canary-4711"}))
+    shown = effective_variables(load_settings({**EVERYTHING, "TRIMTAB_HTTP__TOKEN": "canary-4711-canary"}))
     assert {name: shown[name] for name in EVERYTHING if name != "TRIMTAB_FOREIGN"} == {
         **{name: text for name, text in EVERYTHING.items() if name != "TRIMTAB_FOREIGN"},
         "TRIMTAB_CONTRACTS": "linear,BTC:inverse",

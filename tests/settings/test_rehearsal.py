@@ -7,6 +7,7 @@ import pytest
 
 from bot.domain.errors import ConfigError
 from bot.settings import load_settings
+from bot.settings.load import variables
 from bot.settings.rehearsal import PaperFault
 
 VARIABLE = "TRIMTAB_PAPER__FAULTS"
@@ -53,3 +54,9 @@ def test_what_cannot_be_read_is_one_line_with_the_mend(text: str, mend: str) -> 
 def test_an_unlike_name_is_answered_with_all_names() -> None:
     with pytest.raises(ConfigError, match=r"the faults are outage, refuse_stop, .*clock_skew, deleverage"):
         load_settings({VARIABLE: "x=1%"})
+
+
+def test_the_description_names_every_fault() -> None:
+    """It is all that ``.env.example`` says of them."""
+    told = dict(variables())[VARIABLE].description
+    assert [fault for fault in PaperFault if fault not in told] == []

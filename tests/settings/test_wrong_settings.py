@@ -9,6 +9,11 @@ from bot.domain.errors import ConfigError
 from bot.settings import load_settings
 from bot.settings.load import variables
 
+ACCOUNT = {
+    "TRIMTAB_VENUES__BINANCEUSDM__API_KEY": "key",
+    "TRIMTAB_VENUES__BINANCEUSDM__API_SECRET": "secret",
+}
+
 WRONG = [
     ({"TRIMTAB_TARGETS": "BTC=60%,ETH=30%"}, "TRIMTAB_TARGETS=BTC=60%,ETH=30%: the weights add up to 90%, not 100%"),
     (
@@ -217,12 +222,36 @@ WRONG = [
         "TRIMTAB_COST_GATE__HORIZON=30: write a duration with its unit, for example 30s, 15m, 8h or 2d",
     ),
     (
-        {"TRIMTAB_HTTP__TOKEN": "a", "TRIMTAB_HTTP__TOKEN_FILE": "/nowhere"},
+        {"TRIMTAB_HTTP__TOKEN": "long-enough-to-be-one", "TRIMTAB_HTTP__TOKEN_FILE": "/nowhere"},
         "TRIMTAB_HTTP__TOKEN and TRIMTAB_HTTP__TOKEN_FILE are both set: keep one of them",
     ),
     (
         {"TRIMTAB_HTTP__TOKEN_FILE": "/nowhere/token"},
         "TRIMTAB_HTTP__TOKEN_FILE=/nowhere/token: the file cannot be read (No such file or directory)",
+    ),
+    (
+        {"TRIMTAB_HTTP__TOKEN": "too-short"},
+        "TRIMTAB_HTTP__TOKEN=***: write 16 characters or more, for example what 'openssl rand -hex 32' prints",
+    ),
+    (
+        {"TRIMTAB_HTTP__TOKEN": "one and another word"},
+        "TRIMTAB_HTTP__TOKEN=***: write letters, digits and signs without spaces or line breaks: it is sent in a header",
+    ),
+    (
+        {"TRIMTAB_MODE": "live", "TRIMTAB_TARGETS": "  ", **ACCOUNT},
+        "TRIMTAB_TARGETS: must be set with TRIMTAB_MODE=live, for example BTC=60%,ETH=40%",
+    ),
+    (
+        {"TRIMTAB_EXECUTION__VALIDITY": "1s"},
+        "TRIMTAB_EXECUTION__VALIDITY=1s: write 5s or more: until then the venue may still take the order",
+    ),
+    (
+        {"TRIMTAB_MODE": "live", "TRIMTAB_TARGETS": "BTC=100%", "TRIMTAB_WATCH__PROTECTION": "1h", **ACCOUNT},
+        "TRIMTAB_WATCH__PROTECTION: must be at most 10m with TRIMTAB_MODE=live, or a lost stop is seen too late",
+    ),
+    (
+        {"TRIMTAB_MODE": "live", "TRIMTAB_TARGETS": "BTC=100%", "TRIMTAB_WATCH__MARGIN": "1h", **ACCOUNT},
+        "TRIMTAB_WATCH__MARGIN: must be at most 10m with TRIMTAB_MODE=live, or margin that runs out is seen too late",
     ),
     ({"TRIMTAB_ENV_FILE": "/nowhere/.env"}, "TRIMTAB_ENV_FILE=/nowhere/.env: there is no such file"),
 ]
@@ -251,14 +280,27 @@ def test_a_secret_is_never_shown() -> None:
 
 def test_secrets_keep_their_form(tmp_path) -> None:  # type: ignore[no-untyped-def]  # pytest's path
     file = tmp_path / "token"
-    file.write_text("0012345\n", encoding="utf-8")
+    file.write_text("0012345678901234\n", encoding="utf-8")
     token = load_settings({"TRIMTAB_HTTP__TOKEN_FILE": str(file)}).http.token
     assert token is not None
-    assert token.get_secret_value() == "0012345"
-    assert "0012345" not in repr(token)
-    quoted = load_settings({"TRIMTAB_HTTP__TOKEN": "'quoted'"}).http.token
+    assert token.get_secret_value() == "0012345678901234"
+    assert "0012345678901234" not in repr(token)
+    quoted = load_settings({"TRIMTAB_HTTP__TOKEN": "'quoted-and-long-enough'"}).http.token
     assert quoted is not None
-    assert quoted.get_secret_value() == "'quoted'"
+    assert quoted.get_secret_value() == "'quoted-and-long-enough'"
+
+
+def test_a_token_loses_what_files_and_editors_leave_around_it(tmp_path) -> None:  # type: ignore[no-untyped-def]  # pytest's path
+    """A line break in it would be one in a header: the page would never let its owner in, nor 'trimtab halt' be sent."""
+    file = tmp_path / "token"
+    file.write_text(" long-enough-to-be-one \n\n", encoding="utf-8")
+    token = load_settings({"TRIMTAB_HTTP__TOKEN_FILE": str(file)}).http.token
+    assert token is not None
+    assert token.get_secret_value() == "long-enough-to-be-one"
+
+
+def test_an_empty_name_of_a_secret_file_is_none() -> None:
+    assert load_settings({"TRIMTAB_HTTP__TOKEN_FILE": ""}).http.token is None
 
 
 def test_names_that_kubernetes_injects_are_passed_over() -> None:

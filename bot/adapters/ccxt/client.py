@@ -8,6 +8,7 @@ import asyncio
 import json
 import re
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,6 +17,7 @@ import aiohttp
 from bot.adapters.ccxt.errors import Answered, Banned
 from bot.adapters.ccxt.lean import lean_exchange
 from bot.domain.errors import InvariantViolated
+from bot.domain.policy import VALIDITY_SENT
 from bot.ports import Clock
 
 _RETRY_AFTER = re.compile(r"^\d+(?:\.\d+)?$")
@@ -23,7 +25,7 @@ _TOO_MANY = (418, 429)
 _USED_WEIGHT = "X-MBX-USED-WEIGHT-1M"
 _TIMEOUT_MS = 9_000
 #: A venue's own window for a write: what arrives later is refused.
-RECV_WINDOW_MS = 5_000
+RECV_WINDOW_MS = VALIDITY_SENT // timedelta(milliseconds=1)
 _PROOF_SECONDS = 5.0
 #: What changes nothing and has to be posted or put all the same: a read, and leave to listen.
 _READS_BY_POST = {

@@ -17,6 +17,7 @@ from bot.domain.ids import Asset, ClientOrderId, Currency, Symbol, TradeId, Venu
 from bot.domain.instruments import Instrument, MarginTier
 from bot.domain.market import CurrencyRate, FundingRate, PriceHistory, Quote, SpreadQuote
 from bot.domain.orders import Fill, OrderIntent, Side, VenueOrder
+from bot.domain.policy import VALIDITY_SENT
 from bot.domain.portfolio import AccountState, FuturesPosition, MarginAccount, PledgedCoin, WalletBalance
 from bot.domain.transfers import TransferIntent, VenueTransfer
 from bot.exchange.contracts import Contract
@@ -45,7 +46,6 @@ log = structlog.get_logger()
 
 PAPER = VenueId("paper")
 #: The venue discards a request that arrives later than this after it was meant.
-_VALIDITY = timedelta(seconds=5)
 
 
 class PaperVenue:
@@ -258,7 +258,7 @@ class PaperVenue:
             time_in_force=intent.time_in_force,
             reduce_only=intent.reduce_only,
             client_order_id=intent.client_order_id,
-            valid_until=self._clock.now() + _VALIDITY,
+            valid_until=self._clock.now() + VALIDITY_SENT,
         )
         try:
             return _venue_order(self._exchange.submit(request))
@@ -290,7 +290,7 @@ class PaperVenue:
             near_client_order_id=near.client_order_id,
             far_client_order_id=far.client_order_id,
             reduce_only_near=near.reduce_only,
-            valid_until=self._clock.now() + _VALIDITY,
+            valid_until=self._clock.now() + VALIDITY_SENT,
         )
         try:
             first, second = self._exchange.submit_spread(request)
