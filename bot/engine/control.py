@@ -26,6 +26,7 @@ from bot.domain.events import (
     TradingStateSet,
 )
 from bot.domain.ids import Asset, Symbol, VenueId
+from bot.domain.instruments import Instrument
 from bot.domain.policy import Policy, TradingState
 from bot.domain.snapshot import Snapshot
 from bot.domain.units import ZERO, decimal_text
@@ -96,16 +97,13 @@ class BotControl:
         """Return ``trimtab.status/1`` from what was read last; asks no venue."""
         desk = self._desk
         books = desk.journal.books
-        legs = {
-            (venue_id, position.symbol)
-            for venue_id, account in self._gatherer.newest_accounts.items()
-            for position in account.positions
-        }
         now, newest = desk.clock.now(), self._rebalance.last_decision
-        instruments = {leg: self._reference.instrument(*leg) for leg in legs}
         positions = [one for account in self._gatherer.newest_accounts.values() for one in account.positions]
+        instruments: dict[Leg, Instrument] = {}
+        for one in positions:
+            instruments |= self._reference.known(one.venue, [one.symbol])
         funding = funding_lines(
-            positions,
+            [one for one in positions if (one.venue, one.symbol) in instruments],
             instruments=instruments,
             quotes=self._gatherer.newest_quotes,
             rates=self._gatherer.newest_funding_rates,

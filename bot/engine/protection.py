@@ -265,8 +265,7 @@ class Protection:
         policy = self._desk.policy
         # Foreign positions get no stop of ours, but their margin counts in the distance to liquidation.
         await self._reference.refresh_histories()
-        held = [(venue_id, position.symbol) for position in account.positions]
-        instruments = {leg: self._reference.instrument(*leg) for leg in held}
+        instruments = self._reference.known(venue_id, (position.symbol for position in account.positions))
         quotes = await self._gatherer.read_quotes_or_newest(venue_id, instruments)
         plan = want_stops(
             account,

@@ -5,6 +5,7 @@ margin tiers
 do change while a bot runs. Histories are read once per UTC day.
 """
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -39,6 +40,8 @@ class Reference:
         self._read_at: dict[VenueId, datetime] = {}
         #: When they are asked for again, where they could not be read.
         self._again_at: dict[VenueId, datetime] = {}
+        #: What was asked for and is not listed, and when that was found.
+        self._unlisted: dict[Leg, datetime] = {}
         self._histories: dict[Asset, PriceHistory] = {}
         self._sigmas: dict[Asset, Decimal | None] = {}
 
@@ -46,7 +49,7 @@ class Reference:
         """Read contract terms when they are old, or when one of ``symbols`` is not known."""
         now = self._desk.clock.now()
         read_at = self._read_at.get(venue_id)
-        is_known = all((venue_id, symbol) in self._instruments for symbol in symbols)
+        is_known = not any(self._is_news((venue_id, symbol), now) for symbol in symbols)
         if is_known and read_at is not None and now - read_at < _TERMS_KEPT:
             return
         if is_known and now < self._again_at.get(venue_id, now):
@@ -65,10 +68,17 @@ class Reference:
         self._instruments.update({(venue_id, symbol): one for symbol, one in listed.items()})
         self._listed[venue_id] = [listed[symbol] for symbol in sorted(listed)]
         self._read_at[venue_id] = now
+        self._unlisted.update({(venue_id, one): now for one in symbols if (venue_id, one) not in self._instruments})
         policy = self._desk.policy
         self._hedgeable = {
             one.asset for instruments in self._listed.values() for one in instruments if policy.may_hold(one)
         }
+
+    def _is_news(self, leg: Leg, now: datetime) -> bool:
+        """Return True for a contract that is not known, unless the venue has just been found not to list it."""
+        if leg in self._instruments:
+            return False
+        return leg not in self._unlisted or now - self._unlisted[leg] >= _TERMS_AGAIN
 
     def doubt_terms(self, venue_id: VenueId) -> None:
         """Let the terms be read again at the next occasion: the venue does not price what it is known to list."""
@@ -107,6 +117,11 @@ class Reference:
             return self._instruments[venue_id, symbol]
         except KeyError:
             raise IncompleteData(f"{venue_id} has never listed {symbol}") from None
+
+    def known(self, venue_id: VenueId, symbols: Iterable[Symbol]) -> dict[Leg, Instrument]:
+        """Return the terms of those contracts that the venue has ever listed: what it has not hides no other."""
+        legs = [(venue_id, symbol) for symbol in symbols]
+        return {leg: self._instruments[leg] for leg in legs if leg in self._instruments}
 
     def instruments_of(self, venue_id: VenueId) -> list[Instrument]:
         """Return every contract that a venue lists."""

@@ -196,8 +196,9 @@ class FundingWatcher:
     async def _view(self, venue_id: VenueId) -> _View:
         account = await self._gatherer.read_account(venue_id)
         foreign = self._desk.policy.foreign_symbols
-        ours = tuple(one for one in account.positions if one.symbol not in foreign)
-        instruments = {(venue_id, one.symbol): self._reference.instrument(venue_id, one.symbol) for one in ours}
+        held = (one.symbol for one in account.positions if one.symbol not in foreign)
+        instruments = self._reference.known(venue_id, held)
+        ours = tuple(one for one in account.positions if (venue_id, one.symbol) in instruments)
         quotes = await self._gatherer.read_quotes(venue_id, instruments)
         return _View(positions=ours, instruments=instruments, quotes=quotes)
 

@@ -134,7 +134,7 @@ class MarginWatcher:
         account = await self._gatherer.read_account(venue_id)
         held = tuple(position.symbol for position in account.positions)
         await self._reference.refresh_terms(venue_id, held)
-        instruments = {(venue_id, symbol): self._reference.instrument(venue_id, symbol) for symbol in held}
+        instruments = self._reference.known(venue_id, held)
         quotes: dict[Leg, Quote] = await self._gatherer.read_quotes_or_newest(venue_id, instruments)
         rungs = self._desk.journal.books.margin_rungs
         self._wallets[venue_id] = wallets_of(account, instruments, quotes)
@@ -306,8 +306,8 @@ class MarginWatcher:
         marks = {one.instrument.symbol: one.mark_price for one in wallet.holdings}
         asset, delta = cut.holding.instrument.asset, ZERO
         for position in account.positions:
-            one = instruments[position.venue, position.symbol]
-            if one.asset == asset:
+            one = instruments.get((position.venue, position.symbol))
+            if one is not None and one.asset == asset:
                 mark = marks.get(position.symbol, cut.holding.mark_price)
                 delta += one.base_from_contracts(position.contracts, mark)
         return delta + cut.holding.instrument.base_from_contracts(

@@ -1,0 +1,61 @@
+"""A contract of which the venue tells nothing hides no other: the rest of the account is protected all the same."""
+
+from decimal import Decimal
+
+from bot.adapters.paper import PaperVenue
+from bot.bootstrap import Bot
+from bot.domain.events import LookTaken
+from bot.domain.instruments import Instrument
+from tests.engine.rig import BTC, BTC_PERP, ETH_PERP, HOUR, MINUTE, Rig, a_policy
+
+
+class WithoutEth(PaperVenue):
+    """A venue that holds a contract for the account and lists it no more."""
+
+    asked = 0
+
+    async def fetch_instruments(self) -> tuple[Instrument, ...]:
+        """Return what is listed."""
+        type(self).asked += 1
+        return tuple(one for one in await super().fetch_instruments() if one.symbol != ETH_PERP)
+
+
+def started_again_without_eth() -> Rig:
+    """Return an account whose bot was started again after a contract that it holds was taken off."""
+    rig = Rig()
+    rig.run(10 * MINUTE)
+    assert rig.held(ETH_PERP) != 0
+    rig.venue_kind = WithoutEth
+    WithoutEth.asked = 0
+    for stop in [one for one in rig.stops() if one.symbol == BTC_PERP]:
+        del rig.exchange.floor.open_orders[stop.id]
+    return rig
+
+
+def test_a_held_contract_without_terms_leaves_the_others_protected_and_is_told() -> None:
+    rig = started_again_without_eth()
+    rig.run(5 * MINUTE)
+    assert [one.contracts for one in rig.stops() if one.symbol == BTC_PERP] == [abs(rig.held(BTC_PERP))]
+    assert "unstoppable" in rig.alerts()
+    assert not rig.alerts() & {"protection_blind", "margin_unknown"}
+
+
+def test_what_is_not_listed_is_not_asked_for_at_every_reading_of_the_account() -> None:
+    rig = started_again_without_eth()
+    rig.run(HOUR)
+    assert WithoutEth.asked <= 65
+
+
+def test_a_reserved_contract_without_terms_keeps_nobody_from_looking_and_is_shown() -> None:
+    rig = started_again_without_eth()
+    rig.policy = a_policy(targets={BTC: Decimal(1)}, foreign_symbols=frozenset({ETH_PERP}))
+    before = len(rig.facts(LookTaken))
+    shown: list[str] = []
+
+    async def ask(bot: Bot) -> None:
+        shown.extend(line["symbol"] for line in bot.control.status()["positions"])
+
+    rig.run(10 * MINUTE, ask)
+    assert len(rig.facts(LookTaken)) > before
+    assert sorted(shown) == [BTC_PERP, ETH_PERP]
+    assert not rig.alerts() & {"protection_blind", "margin_unknown", "unstoppable"}
