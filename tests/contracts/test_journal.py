@@ -13,6 +13,7 @@ import pytest
 from bot.adapters.journal import codec
 from bot.adapters.journal.care import backup_journal, restore_journal, verify_file
 from bot.adapters.journal.journal import SqlJournal, open_journal
+from bot.adapters.journal.tables import SCHEMA_VERSION
 from bot.domain.books import Books
 from bot.domain.errors import ConfigError, InvariantViolated, JournalError, JournalTooNew
 from bot.domain.events import CeilingSet, Fact, LookTaken, OrderChanged, TradeFilled
@@ -235,6 +236,52 @@ def _schema(path: Path) -> set[tuple[str, str]]:
     rows = set(connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall())
     connection.close()
     return rows
+
+
+def _of_format(path: Path, version: int, checkpoint: str) -> None:
+    with sqlite3.connect(path) as connection:
+        connection.execute("INSERT OR REPLACE INTO checkpoint VALUES (1, 1, ?)", (checkpoint,))
+        connection.execute(f"PRAGMA user_version = {version}")
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    "checkpoint",
+    ['{"sequence":1,"epoch":"TTABC"}', '{"sequence":1,"corrections":[["BTC","0.07"]]}'],
+    ids=["lacks what is newer", "has another form"],
+)
+def test_a_backup_of_an_older_format_is_verified_and_restored(tmp_path: Path, checkpoint: str) -> None:
+    """Its checkpoint is of another form, which is why a start drops it; the facts hold everything."""
+    _file(tmp_path)
+    source = tmp_path / "copy.db"
+    backup_journal(tmp_path, source)
+    _of_format(source, 3, checkpoint)
+    assert verify_file(source).epoch == "TTABC"
+    restore_journal(tmp_path, source)
+    assert verify_file(tmp_path / "journal.db").trading_state is TradingState.REDUCE_ONLY
+    assert [one.name for one in tmp_path.iterdir() if one.name.startswith(".")] == []
+
+
+def test_a_newer_backup_is_neither_verified_nor_put_in_place(tmp_path: Path) -> None:
+    path = _file(tmp_path)
+    source = tmp_path / "copy.db"
+    backup_journal(tmp_path, source)
+    _of_format(source, 99, "{}")
+    before = path.read_bytes()
+    for use in (lambda: verify_file(source), lambda: restore_journal(tmp_path, source)):
+        with pytest.raises(JournalTooNew, match="format 99"):
+            use()
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("text", ["no JSON", "[]", "{}", '{"sequence":1,"corrections":[["BTC",5]]}'])
+def test_a_damaged_checkpoint_is_one_sentence(tmp_path: Path, text: str) -> None:
+    path = _file(tmp_path)
+    _of_format(path, SCHEMA_VERSION, text)
+    with pytest.raises(JournalError, match="checkpoint"):
+        verify_file(path)
+    with pytest.raises(JournalError, match="checkpoint"):
+        open_journal(path, now=NOW, epoch_tail=lambda: "ABC")
 
 
 def test_a_migration_that_fails_leaves_the_journal_as_it_was(tmp_path: Path) -> None:

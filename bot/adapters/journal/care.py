@@ -10,7 +10,8 @@ from pathlib import Path
 
 from bot.adapters.journal import codec
 from bot.adapters.journal.copying import copy_database
-from bot.adapters.journal.journal import open_journal, random_epoch_tail
+from bot.adapters.journal.journal import open_journal, random_epoch_tail, refuse_newer
+from bot.adapters.journal.tables import CHECKPOINTS_SINCE, SCHEMA_VERSION
 from bot.domain.books import Books, apply
 from bot.domain.errors import ConfigError, JournalError
 from bot.domain.events import JournalOpened, TradingStateSet
@@ -69,12 +70,15 @@ def verify_file(path: Path) -> Verified:
 
     Raises:
         JournalError: something does not add up.
+        JournalTooNew: it was written by a newer version.
     """
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
             (found,) = connection.execute("PRAGMA integrity_check").fetchone()
             if found != "ok":
                 raise JournalError(f"{path} is damaged: {found}")
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+            refuse_newer(path, version)
             checkpoint = connection.execute("SELECT seq, books FROM checkpoint").fetchone()
             rows = connection.execute("SELECT seq, kind, payload FROM facts ORDER BY seq").fetchall()
     except sqlite3.Error as err:
@@ -89,7 +93,7 @@ def verify_file(path: Path) -> Verified:
             raise JournalError(f"{path}: fact {books.sequence + 1} is missing")
         apply(books, codec.decode_fact(kind, payload))
         books.sequence = sequence
-        is_at_checkpoint = checkpoint is not None and checkpoint[0] == sequence
+        is_at_checkpoint = checkpoint is not None and checkpoint[0] == sequence and version >= CHECKPOINTS_SINCE
         if is_at_checkpoint and codec.decode_books(checkpoint[1]) != books:
             raise JournalError(f"{path}: the checkpoint at fact {sequence} is not what the facts add up to")
     if not rows:
@@ -127,6 +131,7 @@ def restore_journal(data_dir: Path, source: Path) -> Path | None:
     _remove(draft)
     try:
         copy_database(source, draft)
+        _bring_up(draft)
         _begin_epoch(draft, now)
         kept = _set_aside(target, now) if target.exists() else None
         os.replace(draft, target)
@@ -151,6 +156,16 @@ def _set_aside(path: Path, now: datetime) -> Path:
 def _remove(path: Path) -> None:
     for one in (path, Path(f"{path}-wal"), Path(f"{path}-shm")):
         one.unlink(missing_ok=True)
+
+
+def _bring_up(path: Path) -> None:
+    """Bring a copy to today's format. Nothing else of it is kept: the backup is the older one."""
+    with closing(sqlite3.connect(path)) as connection:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version < SCHEMA_VERSION:
+        from bot.adapters.journal.migrate import migrate
+
+        migrate(path, version).unlink()
 
 
 def _begin_epoch(path: Path, now: datetime) -> None:

@@ -165,6 +165,13 @@ def encode_books(books: Books) -> str:
 
 
 def decode_books(payload: str) -> Books:
-    """Read books back."""
-    books: Books = _decoder(Books)(json.loads(payload))
+    """Read books back.
+
+    Raises:
+        JournalError: the text is not such books.
+    """
+    try:
+        books: Books = _decoder(Books)(json.loads(payload))
+    except (ValueError, KeyError, TypeError, ArithmeticError) as err:
+        raise JournalError(f"the checkpoint cannot be read: {err}") from err
     return books

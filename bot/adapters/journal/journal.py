@@ -281,6 +281,8 @@ def read_books(connection: Connection) -> Books:
         rows = connection.exec_driver_sql(_SELECT_AFTER, (books.sequence,)).all()
     except SQLAlchemyError as err:
         raise JournalError(f"the journal cannot be read: {_cause(err)}") from err
+    if row is not None and books.sequence != row[0]:
+        raise JournalError(f"the checkpoint at fact {row[0]} cannot be read: it says {books.sequence}")
     until, _ = missing_facts(connection)
     for sequence, kind, payload in rows:
         if sequence != books.sequence + 1 and sequence - 1 > until:
@@ -314,11 +316,7 @@ def open_journal(
     try:
         connection = engine.connect()
         version = int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
-        if version > SCHEMA_VERSION:
-            raise JournalTooNew(
-                f"{path} is of format {version}; this version of Trimtab knows format {SCHEMA_VERSION}."
-                " Use the newer version again, or restore an older backup into another folder"
-            )
+        refuse_newer(path, version)
         if version == 0 and not read_only:
             _create(connection)
         elif version < SCHEMA_VERSION and read_only:
@@ -343,6 +341,19 @@ def open_journal(
         opened = JournalOpened(at=now, epoch=epoch_of(epoch_tail()), reason="created")
         journal.commit(opened)
     return journal
+
+
+def refuse_newer(path: Path | None, version: int) -> None:
+    """Do nothing with what a newer version has written.
+
+    Raises:
+        JournalTooNew: it has.
+    """
+    if version > SCHEMA_VERSION:
+        raise JournalTooNew(
+            f"{path} is of format {version}; this version of Trimtab knows format {SCHEMA_VERSION}."
+            " Use the newer version again, or restore an older backup into another folder"
+        )
 
 
 def _create(connection: Connection) -> None:

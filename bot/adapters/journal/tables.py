@@ -7,6 +7,9 @@ from sqlalchemy import Column, Integer, MetaData, Table, Text
 
 SCHEMA_VERSION = 5
 
+#: Checkpoints of earlier formats are of another form, and dropped when a journal is brought to today's.
+CHECKPOINTS_SINCE = 4
+
 metadata = MetaData()
 
 #: Appended to; old details alone are ever taken out (``retention``). ``payload`` is the whole fact; the other columns
