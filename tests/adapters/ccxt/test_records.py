@@ -286,6 +286,43 @@ def test_trades_of_a_month_are_asked_for_week_by_week() -> None:
     play(scene, wire=wire)
 
 
+def test_weeks_without_a_trade_are_not_read_again_at_every_reading() -> None:
+    wire = with_trades()
+    since = NOW - timedelta(days=180)
+
+    async def scene(at: Scene) -> None:
+        await at.venue.fetch_fills(since)
+        whole = len(at.wire.sent(TRADES))
+        at.wire.say(TRADES, [payloads.trade(1, 4711)])
+        at.wire.say(FIND, payloads.order(OURS, orderId=4711))
+        assert len(await at.venue.fetch_fills(since)) == 1, "and what is young is always asked for"
+        assert (whole, len(at.wire.sent(TRADES)) - whole) == (26, 1)
+        # An empty answer is not believed for ever.
+        at.wire.say(TRADES, [])
+        await at.clock.sleep(timedelta(hours=6))
+        at.wire.asked.clear()
+        await at.venue.fetch_fills(since)
+        assert len(at.wire.sent(TRADES)) == 26
+
+    play(scene, wire=wire)
+
+
+def test_a_long_history_that_is_cut_short_is_gone_on_with_and_not_begun_again() -> None:
+    wire = with_trades()
+    since = NOW - timedelta(days=180)
+
+    async def scene(at: Scene) -> None:
+        quiet = says([])
+        at.wire.answer(INCOME, *[quiet] * 20, shows_page(502), says([payloads.income("COMMISSION", "-0.5")]))
+        await failure_of(at.venue.fetch_fills(since), VenueUnavailable)
+        at.wire.answer(TRADES, *[quiet] * 20, shows_page(502), quiet)
+        await failure_of(at.venue.fetch_fills(since), VenueUnavailable)
+        await at.venue.fetch_fills(since)
+        assert (len(at.wire.sent(INCOME)), len(at.wire.sent(TRADES))) == (21 + 6, 21 + 6)
+
+    play(scene, wire=wire)
+
+
 def test_what_has_traded_is_asked_again_after_a_while_and_for_an_earlier_time_at_once() -> None:
     wire = with_trades()
 

@@ -5,6 +5,7 @@ commission. A trade names an order by number; whose it is, is looked up once: ou
 conditional order that became it, the venue's own by how its id begins.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -13,6 +14,7 @@ from typing import Any
 from bot.adapters.ccxt.binance import translate
 from bot.adapters.ccxt.binance.codes import NOT_FOUND, UNKNOWN_SYMBOL
 from bot.adapters.ccxt.binance.listing import Listing
+from bot.adapters.ccxt.binance.quiet import Quiet
 from bot.adapters.ccxt.binance.translate import Row
 from bot.adapters.ccxt.calls import Calls, Params
 from bot.adapters.ccxt.limiter import Lane
@@ -56,7 +58,10 @@ class Records:
         self.owners: dict[str, Owner] = {}
         #: Stops that rest, as far as this process has seen: contract, side and size.
         self.resting: dict[ClientOrderId, tuple[Symbol, str, Decimal]] = {}
+        self._quiet = Quiet(venue_now)
         self._discovered_since: datetime | None = None
+        #: How far the income has been read for it; what is cut short goes on from here.
+        self._discovered_until: datetime | None = None
         self._discovered_at: datetime | None = None
 
     # --- trades
@@ -65,8 +70,11 @@ class Records:
         """Return every trade at or after ``since``, oldest first."""
         await self._discover(since)
         found: dict[str, Fill] = {}
-        for symbol in sorted(self.traded):
-            async for row in self._trades(symbol, since):
+        symbols = sorted(self.traded)
+        for symbol, rows in zip(
+            symbols, await asyncio.gather(*(self._trades(symbol, since) for symbol in symbols)), strict=True
+        ):
+            for row in rows:
                 number = translate.text(row, "orderId")
                 owner, forced = await self._owner_of(number, symbol, translate.moment(row, "time"))
                 one = translate.fill(row, self._listing.symbols, owner, forced)
@@ -76,35 +84,47 @@ class Records:
     async def _discover(self, since: datetime) -> None:
         """Learn which contracts have traded since then: at the first time, further back, and now and then."""
         now = self._venue_now()
-        is_known = self._discovered_since is not None and since >= self._discovered_since
-        if is_known and self._discovered_at is not None and now - self._discovered_at < _DISCOVERY:
+        if self._discovered_since is None or self._discovered_until is None or since < self._discovered_since:
+            self._discovered_since, self._discovered_until, self._discovered_at = since, since, None
+        elif self._discovered_at is not None and now - self._discovered_at < _DISCOVERY:
             return
-        start = since if not is_known or self._discovered_at is None else self._discovered_at - _DISCOVERY
-        async for row in self._income("COMMISSION", start):
-            name = str(row.get("symbol") or "")
-            if name:
-                self.traded.add(translate.known(name, self._listing.symbols))
-        self._discovered_at = now
-        if not is_known:
-            self._discovered_since = since
-
-    async def _trades(self, symbol: Symbol, since: datetime) -> AsyncIterator[Row]:
-        name, start, now = self._listing.names[symbol], since, self._venue_now()
+        start = max(self._discovered_since, self._discovered_until - _DISCOVERY)
         while start <= now:
-            end = start + _WINDOW
-            rows = await self._trade_page({"symbol": name, "startTime": _ms(start), "endTime": _ms(end)})
-            while len(rows) == _PAGE:
-                for row in rows:
-                    yield row
-                last = int(translate.text(rows[-1], "id"))
-                rows = [
-                    row
-                    for row in await self._trade_page({"symbol": name, "fromId": last + 1})
-                    if translate.moment(row, "time") <= end
-                ]
+            async for row in self._income_from(start, "COMMISSION"):
+                name = str(row.get("symbol") or "")
+                if name:
+                    self.traded.add(translate.known(name, self._listing.symbols))
+            start += _WINDOW + _MILLISECOND
+            self._discovered_until = min(start, now)
+        self._discovered_at = now
+
+    async def _trades(self, symbol: Symbol, since: datetime) -> list[Row]:
+        found: list[Row] = []
+        history, start, now = f"trades of {symbol}", since, self._venue_now()
+        while (start := self._quiet.skip(history, start)) <= now:
+            rows = [row async for row in self._trades_from(start, self._listing.names[symbol])]
+            found += rows
+            until = start + _WINDOW + _MILLISECOND
+            if not rows:
+                self._quiet.note(history, start, until)
+            start = until
+        return found
+
+    async def _trades_from(self, start: datetime, name: str) -> AsyncIterator[Row]:
+        """Yield the trades of one window, page by page."""
+        end = start + _WINDOW
+        rows = await self._trade_page({"symbol": name, "startTime": _ms(start), "endTime": _ms(end)})
+        while len(rows) == _PAGE:
             for row in rows:
                 yield row
-            start = end + _MILLISECOND
+            last = int(translate.text(rows[-1], "id"))
+            rows = [
+                row
+                for row in await self._trade_page({"symbol": name, "fromId": last + 1})
+                if translate.moment(row, "time") <= end
+            ]
+        for row in rows:
+            yield row
 
     async def _trade_page(self, params: Params) -> list[Row]:
         try:
@@ -205,7 +225,7 @@ class Records:
 
     async def funding(self, since: datetime) -> tuple[FundingSettled, ...]:
         """Return every funding payment at or after ``since``, oldest first."""
-        rows = [row async for row in self._income("FUNDING_FEE", since)]
+        rows = await self._income("FUNDING_FEE", since)
         rates: dict[str, list[Row] | None] = {}
         found = []
         for row in rows:
@@ -232,25 +252,33 @@ class Records:
             start = end + _MILLISECOND
         return found
 
-    async def _income(self, kind: str, since: datetime) -> AsyncIterator[Row]:
-        start, now = since, self._venue_now()
-        while start <= now:
-            end, page = start + _WINDOW, 1
-            while True:
-                params: Params = {
-                    "incomeType": kind,
-                    "startTime": _ms(start),
-                    "endTime": _ms(end),
-                    "limit": _PAGE,
-                    "page": page,
-                }
-                rows = translate.rows_of(await self._calls.read("fapiPrivateGetIncome", params, weight=30))
-                for row in rows:
-                    yield row
-                if len(rows) < _PAGE:
-                    break
-                page += 1
-            start = end + _MILLISECOND
+    async def _income(self, kind: str, since: datetime) -> list[Row]:
+        found: list[Row] = []
+        history, start, now = f"income of {kind}", since, self._venue_now()
+        while (start := self._quiet.skip(history, start)) <= now:
+            rows = [row async for row in self._income_from(start, kind)]
+            found += rows
+            until = start + _WINDOW + _MILLISECOND
+            if not rows:
+                self._quiet.note(history, start, until)
+            start = until
+        return found
+
+    async def _income_from(self, start: datetime, kind: str) -> AsyncIterator[Row]:
+        """Yield the income of one window, page by page."""
+        page, is_full = 1, True
+        while is_full:
+            params: Params = {
+                "incomeType": kind,
+                "startTime": _ms(start),
+                "endTime": _ms(start + _WINDOW),
+                "limit": _PAGE,
+                "page": page,
+            }
+            rows = translate.rows_of(await self._calls.read("fapiPrivateGetIncome", params, weight=30))
+            for row in rows:
+                yield row
+            page, is_full = page + 1, len(rows) == _PAGE
 
     # --- transfers
 
