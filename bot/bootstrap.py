@@ -13,7 +13,7 @@ from functools import partial
 
 from bot import __version__
 from bot.adapters.alerts import LogAlerts
-from bot.adapters.clock import ClockedScheduler, FixedClock, LoopClock, ScaledClock, SystemClock
+from bot.adapters.clock import ClockedScheduler, FixedClock, LoopClock, ShiftedClock, SystemClock
 from bot.adapters.holdings import DeclaredHoldings
 from bot.adapters.logs import register_secrets
 from bot.adapters.notify import Send, SentAlerts
@@ -185,6 +185,8 @@ class World:
 def open_world(settings: Settings, *, is_look_only: bool = False) -> World:
     """Open what the settings ask for. With ``is_look_only`` time stands still and nothing is kept.
 
+    Otherwise the time of a paper market is that of the loop on which it is called.
+
     Raises:
         ConfigError: this version cannot do what the mode asks for.
         DataError: a market data file cannot be used.
@@ -195,13 +197,7 @@ def open_world(settings: Settings, *, is_look_only: bool = False) -> World:
     if not is_look_only:
         config = _with_faults(config, settings)
     exchange = open_exchange(config, settings.data_dir, read_only=is_look_only)
-    clock: Clock
-    if is_look_only:
-        clock = FixedClock(exchange.now)
-    elif settings.paper.speed == 0:
-        clock = LoopClock(asyncio.get_running_loop(), exchange.now)
-    else:
-        clock = ScaledClock(exchange.now, float(settings.paper.speed))
+    clock: Clock = FixedClock(exchange.now) if is_look_only else LoopClock(asyncio.get_running_loop(), exchange.now)
     return World(clock=clock, venues={PAPER: PaperVenue(exchange, clock)}, exchange=exchange)
 
 
@@ -250,7 +246,7 @@ def open_wire(settings: Settings, *, now: datetime, fault_seed: int) -> WireServ
     config = exchange_config(settings)
     if config.market is MarketKind.HISTORY:
         exchange = open_exchange(config, settings.data_dir)
-        return WireServer(exchange, ScaledClock(exchange.now, 1.0).now, fault_seed=fault_seed)
+        return WireServer(exchange, ShiftedClock(exchange.now).now, fault_seed=fault_seed)
     begun = settings.data_dir / "begun"
     if not begun.exists():
         begun.write_text(now.replace(minute=0, second=0, microsecond=0).isoformat(), encoding="utf-8")

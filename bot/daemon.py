@@ -17,7 +17,7 @@ from typing import Any
 import structlog
 
 from bot import __version__
-from bot.adapters.clock import ScaledClock, SimulatedLoop, SystemClock
+from bot.adapters.clock import PacedLoop, SimulatedLoop, SystemClock
 from bot.adapters.datafolder import own_folder, prepare_folder
 from bot.adapters.journal.care import JOURNAL_FILE
 from bot.adapters.journal.journal import SqlJournal, open_journal, random_epoch_tail
@@ -45,8 +45,15 @@ log = structlog.get_logger()
 def run(settings: Settings) -> int:
     """Run the daemon until it is told to stop; return the exit code."""
     with own_folder(settings.data_dir):
-        loop = SimulatedLoop(allow_io=True) if settings.paper.speed == 0 else asyncio.new_event_loop()
-        return _run_on(loop, settings)
+        return _run_on(_open_loop(settings), settings)
+
+
+def _open_loop(settings: Settings) -> asyncio.AbstractEventLoop:
+    """Return the loop whose time the daemon lives by: the market's on paper, the machine's otherwise."""
+    if settings.mode is not Mode.PAPER:
+        return asyncio.new_event_loop()
+    speed = float(settings.paper.speed)
+    return PacedLoop(speed) if speed else SimulatedLoop(allow_io=True)
 
 
 def _run_on(loop: asyncio.AbstractEventLoop, settings: Settings) -> int:
@@ -131,13 +138,12 @@ def _stop_at_end_of_data(world: World, stop: Callable[[], None]) -> None:
     if world.ends_at is None:
         return
     left = (world.ends_at - world.clock.now()).total_seconds()
-    speed = world.clock.speed if isinstance(world.clock, ScaledClock) else 1.0
 
     def end() -> None:
         log.info("The market data is at its end", code="data_ended")
         stop()
 
-    asyncio.get_running_loop().call_later(max(0.0, left) / speed, end)
+    asyncio.get_running_loop().call_later(max(0.0, left), end)
 
 
 def _greet(settings: Settings, world: World, port: int) -> None:

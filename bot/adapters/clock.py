@@ -1,7 +1,8 @@
 """What time is it, and how does time pass? The only file that reads a clock.
 
-Three clocks fit the ``Clock`` port: the machine's, one that runs faster (paper trading), and one that jumps from timer
-to timer (backtests, simulation). The engine cannot tell them apart.
+Two clocks fit the ``Clock`` port: the machine's, and that of an event loop whose time is the market's. Such a loop
+jumps from timer to timer (backtests, simulation), or waits a share of the time between them (paper trading,
+``PacedLoop``). The engine cannot tell them apart.
 
 ``SimulatedLoop`` is the proof of determinism: it refuses threads, executors, name look-ups and sockets, so nothing that
 runs on it can depend on anything but its inputs. With ``allow_io`` (paper trading as fast as it goes) sockets work and
@@ -61,25 +62,16 @@ class FixedClock:
         await asyncio.sleep(0)
 
 
-class ScaledClock:
-    """Market time that runs ``speed`` times as fast as the machine, from ``start``."""
+class ShiftedClock(SystemClock):
+    """The machine's clock, set to ``start`` at the moment it is made."""
 
-    def __init__(self, start: datetime, speed: float) -> None:
+    def __init__(self, start: datetime) -> None:
         self._start = start
-        self.speed = speed
         self._origin = time.monotonic()
 
     def now(self) -> datetime:
-        """Return the market time."""
-        return self._start + timedelta(seconds=self.monotonic())
-
-    def monotonic(self) -> float:
-        """Return seconds of market time since the start."""
-        return (time.monotonic() - self._origin) * self.speed
-
-    async def sleep(self, duration: timedelta) -> None:
-        """Let ``duration`` of market time pass."""
-        await asyncio.sleep(duration.total_seconds() / self.speed)
+        """Return the time since the start, and the start."""
+        return self._start + timedelta(seconds=time.monotonic() - self._origin)
 
 
 class LoopClock:
@@ -157,6 +149,25 @@ class _JumpingSelector(selectors.BaseSelector):
             self._inner.close()
 
 
+class _PacedSelector(_JumpingSelector):
+    """Wait a share of the time, and then make all of it pass."""
+
+    def __init__(self, speed: float, let_pass: Callable[[float], None], inner: selectors.BaseSelector) -> None:
+        super().__init__(let_pass, inner)
+        self._speed = speed
+        self._let_pass = let_pass
+        self._sockets = inner
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        if timeout is not None and timeout <= 0:
+            return self._sockets.select(0)
+        began = time.monotonic()
+        ready = self._sockets.select(None if timeout is None else timeout / self._speed)
+        passed = (time.monotonic() - began) * self._speed
+        self._let_pass(passed if ready or timeout is None else max(passed, timeout))
+        return ready
+
+
 class SimulatedLoop(asyncio.SelectorEventLoop):
     """An event loop whose time jumps to the next timer."""
 
@@ -164,7 +175,7 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
         self._simulated_time = 0.0
         self._allows_io = allow_io
         self._owner = threading.get_ident()
-        super().__init__(_JumpingSelector(self._jump, selectors.DefaultSelector() if allow_io else None))
+        super().__init__(self._make_selector())
         # Half a year of seconds leaves a float with a few nanoseconds: with asyncio's resolution of one, a timer
         # that is due would never be found due. And it must stay below the microsecond that clocks count in, or a
         # timer of one microsecond would be due at once, for ever.
@@ -173,6 +184,9 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         """Return simulated seconds."""
         return self._simulated_time
+
+    def _make_selector(self) -> selectors.BaseSelector:
+        return _JumpingSelector(self._jump, selectors.DefaultSelector() if self._allows_io else None)
 
     def _jump(self, timeout: float) -> None:
         # To the timer itself, so that no rounding accumulates.
@@ -212,6 +226,26 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
         raise InvariantViolated(f"a name was looked up in simulated time: {host!r}")
 
 
+class PacedLoop(SimulatedLoop):
+    """An event loop whose time runs ``speed`` times as fast as the machine's while nothing is to be done.
+
+    While something is, it stands still: a machine that is slow or busy makes the market slower, and nothing in it old.
+    """
+
+    def __init__(self, speed: float) -> None:
+        self._speed = speed
+        super().__init__(allow_io=True)
+
+    def _make_selector(self) -> selectors.BaseSelector:
+        return _PacedSelector(self._speed, self._pass, selectors.DefaultSelector())
+
+    def _pass(self, seconds: float) -> None:
+        # Never beyond the next timer: one that comes late is not late in the market.
+        timers: list[asyncio.TimerHandle] = self._scheduled  # type: ignore[attr-defined]  # as above
+        until = self._simulated_time + seconds
+        self._simulated_time = min(until, timers[0].when()) if timers else until
+
+
 #: The clock that APScheduler reads in this context; tasks inherit it from the one that built the bot.
 _scheduler_clock: ContextVar[Clock | None] = ContextVar("_scheduler_clock", default=None)
 
@@ -232,9 +266,5 @@ class ClockedScheduler(AsyncIOScheduler):  # type: ignore[misc]  # apscheduler h
         scheduler_module.datetime = _SchedulerDatetime
         executor_module.datetime = _SchedulerDatetime
         _scheduler_clock.set(clock)
-        self._speed = clock.speed if isinstance(clock, ScaledClock) else 1.0
         # Jobs set a signal and nothing else: they run where they are due, in no task that could be cancelled.
         super().__init__(executors={"default": DebugExecutor()}, **options)
-
-    def _start_timer(self, wait_seconds: float | None) -> None:
-        super()._start_timer(None if wait_seconds is None else wait_seconds / self._speed)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.adapters.clock import ClockedScheduler, LoopClock, SimulatedLoop
+from bot.adapters.clock import ClockedScheduler, LoopClock, PacedLoop, SimulatedLoop
 from bot.domain.errors import InvariantViolated
 
 START = datetime(2020, 1, 1, tzinfo=UTC)
@@ -100,3 +100,67 @@ def test_the_scheduler_lives_by_the_injected_clock():
 
     _run(schedule)
     assert [moment.replace(microsecond=0) for moment in fired] == [START + timedelta(days=day) for day in (0, 1, 2, 3)]
+
+
+def _work():
+    """Keep the machine busy; at these speeds it is minutes of the market."""
+    sum(range(200_000))
+
+
+def _paced(speed, test):
+    loop = PacedLoop(speed)
+    try:
+        return loop.run_until_complete(test(loop))
+    finally:
+        loop.close()
+
+
+def test_a_paced_hour_is_an_hour_to_the_microsecond():
+    async def sleep_an_hour(loop):
+        clock = LoopClock(loop, START)
+        await clock.sleep(timedelta(hours=1))
+        return clock.now()
+
+    assert _paced(360_000.0, sleep_an_hour) == START + timedelta(hours=1)
+
+
+def test_time_stands_still_while_something_is_done():
+    async def work(loop):
+        clock = LoopClock(loop, START)
+        await clock.sleep(timedelta(minutes=1))
+        before = clock.now()
+        for _ in range(30):
+            _work()
+            await asyncio.sleep(0)
+        return clock.now() - before
+
+    assert _paced(3600.0, work) == timedelta(0)
+
+
+def test_timers_that_come_late_come_in_their_order_and_at_their_time():
+    async def sleep_while_somebody_works(loop):
+        clock, woken = LoopClock(loop, START), []
+
+        async def wake(minutes):
+            await clock.sleep(timedelta(minutes=minutes))
+            woken.append((minutes, clock.now() - START))
+            _work()
+
+        await asyncio.gather(*(wake(minutes) for minutes in (30, 5, 10, 1)))
+        return woken
+
+    expected = [(minutes, timedelta(minutes=minutes)) for minutes in (1, 5, 10, 30)]
+    assert _paced(360_000.0, sleep_while_somebody_works) == expected
+
+
+def test_time_passes_at_its_pace_while_sockets_are_waited_for():
+    async def wait_for_a_thread(loop):
+        clock = LoopClock(loop, START)
+        sleeper = loop.create_task(clock.sleep(timedelta(days=1)))
+        await loop.run_in_executor(None, time.sleep, 0.02)
+        passed = clock.now() - START
+        sleeper.cancel()
+        return passed
+
+    passed = _paced(60.0, wait_for_a_thread)
+    assert timedelta(0) < passed < timedelta(days=1)
