@@ -84,8 +84,12 @@ def build(
     holdings: HoldingsSource,
     observers: Sequence[LookObserver] = (),
     companions: Sequence[Companion] = (),
+    account: str = "",
 ) -> Bot:
-    """Wire a bot. Call it on the loop that will run it. ``companions`` run beside it for as long as it runs."""
+    """Wire a bot. Call it on the loop that will run it. ``companions`` run beside it for as long as it runs.
+
+    ``account`` is what the journal is told that it belongs to; the mode unless something else is said.
+    """
     desk = Desk(clock=clock, journal=journal, venues=venues, policy=policy, alerts=alerts, holdings=holdings)
     reference = Reference(desk)
     bookkeeping = Bookkeeping(desk, reference)
@@ -133,7 +137,7 @@ def build(
         schedule=schedule,
         signal=signal,
         version=__version__,
-        mode=mode,
+        mode=account or mode,
     )
     control = BotControl(
         desk,
@@ -290,6 +294,12 @@ def _with_faults(config: ExchangeConfig, settings: Settings) -> ExchangeConfig:
     )
 
 
+def account_of(settings: Settings) -> str:
+    """Say whose orders and ledgers a journal of these settings holds: the test network's are nobody else's."""
+    is_played = settings.mode is not Mode.PAPER and settings.venues.binanceusdm.testnet
+    return f"{settings.mode.value}-testnet" if is_played else settings.mode.value
+
+
 def assemble(
     settings: Settings,
     world: World,
@@ -317,6 +327,7 @@ def assemble(
     return build(
         policy=policy_of(settings),
         mode=settings.mode.value,
+        account=account_of(settings),
         clock=world.clock,
         venues=world.venues,
         journal=journal,

@@ -27,7 +27,7 @@ from bot.adapters.metrics import Metrics
 from bot.adapters.notify import Send, apprise_sender
 from bot.adapters.web.folder import create_token, remove_address, write_address
 from bot.adapters.web.server import WebServer
-from bot.bootstrap import Bot, World, assemble, open_wire, open_world
+from bot.bootstrap import Bot, World, account_of, assemble, open_wire, open_world
 from bot.decisions.sizing import smallest_order_quote
 from bot.domain.errors import BotError, ConfigError, DataError, VenueError
 from bot.domain.findings import Finding
@@ -193,11 +193,11 @@ def _open_own_journal(settings: Settings, world: World) -> SqlJournal:
 
 def _refuse_other_mode(journal: SqlJournal, settings: Settings) -> None:
     """Refuse to go on with orders and ledgers of play money on a real account, or the other way round."""
-    known = journal.books.mode
-    if known and known != settings.mode.value:
+    known, asked = journal.books.mode, account_of(settings)
+    if known and known != asked:
         raise ConfigError(
-            f"TRIMTAB_DATA_DIR={settings.data_dir}: its journal was written in {known} mode, and TRIMTAB_MODE is"
-            f" {settings.mode.value}. Name a folder of its own for each mode"
+            f"TRIMTAB_DATA_DIR={settings.data_dir}: its journal was written in {known} mode, and what is asked for is"
+            f" {asked} mode. Name a folder of its own for each, and for the test network"
         )
 
 
