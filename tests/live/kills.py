@@ -365,13 +365,14 @@ class Kills:
             self.report.resumed += 1
 
     async def _is_at_rest(self) -> bool:
-        """Return whether nothing is open, everything is protected, and every asset is in its band."""
+        """Return whether nothing is open, everything protected, and every asset in its band, or under a ceiling."""
         status = await self._ask("/api/v1/status")
         if status is None or not status["is_ready"] or status["unknown_orders"] or status["locks"]:
             return False
         state = await self._state()
+        bounded = {ceiling["asset"] for ceiling in status["ceilings"]}
         gaps = self._oracle.gaps(state, self._prices)
-        return all(abs(gap) <= _IN_BAND for gap in gaps.values()) and not any(
+        return all(abs(gap) <= _IN_BAND for asset, gap in gaps.items() if asset not in bounded) and not any(
             order["purpose"] == "hedge" for order in status["working_orders"]
         )
 
