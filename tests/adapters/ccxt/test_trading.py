@@ -298,6 +298,7 @@ def test_an_order_that_was_cancelled_and_is_not_shown_is_unknown() -> None:
         (CANCEL, shows_page(502), VenueOutcomeUnknown),
         (CANCEL, refuses(-2015, 401), VenueRefused),
         (FIND, shows_page(502), VenueOutcomeUnknown),
+        (FIND, says(payloads.order(OURS, status="A_NEW_ONE")), VenueOutcomeUnknown),
     ],
 )
 def test_a_cancel_whose_outcome_is_not_known_is_unknown(route: str, answer: Any, verdict: type[Exception]) -> None:

@@ -139,7 +139,7 @@ class Trading:
         """
         try:
             return await self.find(symbol, client_order_id)
-        except VenueUnavailable as failure:
+        except (VenueUnavailable, BadPayload) as failure:
             raise VenueOutcomeUnknown(str(failure)) from failure
 
     async def find(self, symbol: Symbol, client_order_id: ClientOrderId) -> VenueOrder | None:
