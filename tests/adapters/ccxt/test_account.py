@@ -13,7 +13,7 @@ from bot.domain.orders import OrderType
 from bot.domain.portfolio import WalletKind
 from bot.domain.transfers import TransferIntent, TransferState
 from tests.adapters.ccxt import payloads
-from tests.adapters.ccxt.orders import BTC, PEPE
+from tests.adapters.ccxt.orders import BTC, OURS, PEPE
 from tests.adapters.ccxt.payloads import NOW
 from tests.adapters.ccxt.wire import Scene, cuts_short, drops, failure_of, hangs, play, refuses, says, shows_page, usual
 from tests.builders import dec
@@ -182,6 +182,26 @@ def test_open_orders_are_listed_by_contract_within_a_minute_and_of_the_whole_acc
         await at.venue.fetch_account()
         for route in (plain, stops):
             assert [one.params.get("symbol") for one in at.wire.sent(route)] == [None, "BTCUSDT", None]
+
+    play(scene, wire=wire)
+
+
+@pytest.mark.parametrize("status", ["PRE_SETTLE", "PRE_DELIVERING", "SETTLING"])
+def test_a_stop_is_listed_at_every_reading_when_its_contract_trades_no_more(status: str) -> None:
+    stops, stop = "GET /fapi/v1/openAlgoOrders", payloads.conditional(OURS)
+    told = payloads.EXCHANGE_INFO["symbols"]
+    wire = usual()
+    wire.say("GET /fapi/v3/positionRisk", [payloads.position("BTCUSDT", "-0.020")])
+    wire.say(stops, [stop])
+    rows = [one | {"status": status} if one["symbol"] == "BTCUSDT" else one for one in told]
+    wire.say("GET /fapi/v1/exchangeInfo", payloads.EXCHANGE_INFO | {"symbols": rows})
+
+    async def scene(at: Scene) -> None:
+        for _ in range(3):
+            assert [one.client_order_id for one in (await at.venue.fetch_account()).open_orders] == [OURS]
+        # Gone altogether, nothing rests there, and the others are told all the same.
+        at.wire.answer(stops, refuses(-1121))
+        assert (await at.venue.fetch_account()).has_stops_listed
 
     play(scene, wire=wire)
 

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import structlog
 
 from bot.adapters.ccxt.binance import translate
+from bot.adapters.ccxt.binance.codes import UNKNOWN_SYMBOL
 from bot.adapters.ccxt.binance.listing import Listing
 from bot.adapters.ccxt.binance.records import Records
 from bot.adapters.ccxt.binance.timing import VenueTime
@@ -138,15 +139,27 @@ class Account:
         In between, of the contracts that have traded or had an order. While a stop is missing the account is read every
         few seconds, and must not use up what the stop needs.
         """
-        now, asked = self._clock.now(), sorted(self._records.traded & self._listing.trading)
+        now, asked = self._clock.now(), sorted(self._records.traded)
         listed_at = self._all_listed_at.get(method)
         if listed_at is None or now - listed_at >= _ALL_LISTED or len(asked) > _FEW_WITH_ORDERS:
             rows = translate.rows_of(await self._calls.read(method, weight=40, lane=Lane.PROTECT))
             self._all_listed_at[method] = now
             return rows
         names = [self._listing.names[symbol] for symbol in asked]
-        found = await asyncio.gather(*(self._calls.read(method, {"symbol": name}, lane=Lane.PROTECT) for name in names))
-        return [row for document in found for row in translate.rows_of(document)]
+        found = await asyncio.gather(*(self._open_orders_of(method, name) for name in names))
+        return [row for rows in found for row in rows]
+
+    async def _open_orders_of(self, method: str, name: str) -> list[Row]:
+        """Return the open orders of one contract; none where the venue knows no such contract any more.
+
+        One that trades no more is asked for, too: its stop may rest there until it is settled.
+        """
+        try:
+            return translate.rows_of(await self._calls.read(method, {"symbol": name}, lane=Lane.PROTECT))
+        except VenueUnavailable as failure:
+            if self._calls.code_of(failure) == UNKNOWN_SYMBOL:
+                return []
+            raise
 
     async def _open_conditional(self) -> list[Row] | None:
         """Return the stops that rest; None where that route alone fails, as overnight when a venue moves it."""
