@@ -24,7 +24,7 @@ from bot.adapters.journal.journal import SqlJournal, open_journal, random_epoch_
 from bot.adapters.journal.retention import Retention
 from bot.adapters.logs import configure_logging, redact, register_secrets
 from bot.adapters.metrics import Metrics
-from bot.adapters.notify import Send, apprise_sender
+from bot.adapters.notify import Send, SentAlerts, apprise_sender
 from bot.adapters.web.folder import create_token, remove_address, write_address
 from bot.adapters.web.server import WebServer
 from bot.bootstrap import Bot, World, account_of, assemble, open_wire, open_world
@@ -104,6 +104,8 @@ async def _run(settings: Settings) -> int:
         remove_address(settings.data_dir)
         await web.stop()
         await bot.supervisor.close(reason, is_orderly=is_orderly)
+        if isinstance(bot.desk.alerts, SentAlerts):
+            await bot.desk.alerts.finish()
         log.info("Stopped", code="stopped", reason=reason)
     return 0
 

@@ -25,6 +25,8 @@ Send = Callable[[str, str], bool]
 
 _QUEUED = 100
 _SEND_SECONDS = 20.0
+#: How long an end waits for what was raised last.
+_LAST_SECONDS = 3.0
 #: Threads that a service may keep waiting; while there are so many nothing more is sent.
 _MOST_HANGING = 4
 _RANKS = {"warning": 0, "critical": 1}
@@ -110,6 +112,13 @@ class SentAlerts:
             while self._queue:
                 title, body = self._queue.popleft()
                 await self._deliver(title, body)
+
+    async def finish(self) -> None:
+        """Send what ``run`` has left behind, as far as that does not hold up the end."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_SECONDS):
+                while self._queue:
+                    await self._deliver(*self._queue.popleft())
 
     async def _deliver(self, title: str, body: str) -> None:
         self._threads = [one for one in self._threads if one.is_alive()]

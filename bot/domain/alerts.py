@@ -109,6 +109,14 @@ CATALOGUE: Mapping[str, AlertKind] = _catalogue(
         closes="When a settlement was not above the cap and what is paid is not, or when the position is gone.",
     ),
     AlertKind(
+        code="halted_by_failure",
+        severity="critical",
+        meaning="The bot has halted itself: something that can never be has been, or its journal cannot be written.",
+        likely_cause="A bug, a disk that is full or broken, or somebody else trading under the bot's order ids.",
+        what_to_do="Read the sentence and the log before it, mend the cause, then `trimtab resume`. Stops stay.",
+        closes="With `trimtab resume`; a restart says it again.",
+    ),
+    AlertKind(
         code="hard_halt",
         severity="critical",
         meaning="The owner has halted the bot hard: stops rest at the venue, but nobody makes them fit any more.",

@@ -12,12 +12,17 @@ from bot.engine.desk import Desk
 log = structlog.get_logger()
 
 WHY = "three abnormal ends within ten minutes"
+#: What stands before the reason of a halt by a failure.
+FAILED = "the bot has failed: "
 _MANY = 3
 _WITHIN = timedelta(minutes=10)
 
 
 async def restrain(desk: Desk) -> None:
-    """Look back on the ends that the journal knows of, once this start is in it. Loosens nothing that is stricter."""
+    """Look back on the ends that the journal knows of, once this start is in it. Loosens nothing that is stricter.
+
+    What earlier processes have put in force is told again: nobody may have heard them.
+    """
     books, now = desk.journal.books, desk.clock.now()
     are_many = sum(now - end <= _WITHIN for end in books.abnormal_ends) >= _MANY
     if are_many and books.trading_state is TradingState.NORMAL:
@@ -33,17 +38,30 @@ async def restrain(desk: Desk) -> None:
             cause="bot",
         )
 
+    if books.trading_state is TradingState.HALTED and books.trading_state_why.startswith(FAILED):
+        _tell_halt(desk, books.trading_state_why.removeprefix(FAILED))
+
+
+def _tell_halt(desk: Desk, reason: str) -> None:
+    desk.alerts.raise_alert(
+        "halted_by_failure",
+        f"The bot has halted itself: {reason}. Nothing is hedged until you resume; stops stay and are looked after."
+        " Find the cause in the log, mend it, then 'trimtab resume'",
+        severity="critical",
+        cause="bot",
+    )
+
 
 async def halt_durably(desk: Desk, failure: BaseException) -> None:
     """Halt, and let the next process find it so."""
-    log.critical("The bot halts itself", code="halted_by_failure", reason=str(failure))
+    _tell_halt(desk, str(failure))
     try:
         await desk.journal.record(
             TradingStateSet(
                 at=desk.clock.now(),
                 state=TradingState.HALTED,
                 caller="bot",
-                why=str(failure),
+                why=f"{FAILED}{failure}",
                 is_hard=desk.journal.books.is_hard_halt,
             )
         )

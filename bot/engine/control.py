@@ -215,7 +215,8 @@ class BotControl:
             besides = called_off if self._desk.journal.books.is_flattening else ()
             await self._set_state(TradingState.NORMAL, caller, "", "resume", besides=besides)
         await self._flatten.check(self._desk.clock.now())
-        self._desk.alerts.close_alert("abnormal_ends", cause="bot")
+        for code in ("abnormal_ends", "halted_by_failure"):
+            self._desk.alerts.close_alert(code, cause="bot")
         self._breaker.tell()
         self._signal.set("command")
         return _answer(self._desk.journal.books)

@@ -97,6 +97,35 @@ def test_a_service_that_hangs_or_breaks_delays_nobody(monkeypatch: pytest.Monkey
     assert seen == ["hangs", "breaks", "is refused", "arrives"]
 
 
+def test_what_is_raised_while_everything_ends_is_sent_before_it_has() -> None:
+    """A bot that halts itself has cancelled the task that sends by the time it says so."""
+    seen: list[str] = []
+
+    async def scene() -> None:
+        alerts = _sent(lambda title, body: seen.append(body) is None)
+        task = asyncio.create_task(alerts.run())
+        task.cancel()
+        _raise(alerts, sentence="the last word")
+        await alerts.finish()
+
+    _run(scene)
+    assert seen == ["the last word"]
+
+
+def test_the_last_words_hold_up_no_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(notify, "_LAST_SECONDS", 0.05)
+    hanging = threading.Event()
+
+    async def scene() -> None:
+        alerts = _sent(lambda *_: hanging.wait(5))
+        _raise(alerts, cause="1")
+        _raise(alerts, cause="2")
+        await alerts.finish()
+        hanging.set()
+
+    _run(scene)
+
+
 def test_what_does_not_fit_is_dropped_oldest_first_and_counted() -> None:
     async def scene() -> None:
         alerts = _sent(lambda *_: True)

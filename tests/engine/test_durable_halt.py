@@ -19,7 +19,7 @@ from bot.domain.ids import ClientOrderId, Symbol
 from bot.domain.market import FundingRate
 from bot.domain.orders import OrderIntent, Purpose, VenueOrder
 from bot.domain.policy import TradingState
-from bot.engine.abnormal import WHY
+from bot.engine.abnormal import FAILED, WHY
 from bot.exchange.exchange import Exchange
 from bot.exchange.static_market import DEFAULT_START
 from tests.engine.rig import BTC, BTC_PERP, ETH_PERP, HOUR, MINUTE, Rig
@@ -79,13 +79,32 @@ def lose_a_stop(exchange: Exchange, symbol: Symbol = BTC_PERP) -> None:
 def is_halted_for_good(rig: Rig) -> None:
     """The halt outlives the process, and the next one protects and does not trade."""
     state = rig.facts(TradingStateSet)[-1]
-    assert (state.state, state.caller, state.why) == (TradingState.HALTED, "bot", BUG)
+    assert (state.state, state.caller, state.why) == (TradingState.HALTED, "bot", f"{FAILED}{BUG}")
     sent = len([one for one in rig.facts(OrderIntended) if one.intent.purpose is not Purpose.STOP])
     rig.venue_kind = PaperVenue
     rig.run(3 * HOUR)
     assert rig.journal.books.trading_state is TradingState.HALTED
+    assert "halted_by_failure" in rig.alerts(), "a restart does not end it, and an owner far away is told again"
     assert len([one for one in rig.facts(OrderIntended) if one.intent.purpose is not Purpose.STOP]) == sent
     rig.is_well()
+
+
+def test_a_halt_by_a_failure_is_told_until_the_owner_resumes() -> None:
+    rig = Rig()
+    rig.venue_kind = BreaksLooks
+    with pytest.raises(InvariantViolated, match=BUG):
+        rig.run(HOUR)
+    assert "halted_by_failure" in rig.alerts()
+    rig.venue_kind = PaperVenue
+
+    async def act(bot: Bot) -> None:
+        assert "halted_by_failure" in rig.alerts()
+        await bot.control.resume("the owner")
+        assert "halted_by_failure" not in rig.alerts()
+
+    rig.run(HOUR, act)
+    rig.run(HOUR)
+    assert "halted_by_failure" not in rig.alerts()
 
 
 def test_an_invariant_that_breaks_in_a_look_halts_durably() -> None:
