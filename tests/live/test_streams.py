@@ -117,6 +117,21 @@ def test_sockets_that_are_dropped_are_opened_again_and_the_account_is_asked(said
     owner.is_well()
 
 
+def test_a_venue_that_ends_every_socket_at_once_is_not_called_every_second(said: list[dict[str, Any]]) -> None:
+    owner = _owner()
+
+    async def end_each(_bot: Bot, server: WireServer) -> None:
+        server.app.requests.clear()
+        for _ in range(600):
+            await server.app.drop_sockets()
+            await asyncio.sleep(0.5)
+
+    owner.run(7 * MINUTE, end_each, is_listening=True)
+    assert owner.server is not None
+    assert 5 <= owner.server.app.requests["POST /fapi/v1/listenKey"] <= 12
+    assert len(_codes(said, "stream_lost")) <= 24
+
+
 def test_a_listen_key_is_renewed_before_its_hour_is_over(said: list[dict[str, Any]]) -> None:
     owner = _owner()
     owner.run(HOUR + MINUTE, is_listening=True)

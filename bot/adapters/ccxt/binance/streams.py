@@ -42,6 +42,8 @@ _PING_SECONDS = 20.0
 #: A listen key ends after an hour that nobody has asked for more.
 _KEY_RENEWED = timedelta(minutes=25)
 _FIRST_PAUSE, _LONGEST_PAUSE = timedelta(seconds=1), timedelta(minutes=1)
+#: A connection that has lasted for this long was a good one.
+_LASTING_SECONDS = 60.0
 #: What ends a socket, one way or another.
 _TROUBLE = (aiohttp.ClientError, OSError, TimeoutError, VenueUnavailable, BadPayload)
 #: What our own requests have been answered with already.
@@ -56,10 +58,11 @@ class _Line:
     clock: Clock
     pause: timedelta = _FIRST_PAUSE
     lost_at: datetime | None = None
+    #: Monotonic second of the newest connection.
+    opened_at: float = 0.0
 
     def note_heard(self) -> None:
         """Take in that it works."""
-        self.pause = _FIRST_PAUSE
         if self.lost_at is not None:
             was_lost_at, self.lost_at = self.lost_at.isoformat(), None
             log.info("A stream is back", code="stream_back", stream=self.name, lost_at=was_lost_at)
@@ -77,7 +80,13 @@ class _Line:
         )
 
     def next_pause(self) -> timedelta:
-        """Return how long to wait before the next connection: longer each time, until something is heard."""
+        """Return how long to wait before the next connection: longer each time, until one has lasted.
+
+        That something was heard is not enough: a venue that takes everybody in and throws them out again would be
+        called every second, and answer with a ban.
+        """
+        if self.clock.monotonic() - self.opened_at >= _LASTING_SECONDS:
+            self.pause = _FIRST_PAUSE
         pause, self.pause = self.pause, min(2 * self.pause, _LONGEST_PAUSE)
         return pause
 
@@ -110,6 +119,7 @@ class Streams:
     async def _keep(self, line: _Line, heed: Heed, hear: Hear) -> None:
         """Listen, and again after each end."""
         while True:
+            line.opened_at = self._clock.monotonic()
             try:
                 await hear(line)
             except _TROUBLE as failure:
