@@ -13,6 +13,7 @@ import pytest
 from bot.adapters.journal import codec
 from bot.adapters.journal.care import backup_journal, restore_journal, verify_file
 from bot.adapters.journal.journal import SqlJournal, open_journal
+from bot.adapters.journal.retention import thin
 from bot.adapters.journal.tables import SCHEMA_VERSION
 from bot.domain.books import Books
 from bot.domain.errors import ConfigError, InvariantViolated, JournalError, JournalTooNew
@@ -236,6 +237,31 @@ def _schema(path: Path) -> set[tuple[str, str]]:
     rows = set(connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall())
     connection.close()
     return rows
+
+
+def test_the_journal_that_is_brought_up_is_the_one_of_the_folder_whatever_its_name(tmp_path: Path) -> None:
+    """As an address the name would end at its question mark, and another file would be made there and changed."""
+    folder = tmp_path / "100% mine? #1"
+    folder.mkdir()
+    path = _file(folder)
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA user_version = 2")
+    connection.close()
+    asyncio.run(open_journal(path, now=NOW, epoch_tail=lambda: "XYZ").close())
+    connection = sqlite3.connect(path)
+    assert connection.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
+    connection.close()
+    assert [one.name for one in tmp_path.iterdir()] == [folder.name]
+
+
+def test_a_journal_that_breaks_while_it_is_read_is_one_sentence(tmp_path: Path) -> None:
+    journal = open_journal(_file(tmp_path), now=NOW, epoch_tail=lambda: "ABC")
+    journal.connection.exec_driver_sql("DROP TABLE facts")
+    with pytest.raises(JournalError, match="cannot be read"):
+        list(journal.facts())
+    with pytest.raises(JournalError, match="cannot be read"):
+        thin(journal, before=NOW, now=NOW)
+    asyncio.run(journal.close())
 
 
 def _of_format(path: Path, version: int, checkpoint: str) -> None:

@@ -12,6 +12,7 @@ meanwhile that
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -177,15 +178,20 @@ class SqlJournal:
     def facts(
         self, *, after: int = 0, client_order_id: str | None = None, kind: str | None = None
     ) -> Iterator[tuple[int, Fact]]:
-        """Yield recorded facts with their numbers, oldest first, as far as they fit what is asked for."""
+        """Yield recorded facts with their numbers, oldest first, as far as they fit what is asked for.
+
+        Raises:
+            JournalError: they cannot be read.
+        """
         clauses, values = ["seq > ?"], [after]
         for column, value in (("client_order_id", client_order_id), ("kind", kind)):
             if value is not None:
                 clauses.append(f"{column} = ?")
                 values.append(value)  # type: ignore[arg-type]  # columns of text beside one of integers
         query = f"SELECT seq, kind, payload FROM facts WHERE {' AND '.join(clauses)} ORDER BY seq"  # noqa: S608 - names are ours
-        for sequence, name, payload in self._connection.exec_driver_sql(query, tuple(values)):
-            yield sequence, codec.decode_fact(name, payload)
+        with reading():
+            for sequence, name, payload in self._connection.exec_driver_sql(query, tuple(values)):
+                yield sequence, codec.decode_fact(name, payload)
 
     @property
     def connection(self) -> Connection:
@@ -269,18 +275,29 @@ def _try_out(books: Books, facts: Sequence[Fact]) -> None:
             states[fact.client_order_id] = next_state(before, fact.event)
 
 
+@contextmanager
+def reading() -> Iterator[None]:
+    """Say in our own words that a journal cannot be read.
+
+    Raises:
+        JournalError: it cannot.
+    """
+    try:
+        yield
+    except SQLAlchemyError as err:
+        raise JournalError(f"the journal cannot be read: {_cause(err)}") from err
+
+
 def read_books(connection: Connection) -> Books:
     """Fold the books from the last checkpoint and the facts after it.
 
     Raises:
         JournalError: a fact cannot be read, or one is missing.
     """
-    try:
+    with reading():
         row = connection.exec_driver_sql(_SELECT_CHECKPOINT).first()
         books = codec.decode_books(row[1]) if row is not None else Books()
         rows = connection.exec_driver_sql(_SELECT_AFTER, (books.sequence,)).all()
-    except SQLAlchemyError as err:
-        raise JournalError(f"the journal cannot be read: {_cause(err)}") from err
     if row is not None and books.sequence != row[0]:
         raise JournalError(f"the checkpoint at fact {row[0]} cannot be read: it says {books.sequence}")
     until, _ = missing_facts(connection)

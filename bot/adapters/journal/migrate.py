@@ -9,7 +9,7 @@ from pathlib import Path
 
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
-from sqlalchemy import create_engine
+from sqlalchemy import URL, create_engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.adapters.journal.copying import copy_database
@@ -25,7 +25,7 @@ def migrate(path: Path, version: int) -> Path:
     """
     kept = path.with_name(f"{path.stem}-before-format-{SCHEMA_VERSION}{path.suffix}")
     copy_database(path, kept)
-    engine = create_engine(f"sqlite:///{path}", isolation_level="AUTOCOMMIT")
+    engine = create_engine(URL.create("sqlite", database=str(path)), isolation_level="AUTOCOMMIT")
     try:
         with engine.connect() as connection:
             connection.exec_driver_sql("BEGIN EXCLUSIVE")

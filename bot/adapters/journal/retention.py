@@ -11,7 +11,7 @@ import structlog
 from sqlalchemy.engine import Connection
 
 from bot.adapters.journal import codec
-from bot.adapters.journal.journal import SqlJournal, missing_facts
+from bot.adapters.journal.journal import SqlJournal, missing_facts, reading
 from bot.domain.events import LookTaken
 from bot.domain.thinning import DETAILS, DetailsThinned
 from bot.ports import Clock
@@ -44,12 +44,13 @@ def thin(journal: SqlJournal, *, before: datetime, now: datetime, at_most: int =
         JournalError: nothing was changed.
     """
     connection, bound = journal.connection, before.isoformat()
-    old = [sequence for (sequence,) in connection.exec_driver_sql(_SELECT_OLD, (bound, at_most))]
-    looks = _looks_without_orders(connection, bound, at_most)
+    with reading():
+        old = [sequence for (sequence,) in connection.exec_driver_sql(_SELECT_OLD, (bound, at_most))]
+        looks = _looks_without_orders(connection, bound, at_most)
+        until, missing = missing_facts(connection)
+        earlier = [sequence for (sequence,) in connection.exec_driver_sql(_SELECT_EARLIER)]
     if not old and not looks:
         return 0
-    until, missing = missing_facts(connection)
-    earlier = [sequence for (sequence,) in connection.exec_driver_sql(_SELECT_EARLIER)]
     books = journal.books
     fact = DetailsThinned(
         at=now,
