@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from bot.domain.errors import VenueOutcomeUnknown, VenueRefused, VenueUnavailable
 from bot.domain.ids import Symbol
@@ -342,5 +343,23 @@ def test_the_clock_is_measured_every_quarter_of_an_hour() -> None:
         await at.venue.fetch_account()
         await at.venue.fetch_account()
         assert len(at.wire.sent("GET /fapi/v1/time")) == 1
+
+    play(scene)
+
+
+def test_a_slow_answer_about_the_time_does_not_make_the_clock_wrong() -> None:
+    async def scene(at: Scene) -> None:
+        async def slow(http: web.Request) -> web.StreamResponse:
+            now_ms = int(at.clock.now().timestamp() * 1000)
+            await asyncio.sleep(6)
+            return await says({"serverTime": now_ms})(http)
+
+        await asyncio.sleep(900)
+        at.wire.answer("GET /fapi/v1/time", slow)
+        at.wire.say(PLACE, payloads.order(OURS))
+        await at.venue.fetch_account()
+        await at.venue.submit(hedge())
+        stamped = int(at.wire.sent(PLACE)[-1].params["timestamp"])
+        assert abs(stamped - at.clock.now().timestamp() * 1000) < 5_000
 
     play(scene)

@@ -22,14 +22,21 @@ class VenueTime:
         self._compared_at: float | None = None
 
     async def compare(self) -> None:
-        """Measure how far both are apart, now and then, and when the venue has found our time wrong."""
+        """Measure how far both are apart, now and then, and when the venue has found our time wrong.
+
+        The venue's time is of some moment between question and answer. What was known before is kept where it was
+        right at such a moment: an answer that took seconds would have every request refused that is stamped by it.
+        """
         now = self._clock.monotonic()
         is_old = self._compared_at is None or now - self._compared_at >= _CHECKED.total_seconds()
         if not is_old and not self._calls.is_clock_doubted:
             return
+        asked_at = self._clock.now()
         row: Row = await self._calls.read("fapiPublicGetTime", lane=Lane.PROTECT)
-        ahead = self._clock.now() - translate.moment(row, "serverTime")
-        self._client.ahead_ms = int(ahead.total_seconds() * 1000)
+        served_at = translate.moment(row, "serverTime")
+        least, most = asked_at - served_at, self._clock.now() - served_at
+        if not least <= self.ahead <= most:
+            self._client.ahead_ms = int(most.total_seconds() * 1000)
         self._compared_at, self._calls.is_clock_doubted = now, False
 
     @property
