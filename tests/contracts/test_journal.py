@@ -3,6 +3,8 @@
 import asyncio
 import shutil
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -391,6 +393,49 @@ def test_a_restore_keeps_what_a_killed_daemon_had_not_merged_yet(tmp_path: Path)
     assert verify_file(kept).facts == newest
     assert verify_file(killed / "journal.db").trading_state is TradingState.REDUCE_ONLY
     assert sorted(one.name for one in killed.iterdir() if one.name.startswith(".")) == []
+
+
+_KILLED_BEFORE_THE_LAST_STEP = """
+import os, sys
+from pathlib import Path
+from bot.adapters.journal.care import restore_journal
+folder, source = Path(sys.argv[1]), Path(sys.argv[2])
+def die(event, arguments):
+    if event == "os.rename" and Path(os.fsdecode(arguments[1])) == folder / "journal.db":
+        os._exit(9)
+sys.addaudithook(die)
+restore_journal(folder, source)
+"""
+
+
+def test_a_restore_that_is_killed_leaves_a_journal(tmp_path: Path) -> None:
+    """Without one the next start would begin a new journal, and know nothing of what is open."""
+    folder, source = tmp_path / "data", tmp_path / "copy.db"
+    folder.mkdir()
+    journal = open_journal(_file(folder), now=NOW, epoch_tail=lambda: "ABC")
+    backup_journal(folder, source)
+    asyncio.run(journal.record(_look(9)))
+    newest = journal.books.sequence
+    words = [sys.executable, "-c", _KILLED_BEFORE_THE_LAST_STEP, str(folder), str(source)]
+    asyncio.run(journal.close())
+    assert subprocess.run(words, check=False).returncode == 9
+    assert verify_file(folder / "journal.db").facts == newest
+    for one in folder.glob("journal-before-restore-*"):
+        one.unlink()  # named by the second
+    restore_journal(folder, source)
+    assert verify_file(folder / "journal.db").trading_state is TradingState.REDUCE_ONLY
+
+
+def test_a_restore_takes_the_place_of_a_journal_that_is_damaged(tmp_path: Path) -> None:
+    path = _file(tmp_path)
+    source = tmp_path / "copy.db"
+    backup_journal(tmp_path, source)
+    damaged = b"this is no database, whatever its name says" * 100
+    path.write_bytes(damaged)
+    kept = restore_journal(tmp_path, source)
+    assert kept is not None
+    assert kept.read_bytes() == damaged
+    assert verify_file(path).trading_state is TradingState.REDUCE_ONLY
 
 
 def test_a_restore_that_fails_leaves_the_journal_where_it_is(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import os
 import sqlite3
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -141,16 +141,34 @@ def restore_journal(data_dir: Path, source: Path) -> Path | None:
 
 
 def _set_aside(path: Path, now: datetime) -> Path:
-    """Rename a journal together with what a killed daemon has written and not yet merged into it."""
+    """Give a journal another name, together with what a killed daemon has written and not yet merged into it.
+
+    Where it can be, it keeps the old name as well until another takes that: at no moment is there none.
+    """
     kept = path.with_name(f"journal-before-restore-{now:%Y%m%dT%H%M%SZ}.db")
     if kept.exists():
         raise ConfigError(f"{kept} exists already: the last restore was within a second")
+    if _is_merged(path):
+        with suppress(OSError):
+            os.link(path, kept)
+            return kept
+    # Damaged, or on a file system where a file has one name.
     path.replace(kept)
     ahead = Path(f"{path}-wal")
     if ahead.exists():
         ahead.replace(f"{kept}-wal")
     Path(f"{path}-shm").unlink(missing_ok=True)
     return kept
+
+
+def _is_merged(path: Path) -> bool:
+    """Return True once a journal is one file: what lay beside it is merged. False where it is too damaged for that."""
+    try:
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    except sqlite3.Error:
+        return False
+    return not Path(f"{path}-wal").exists()
 
 
 def _remove(path: Path) -> None:
