@@ -130,4 +130,4 @@ def test_a_journal_of_play_money_is_not_gone_on_with_on_a_real_account(
     done = _steer(tmp_path, *words, TRIMTAB_MODE="live", **keys)
     assert done.returncode == 2
     (line,) = done.stderr.strip().splitlines()
-    assert "written in paper mode, and TRIMTAB_MODE is live" in line
+    assert "written in paper mode, and what is asked for is live mode" in line
