@@ -25,7 +25,7 @@ from bot.adapters.journal.retention import Retention
 from bot.adapters.logs import configure_logging, redact, register_secrets
 from bot.adapters.metrics import Metrics
 from bot.adapters.notify import Send, SentAlerts, apprise_sender
-from bot.adapters.web.folder import create_token, remove_address, write_address
+from bot.adapters.web.folder import TOKEN_FILE, Address, create_token, remove_address, write_address
 from bot.adapters.web.server import WebServer
 from bot.bootstrap import Bot, World, account_of, assemble, open_wire, open_world
 from bot.decisions.sizing import smallest_order_quote
@@ -148,12 +148,15 @@ def _stop_at_end_of_data(world: World, stop: Callable[[], None]) -> None:
     asyncio.get_running_loop().call_later(max(0.0, left), end)
 
 
+def how_to_open(settings: Settings, port: int) -> str:
+    """Say where the page is, and where the token stands that opens it."""
+    page = Address(host=settings.http.host, port=port, pid=os.getpid()).url
+    token = "TRIMTAB_HTTP__TOKEN" if settings.http.token else settings.data_dir / TOKEN_FILE
+    return f"page: {page}/ token: {token}"
+
+
 def _greet(settings: Settings, world: World, port: int) -> None:
-    host = "127.0.0.1" if settings.http.host in ("0.0.0.0", "::") else settings.http.host  # noqa: S104 - compared
-    sentence = (
-        f"Trimtab {__version__} runs in {settings.mode} mode; page: http://{host}:{port}/"
-        f" token: {settings.data_dir / 'token'}"
-    )
+    sentence = f"Trimtab {__version__} runs in {settings.mode} mode; {how_to_open(settings, port)}"
     log.info(
         sentence,
         code="started",

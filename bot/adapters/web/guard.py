@@ -143,7 +143,8 @@ class Guard:
             raise RequestRefused(
                 401,
                 "token_needed",
-                "send 'Authorization: Bearer …' with the token; it lies in the file 'token' of the data folder",
+                "send 'Authorization: Bearer …' with the token: TRIMTAB_HTTP__TOKEN, or the file 'token' of the"
+                " data folder",
                 {hdrs.WWW_AUTHENTICATE: "Bearer"},
             )
 
