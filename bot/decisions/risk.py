@@ -300,6 +300,18 @@ def _check_order_size(case: _Case) -> Answer:
     return Rule.ORDER_SIZE, part, f"an order may be worth {bound:.0f} USD at most; the rest follows"
 
 
+def _check_stop_size(case: _Case) -> Answer:
+    instrument, largest = case.leg.instrument, case.leg.instrument.max_contracts
+    if largest is None:
+        return None
+    held = (one.contracts for one in case.inputs.snapshot.positions() if (one.venue, one.symbol) == case.key)
+    room = largest - max(ZERO, sum(held, ZERO) * case.leg.side.sign)
+    if case.leg.contracts <= room:
+        return None
+    told = f"one stop closes {decimal_text(largest)} contracts of {instrument.symbol} at most"
+    return Rule.ORDER_SIZE, max(ZERO, room), told
+
+
 def _check_depth(case: _Case) -> Answer:
     quote, side = case.quote, case.leg.side
     shown = quote.ask_contracts if side is Side.BUY else quote.bid_contracts
@@ -377,6 +389,7 @@ _RULES: tuple[Callable[[_Case], Answer], ...] = (
     _check_funding,
     _check_ceiling,
     _check_order_size,
+    _check_stop_size,
     _check_depth,
     _check_turnover,
     _check_capacity,

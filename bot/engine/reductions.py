@@ -28,7 +28,8 @@ class Reductions:
             asset=instrument.asset,
             side=side,
             type=OrderType.MARKET,
-            contracts=instrument.reducing_order(contracts),
+            # What is more than one order is taken off by several, one check after the other.
+            contracts=min(instrument.reducing_order(contracts), instrument.max_contracts or contracts),
             price=None,
             time_in_force=TimeInForce.IOC,
             reduce_only=True,

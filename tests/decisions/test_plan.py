@@ -209,6 +209,27 @@ def test_a_need_that_ends_within_a_position_opens_nothing_against_it():
     assert line_of(decision, "BTC").residual_quote == -2800
 
 
+@pytest.mark.parametrize(
+    ("held", "largest", "opened"),
+    [
+        ("-0.02", "0.03", ["0.01"]),
+        ("-0.03", "0.03", []),
+        ("-0.04", "0.03", []),
+        ("-0.02", "0.05", ["0.03"]),
+    ],
+)
+def test_a_position_does_not_grow_beyond_what_one_stop_can_close(held, largest, opened):
+    small = make_instrument("BTC", max_contracts=dec(largest))
+    account = make_account([make_balance("BTC", "0.1")], [make_position(small, held, 50_000)])
+
+    decision = decide_now(
+        make_snapshot(account, [(small, make_quote(small, 50_000))]), make_policy({"BTC": "0.5"}, bands=to_target())
+    )
+
+    assert [leg.contracts for leg in decision.legs if not leg.reduce_only] == [dec(one) for one in opened]
+    assert (Rule.ORDER_SIZE in rules_of(decision, "BTC")) is (largest == "0.03")
+
+
 def test_a_need_of_less_than_a_lot_reduces_nothing():
     coarse = make_instrument("BTC", lot_size=dec("0.02"), min_contracts=dec("0.02"))
     account = make_account([make_balance("BTC", "0.1")], [make_position(coarse, "0.1", 50_000)])
