@@ -5,7 +5,7 @@ import pytest
 from bot.domain.errors import StaleData, VenueRefused
 from bot.domain.ids import Asset
 from bot.domain.instruments import ContractKind
-from bot.domain.policy import MarginPolicy, MarginRung, TradingState, stricter
+from bot.domain.policy import MarginPolicy, MarginRung, TradingState
 from tests.builders import (
     VENUE,
     dec,
@@ -34,19 +34,6 @@ def test_an_asset_may_have_kinds_of_contract_of_its_own():
 
 def test_trading_states_are_ordered_from_free_to_strict():
     assert [state.strictness for state in TradingState] == [0, 1, 2]
-
-
-@pytest.mark.parametrize(
-    ("one", "other", "strict"),
-    [
-        ("normal", "normal", "normal"),
-        ("normal", "reduce_only", "reduce_only"),
-        ("halted", "normal", "halted"),
-        ("reduce_only", "halted", "halted"),
-    ],
-)
-def test_two_trading_states_combine_to_the_stricter(one, other, strict):
-    assert stricter(TradingState(one), TradingState(other)) is TradingState(strict)
 
 
 def test_equity_is_everything_a_wallet_line_is_worth():

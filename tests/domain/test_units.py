@@ -8,13 +8,11 @@ from hypothesis import strategies as st
 
 from bot.domain.errors import BadPayload
 from bot.domain.units import (
-    bps_to_frac,
     ceil_to_step,
     clamp,
     decimal_text,
     edge_text,
     floor_to_step,
-    frac_to_bps,
     sign,
     to_decimal,
 )
@@ -51,11 +49,6 @@ def test_rounding_away_from_zero_never_shrinks_a_size(value, step):
 
     assert abs(ceiled) >= abs(value)
     assert abs(ceiled - value) < step
-
-
-def test_basis_points_and_fractions_are_each_other_s_inverse():
-    assert bps_to_frac(dec(50)) == dec("0.005")
-    assert frac_to_bps(dec("0.005")) == 50
 
 
 @pytest.mark.parametrize(("value", "held"), [(-1, 0), (0, 0), (3, 3), (5, 5), (6, 5)])
