@@ -518,10 +518,14 @@ class BasisSettings(Block):
 class WatchSettings(Block):
     """How often the supervised loops wake."""
 
-    protection: Duration = Field(timedelta(seconds=30), description="stops")
-    reconcile: Duration = Field(timedelta(seconds=60), description="journal against venue")
+    protection: Duration = Field(timedelta(seconds=30), description="stops; with TRIMTAB_MODE=live at most 10m")
+    reconcile: Duration = Field(
+        timedelta(seconds=60), description="journal against venue; with TRIMTAB_MODE=live at most 10m"
+    )
     prices: Duration = Field(timedelta(seconds=60), description="large moves")
-    margin: Duration = Field(timedelta(seconds=30), description="margin of the futures wallets")
+    margin: Duration = Field(
+        timedelta(seconds=30), description="margin of the futures wallets; with TRIMTAB_MODE=live at most 10m"
+    )
     roll: Duration = Field(timedelta(seconds=60), description="positions that expire")
     basis: Duration = Field(timedelta(minutes=5), description="distance of contracts from the spot price")
     funding: Duration = Field(timedelta(minutes=15), description="funding: payments, gaps, the cap")
