@@ -67,13 +67,15 @@ def settle(
     A positive AMOUNT is profit that was taken out: it no longer counts in the portfolio's value.
     """
     from bot.domain.errors import BadPayload
-    from bot.domain.units import decimal_text, to_decimal
+    from bot.domain.units import decimal_text, is_plausible, to_decimal
 
     try:
-        exact = decimal_text(to_decimal(amount))
+        number = to_decimal(amount)
     except BadPayload as err:
         raise typer.BadParameter("give a number, for example 125.50", param_hint="AMOUNT") from err
-    answer = tell("settle", {"amount_quote": exact})
+    if not is_plausible(number):
+        raise typer.BadParameter("give 1e-12 at least and 1e15 at most", param_hint="AMOUNT")
+    answer = tell("settle", {"amount_quote": decimal_text(number)})
     _show_answer(answer, f"Settled. In all so far: {answer.get('settled_profit_quote')} USD.", is_json=json)
 
 

@@ -46,6 +46,15 @@ def ceil_to_step(value: Decimal, step: Decimal) -> Decimal:
     return (value / step).to_integral_value(rounding=ROUND_UP) * step
 
 
+#: What lies beyond is a slip of the keyboard, and would make sums that no decimal and no calendar holds.
+_LEAST, _MOST = Decimal("1e-12"), Decimal("1e15")
+
+
+def is_plausible(value: Decimal) -> bool:
+    """Return True for zero, and for what somebody may have meant to write."""
+    return not value or _LEAST <= value.copy_abs() <= _MOST
+
+
 def clamp(value: Decimal, low: Decimal, high: Decimal) -> Decimal:
     """Return ``value`` held within ``[low, high]``."""
     return max(low, min(high, value))

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import TypeVar
 
 from bot.domain.errors import BadPayload
-from bot.domain.units import decimal_text, to_decimal
+from bot.domain.units import decimal_text, is_plausible, to_decimal
 
 Value = TypeVar("Value")
 
@@ -15,8 +15,6 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw])", re.IGNORECASE)
 _NAME = re.compile(r"[A-Z0-9][A-Z0-9.\-]{0,19}")
 
-#: What lies beyond is a slip of the keyboard, and would make sums that no decimal and no calendar holds.
-_LEAST, _MOST = Decimal("1e-12"), Decimal("1e15")
 _MOST_FRAC = Decimal(1000)
 #: Of a duration; nobody writes more, and a search through it would take its time.
 _LONGEST_TEXT = 60
@@ -33,7 +31,7 @@ def number(text: str) -> Decimal:
         value = to_decimal(text.strip().replace("_", ""))
     except BadPayload:
         raise ValueError("write a number, for example 2.5") from None
-    if value and not _LEAST <= value.copy_abs() <= _MOST:
+    if not is_plausible(value):
         raise ValueError("write a number that is neither smaller than 1e-12 nor larger than 1e15")
     return value
 

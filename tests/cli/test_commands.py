@@ -63,6 +63,8 @@ def test_help_names_every_command(trimtab: Trimtab) -> None:
         ("settle",),
         ("settle", "much"),
         ("settle", "NaN"),
+        ("settle", "1e999999"),
+        ("settle", "1e-999999"),
         ("settle", "--nothing"),
         ("settle", "-x"),
         ("adopt",),

@@ -13,6 +13,7 @@ from bot.domain.units import (
     decimal_text,
     edge_text,
     floor_to_step,
+    is_plausible,
     sign,
     to_decimal,
 )
@@ -80,3 +81,10 @@ def test_numbers_leave_as_exact_text_without_exponent(value, text):
 )
 def test_money_is_quantised_half_even_to_twelve_places_at_the_edge(value, text):
     assert edge_text(dec(value)) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "is_one"), [("0", True), ("-1e15", True), ("1e-12", True), ("1.1e15", False), ("-1e-13", False)]
+)
+def test_numbers_that_nobody_means_are_told_from_those_that_somebody_may(text, is_one):
+    assert is_plausible(dec(text)) is is_one

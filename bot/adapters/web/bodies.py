@@ -10,7 +10,7 @@ from aiohttp import web
 
 from bot.adapters.web.replies import RequestRefused
 from bot.domain.errors import BadPayload
-from bot.domain.units import to_decimal
+from bot.domain.units import is_plausible, to_decimal
 
 MAX_BODY_BYTES = 64 * 1024
 _MAX_TEXT = 200
@@ -101,6 +101,9 @@ def needed_number_of(body: Mapping[str, Any], key: str) -> Decimal:
     if value is None:
         raise RequestRefused(400, "missing_key", f"{key} is missing")
     try:
-        return to_decimal(value)
+        number = to_decimal(value)
     except BadPayload:
         raise RequestRefused(400, "bad_value", f'{key} must be a number, such as "125.50"') from None
+    if not is_plausible(number):
+        raise RequestRefused(400, "bad_value", f"{key} must be neither smaller than 1e-12 nor larger than 1e15")
+    return number

@@ -95,6 +95,8 @@ async def test_an_empty_body_counts_as_an_empty_object(client: Client) -> None:
         ("settle", b'{"amount_quote": "Infinity"}', 400, "bad_value"),
         ("settle", b'{"amount_quote": true}', 400, "bad_value"),
         ("settle", b'{"amount_quote": []}', 400, "bad_value"),
+        ("settle", b'{"amount_quote": "1e999999"}', 400, "bad_value"),
+        ("settle", b'{"amount_quote": 1e-999999}', 400, "bad_value"),
         ("adopt", b"{}", 400, "missing_key"),
         ("adopt", b'{"symbol": ""}', 400, "bad_value"),
         ("adopt", b'{"symbol": " "}', 400, "missing_key"),
