@@ -57,7 +57,7 @@ class InvariantChecker:
         self._grown_by_others: set[Symbol] = set()
         #: Whether the bot has said that it cannot see what it protects.
         self.is_blind: Callable[[], bool] = lambda: False
-        self._leg_gaps = LegGaps(exchange, policy.roll)
+        self._leg_gaps = LegGaps(exchange, policy)
         self._restraints = Restraints(exchange, journal, policy)
         #: Number of the last fact when fills were last looked at.
         self._fills_until = 0
@@ -72,6 +72,7 @@ class InvariantChecker:
         now = self._exchange.now
         self._unprotected_since = dict.fromkeys(self._unprotected_since, now)
         self._told.clear()
+        self._leg_gaps.pause()
 
     @property
     def is_unprotected(self) -> bool:
@@ -285,6 +286,8 @@ class InvariantChecker:
 
     def watch(self, now: datetime) -> None:
         """Look in between, so that what lasts is seen while it lasts."""
+        if self.is_blind():
+            self._leg_gaps.pause()
         self._judge_rolls(now)
         self._restraints.read_prices()
         self._time_protection(now)
