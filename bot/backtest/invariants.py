@@ -225,6 +225,9 @@ class InvariantChecker:
         if leapt_at is not None and leapt_at >= intent.intended_at - _ON_ITS_WAY:
             # The look that sent it was of before the leap.
             return True
+        if self._restraints.has_moved_since(intent.intended_at - _ON_ITS_WAY):
+            # Or of before coins came or went, which moves every target.
+            return True
         asset = self._exchange.floor.contracts[trade.symbol].asset
         if not self._restraints.is_present(asset, intent.decision_price, intent.intended_at):
             # Whatever that was decided on, it was not the price of the time.

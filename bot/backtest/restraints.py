@@ -103,6 +103,10 @@ class Restraints:
             is_once = len(targets) == len(set(targets))
             yield is_once, f"{len(going)} transfers were on their way at once for one need of {movement.currency}"
 
+    def has_moved_since(self, moment: datetime) -> bool:
+        """Return whether coins have come or gone since a moment."""
+        return any(moved_at >= moment for moved_at in self._moved_at.values())
+
     def read_prices(self) -> None:
         """Remember what prices are now, as often as that is worth it."""
         now, floor = self._exchange.now, self._exchange.floor

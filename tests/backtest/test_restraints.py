@@ -153,3 +153,15 @@ def test_a_price_of_long_ago_is_not_a_price_of_now() -> None:
     assert not world.restraints.is_present(BTC, Decimal(60_000), now)
     world.wait(10 * MINUTE)
     assert not world.restraints.is_present(BTC, Decimal(50_000), world.exchange.now)
+
+
+def test_coins_that_come_are_known_from_then_on() -> None:
+    world = World()
+    began_at = world.exchange.now
+    assert not world.restraints.has_moved_since(began_at)
+    world.wait(HOUR)
+    world.exchange.deposit(WalletKind.SPOT, Currency("BTC"), Decimal("0.1"))
+    assert world.restraints.has_moved_since(world.exchange.now)
+    world.wait(MINUTE)
+    assert world.restraints.has_moved_since(began_at)
+    assert not world.restraints.has_moved_since(world.exchange.now)
