@@ -373,9 +373,11 @@ def _change_terms(trouble: Trouble, chance: random.Random, kind: str) -> None:
 
 
 def _second_bot(trouble: Trouble, chance: random.Random, kind: str) -> None:
-    """Another bot under the same marker rests an order."""
-    contract = chance.choice(trouble.exchange.listing())
-    mark = trouble.exchange.floor.mark_of(contract)
+    """Another bot under the same marker rests an order, in a contract for which there is collateral."""
+    floor = trouble.exchange.floor
+    listed = [one for one in trouble.exchange.listing() if one.is_linear and not floor.has_expired(one)]
+    contract = chance.choice(listed)
+    mark = floor.mark_of(contract)
     request = OrderRequest(
         symbol=contract.symbol,
         side=Side.BUY,
