@@ -9,7 +9,7 @@ The only caller of ``Venue.submit`` and ``Venue.cancel``. Rules of this file:
 
 import asyncio
 from collections.abc import Awaitable, Coroutine, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -42,6 +42,8 @@ _ALREADY_THERE = "duplicate_client_order_id"
 _NOT_FOUND = "order_not_found"
 #: The price has moved on since the book was read: part of every chase.
 _WOULD_TAKE = "would_take"
+#: A history that lags behind has told a trade after this; what it has not is told no more.
+_TRADES_TOLD_WITHIN = timedelta(minutes=15)
 _ENDED = {
     OrderState.CANCELLED: OrderEvent.CANCEL_CONFIRMED,
     OrderState.EXPIRED: OrderEvent.EXPIRED,
@@ -57,6 +59,8 @@ class Execution:
         self._bookkeeping = bookkeeping
         #: When an unknown order was first looked for, late enough to count, and not found.
         self._missed_at: dict[ClientOrderId, datetime] = {}
+        #: Since when the venue has told fewer trades of an order than it says were filled.
+        self._untold_since: dict[ClientOrderId, datetime] = {}
         #: Resting orders that a leg is being worked with; what else works is left over.
         self.attended: set[ClientOrderId] = set()
 
@@ -203,7 +207,7 @@ class Execution:
         return await self._learn(order, seen)
 
     async def _learn(self, order: Order, seen: VenueOrder) -> Order:
-        if seen.filled_contracts > order.filled_contracts and not await self._has_booked_trades(order.intent.venue):
+        if not await self._has_its_trades(order, seen):
             # It has traded, and how is not known yet: nothing is learned by halves.
             return order
         self._desk.alerts.close_alert("order_lost", cause=order.intent.client_order_id)
@@ -227,6 +231,23 @@ class Execution:
                 state=order.state,
             )
         return order
+
+    async def _has_its_trades(self, order: Order, seen: VenueOrder) -> bool:
+        """Book what an order has traded; False while the venue tells less of it than it says was filled.
+
+        History that lags behind tells it soon. What it has not told by then it has forgotten.
+        """
+        number = order.intent.client_order_id
+        if seen.filled_contracts <= order.filled_contracts:
+            self._untold_since.pop(number, None)
+            return True
+        if not await self._has_booked_trades(order.intent.venue):
+            return False
+        if seen.filled_contracts <= order.filled_contracts:
+            self._untold_since.pop(number, None)
+            return True
+        now = self._desk.clock.now()
+        return now - self._untold_since.setdefault(number, now) >= _TRADES_TOLD_WITHIN
 
     async def _has_booked_trades(self, venue_id: VenueId) -> bool:
         """Book the trades there are; False when the venue does not tell them."""

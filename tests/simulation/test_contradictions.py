@@ -12,9 +12,11 @@ from bot.exchange.faults import (
     Distortion,
     DistortQuotes,
     FeignCancel,
+    FillOnly,
     ForgetOrder,
     HideOrders,
     LagPositions,
+    LagTrades,
     OmitBalances,
     OmitPosition,
     Refuse,
@@ -66,6 +68,19 @@ def test_a_hedger_that_cannot_see_its_own_position_does_not_hedge_again() -> Non
     one.run(HOUR)
     assert stops(one) == [Decimal("0.018")]
     one.is_well()
+
+
+def test_a_partial_fill_that_lists_of_trades_and_positions_tell_late_is_not_sent_again() -> None:
+    one = Owner()
+    late = timedelta(minutes=3)
+    one.exchange.faults.on("submit", FillOnly(Decimal("0.012")), times=1)
+    one.exchange.faults.on("fetch_fills", LagTrades(late), times=10_000)
+    one.exchange.faults.on("fetch_account", LagPositions(late), times=10_000)
+    one.run(2.5 * MINUTE, during=lambda bot: bot.supervisor._signal.set("command"))
+    assert hedges(one) == 1, "the order says itself that it has traded"
+    one.exchange.faults.clear()
+    one.run(HOUR)
+    assert (one.held(), stops(one)) == (Decimal("-0.018"), [Decimal("0.018")])
 
 
 def test_an_order_that_was_taken_and_is_not_found_for_half_an_hour_is_not_sent_again() -> None:
