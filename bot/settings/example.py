@@ -80,6 +80,8 @@ def value_text(name: str, value: Any) -> str:
             return _duration_text(value)
         case datetime():
             return value.isoformat()
+        case () if name.endswith("TRANSFER_ASSETS"):
+            return "off"
         case Mapping() | tuple() | frozenset():
             return ",".join(_members(name, value))
         case _:

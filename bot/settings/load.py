@@ -187,10 +187,12 @@ def _lines_of(err: ValidationError, values: Mapping[str, str], known: Mapping[st
         shown = "***" if name in known and _is_secret(known[name]) else values.get(name, "")
         cause = one.get("ctx", {}).get("error")
         mend = str(cause) if cause else _PLAIN.get(one["type"], one["msg"])
-        yield f"{name}={shown}: {mend}"
+        yield f"{name}={_WHO.sub('//***@', shown)}: {mend}"
 
 
 #: Words for what pydantic finds by itself.
+#: Who an address is to be asked as, and the password.
+_WHO = re.compile(r"//[^/@\s]*@")
 _PLAIN = {
     "bool_parsing": "write true or false",
     "bool_type": "write true or false",

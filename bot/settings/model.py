@@ -100,6 +100,10 @@ def _currencies(text: str) -> tuple[Currency, ...]:
     return tuple(Currency(human.name(part)) for part in text.split(",") if part.strip())
 
 
+def _may_be_moved(text: str) -> tuple[Currency, ...]:
+    return () if text.strip().lower() == "off" else _currencies(text)
+
+
 def _port(text: str) -> int:
     port = _whole(text)
     if not 0 <= port <= 65_535:
@@ -414,8 +418,9 @@ class MarginSettings(Block):
     release_after: Duration = Field(
         timedelta(hours=1), description="a leg that was cut may grow again once every wallet was calm for this long"
     )
-    transfer_assets: Annotated[tuple[Currency, ...], NoDecode, _read(_currencies)] = Field(
-        (Currency("USDT"), Currency("USDC")), description="what may be moved; name a targeted coin to allow it, too"
+    transfer_assets: Annotated[tuple[Currency, ...], NoDecode, _read(_may_be_moved)] = Field(
+        (Currency("USDT"), Currency("USDC")),
+        description="what may be moved, or off; name a targeted coin to allow it, too",
     )
     max_pledged: Share = Field(Decimal("0.25"), description="most of a targeted coin that may lie in futures wallets")
     min_transfer: Number = Field(Decimal(10), description="USD; less is not moved")

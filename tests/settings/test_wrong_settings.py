@@ -197,6 +197,11 @@ WRONG = [
         "TRIMTAB_MARGIN__HYSTERESIS=100%: write a share below 100%",
     ),
     (
+        {"TRIMTAB_VENUES__BINANCEUSDM__REST_URL": "https://me:pw@host.example"},
+        "TRIMTAB_VENUES__BINANCEUSDM__REST_URL=https://***@host.example: write host and port alone, for example"
+        " http://127.0.0.1:8090",
+    ),
+    (
         {"TRIMTAB_MARGIN__TRANSFER_ASSETS": "US$"},
         "TRIMTAB_MARGIN__TRANSFER_ASSETS=US$: 'US$' is not the name of a coin",
     ),
@@ -402,3 +407,8 @@ def test_a_folder_in_the_place_of_the_env_file_is_told(tmp_path: Path, monkeypat
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ConfigError, match=r"\.env is a folder"):
         load_settings({})
+
+
+def test_nothing_is_moved_where_the_owner_says_off() -> None:
+    assert load_settings({"TRIMTAB_MARGIN__TRANSFER_ASSETS": "off"}).margin.transfer_assets == ()
+    assert load_settings({"TRIMTAB_MARGIN__TRANSFER_ASSETS": ""}).margin.transfer_assets == ("USDT", "USDC")

@@ -57,7 +57,7 @@ def _of_key(row: Row) -> Iterator[Finding]:
             level="warn",
             subject=subject,
             sentence="may not move collateral between wallets: the margin ladder cannot send for cash",
-            mend="allow universal transfers, or set TRIMTAB_MARGIN__TRANSFER_ASSETS= to do without",
+            mend="allow universal transfers, or set TRIMTAB_MARGIN__TRANSFER_ASSETS=off to do without",
         )
     if not translate.is_set(row, "ipRestrict"):
         yield Finding(
