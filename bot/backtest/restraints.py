@@ -129,6 +129,10 @@ class Restraints:
     def judge_increase(self, at: datetime, order: ExchangeOrder, intent: OrderIntent) -> Iterator[Judgement]:
         """Yield whether an order that increases a hedge may do so."""
         contract = self._exchange.floor.contracts[order.symbol]
+        if contract.asset in self._policy.targets:
+            is_present = self.is_present(contract.asset, intent.decision_price, intent.intended_at)
+            was_not = f"was decided on a price of {intent.decision_price}, which was not the price of the time"
+            yield is_present, f"an increase of {contract.asset} {was_not}"
         if contract.is_linear:
             yield from self._judge_ceilings(at, order, intent, contract.asset)
         if self._policy.scope is Scope.ASSETS and not self._policy.aliases:

@@ -58,10 +58,17 @@ class World:
         request = OrderRequest(symbol=PERP, side=side, type=OrderType.MARKET, contracts=Decimal(contracts))
         self.exchange.submit(replace(request, **changes))
 
-    def increase(self, side: Side, contracts: str) -> list[str]:
+    def increase(self, side: Side, contracts: str, decided_on: Decimal | None = None) -> list[str]:
         """Return what is said about an increase that is intended now."""
         now = self.exchange.now
-        intent = make_intent(side=side, contracts=Decimal(contracts), reduce_only=False, intended_at=now)
+        index = self.exchange.floor.index_of(BTC)
+        intent = make_intent(
+            side=side,
+            contracts=Decimal(contracts),
+            reduce_only=False,
+            decision_price=decided_on or index,
+            intended_at=now,
+        )
         order = ExchangeOrder(
             id=99,
             symbol=PERP,
@@ -165,3 +172,15 @@ def test_coins_that_come_are_known_from_then_on() -> None:
     world.wait(MINUTE)
     assert world.restraints.has_moved_since(began_at)
     assert not world.restraints.has_moved_since(world.exchange.now)
+
+
+def test_an_increase_is_decided_on_a_price_of_its_time() -> None:
+    world = World()
+    old = world.exchange.floor.index_of(BTC)
+    world.exchange.set_price(BTC, old * 2)
+    assert world.increase(Side.SELL, "0.01", decided_on=old) == []  # It was so a moment ago.
+
+    world.wait(HOUR)
+    said = world.increase(Side.SELL, "0.01", decided_on=old)
+    assert said == [f"an increase of BTC was decided on a price of {old}, which was not the price of the time"]
+    assert world.increase(Side.SELL, "0.01") == []
