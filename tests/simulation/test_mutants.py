@@ -94,3 +94,13 @@ def test_the_page_has_a_row_for_each() -> None:
     verdict = Verdict(mutant=mutant, finding=Finding(seed=2, taken=2, complaints=["something else", said]))
     row = page([verdict], 1, 2).splitlines()[-1]
     assert row == f"| `unknown-order-resent` | {mutant.mistake} | 2 | 2 | two orders for one intent: TT\\|x |"
+
+
+def test_the_page_says_what_was_missed() -> None:
+    mutant = MUTANTS["leap-accepted"]
+    elsewhere = Finding(seed=3, taken=3, complaints=["something else"])
+    nowhere = Finding(seed=None, taken=40, complaints=[])
+    for finding, told in ((elsewhere, "| 3 | seed 3, in other words: something else |"), (nowhere, "| 40 | nothing |")):
+        text = page([Verdict(mutant=mutant, finding=finding)], 1, 3)
+        assert "1 mistakes, 1 of them missed" in text
+        assert text.splitlines()[-1] == f"| `leap-accepted` | {mutant.mistake} | **missed** {told}"

@@ -103,12 +103,12 @@ class Results:
 def page(verdicts: list[Verdict], days: float, clean: int) -> str:
     """Return the table as a page of the documentation."""
     rows = "\n".join(
-        f"| `{one.mutant.name}` | {one.mutant.mistake} | {one.finding.seed} | {one.finding.taken} |"
-        f" {_undated(one.complaint)} |"
+        f"| `{one.mutant.name}` | {one.mutant.mistake} | {one.finding.seed if one.is_caught else '**missed**'} |"
+        f" {one.finding.taken} | {'' if one.is_caught else _of_missed(one)}{_undated(one.complaint)} |"
         for one in verdicts
     )
     most = max((one.finding.taken for one in verdicts), default=0)
-    total = sum(one.finding.taken for one in verdicts)
+    total, missed = sum(one.finding.taken for one in verdicts), sum(not one.is_caught for one in verdicts)
     return f"""# Planted mistakes
 
 Can the simulation's checker see? Each line is a mistake that other trading bots have made, kept as a small patch in
@@ -122,13 +122,20 @@ What a seed leads to changes with every change of the bot, since its calls take 
 that it was found with, and with another one a later seed may be the first to see it. With `--results FILE` lines that
 were found before are kept, also of a bot that has changed since; a run without it finds all of them anew.
 
-{len(verdicts)} mistakes, {total} seeds run; the hardest took {most}. Without a mistake the same seeds, 1 to {clean},
+{len(verdicts)} mistakes, {missed} of them missed, {total} seeds run; the hardest took {most}.
+Without a mistake the same seeds, 1 to {clean},
 complain about nothing.
 
 | mutant | the mistake | seed that caught it | seeds run | complaint |
 |---|---|---|---|---|
 {rows}
 """
+
+
+def _of_missed(verdict: Verdict) -> str:
+    """Say which seed complained about something else, where one did: words that were not expected count as missed."""
+    seed = verdict.finding.seed
+    return "" if seed is None else f"seed {seed}, in other words: "
 
 
 def _undated(sentence: str) -> str:
@@ -205,7 +212,7 @@ def run(options: argparse.Namespace) -> int:
     taken = sum(one.finding.taken for one in verdicts)
     print(f"\n{len(verdicts)} mutants, {len(missed)} missed, {taken} seeds", end="")
     print("" if options.without_control else f"; without a mistake {len(wrong)} of {most} seeds complain")
-    if options.markdown is not None and not missed and not wrong:
+    if options.markdown is not None and not wrong:
         options.markdown.write_text(page(verdicts, options.days, most), encoding="utf-8")
     return 1 if missed or wrong else 0
 
