@@ -100,7 +100,7 @@ class Results:
                 file.write(json.dumps(line) + "\n")
 
 
-def page(verdicts: list[Verdict], days: float, clean: int) -> str:
+def page(verdicts: list[Verdict], days: float, clean: int, commit: str | None = None) -> str:
     """Return the table as a page of the documentation."""
     rows = "\n".join(
         f"| `{one.mutant.name}` | {one.mutant.mistake} | {one.finding.seed if one.is_caught else '**missed**'} |"
@@ -109,6 +109,7 @@ def page(verdicts: list[Verdict], days: float, clean: int) -> str:
     )
     most = max((one.finding.taken for one in verdicts), default=0)
     total, missed = sum(one.finding.taken for one in verdicts), sum(not one.is_caught for one in verdicts)
+    found_with = "" if commit is None else f" Found in one run with the bot of commit `{commit}`."
     return f"""# Planted mistakes
 
 Can the simulation's checker see? Each line is a mistake that other trading bots have made, kept as a small patch in
@@ -124,7 +125,7 @@ were found before are kept, also of a bot that has changed since; a run without 
 
 {len(verdicts)} mistakes, {missed} of them missed, {total} seeds run; the hardest took {most}.
 Without a mistake the same seeds, 1 to {clean},
-complain about nothing.
+complain about nothing.{found_with}
 
 | mutant | the mistake | seed that caught it | seeds run | complaint |
 |---|---|---|---|---|
@@ -213,7 +214,7 @@ def run(options: argparse.Namespace) -> int:
     print(f"\n{len(verdicts)} mutants, {len(missed)} missed, {taken} seeds", end="")
     print("" if options.without_control else f"; without a mistake {len(wrong)} of {most} seeds complain")
     if options.markdown is not None and not wrong:
-        options.markdown.write_text(page(verdicts, options.days, most), encoding="utf-8")
+        options.markdown.write_text(page(verdicts, options.days, most, options.commit), encoding="utf-8")
     return 1 if missed or wrong else 0
 
 
@@ -231,6 +232,7 @@ def main() -> None:
     parser.add_argument(
         "--markdown", type=Path, nargs="?", const=PAGE, metavar="FILE", help="write the table (docs/mutants.md)"
     )
+    parser.add_argument("--commit", help="with --markdown: the commit that it is run on, to be named on the page")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
