@@ -218,6 +218,8 @@ class Worker:
             if work.troubles >= _MOST_TROUBLES or work.leg.style is ExecutionStyle.IOC:
                 works.is_cut_short = True
                 await self._end(work, "the venue does not answer")
+            # It may have traded before: what was not read then is read for the stop's sake, or told to be unreadable.
+            await self._protection.protect_safely(work.leg.instrument.venue)
         else:
             work.troubles = 0
 

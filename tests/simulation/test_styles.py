@@ -24,6 +24,7 @@ from bot.domain.policy import (
     VolatilityPolicy,
 )
 from bot.exchange.faults import FailRead, LoseReply, LoseRequest
+from bot.exchange.orders import OrderRequest
 from tests.simulation.test_scenarios import BTC_PERP, HOUR, Owner
 
 CHASE = ExecutionPolicy(style=ExecutionStyle.CHASE)
@@ -143,6 +144,24 @@ def test_whatever_is_lost_on_the_way_the_hedge_comes_about_once(
     owner.exchange.faults.on(call, effect, times=2, after=after + (8 if call.startswith("fetch") else 0))
     owner.run(2 * HOUR)
     assert abs(owner.held() - Decimal("-0.018")) <= Decimal("0.001")
+    owner.is_well()
+
+
+def test_a_fill_gets_its_stop_although_the_account_cannot_be_read_right_after_it() -> None:
+    owner = Owner()
+    misses = 3
+
+    def happens(call: str, _request: OrderRequest | None) -> FailRead | None:
+        nonlocal misses
+        if call != "fetch_account" or not owner.exchange.floor.trades or misses == 0:
+            return None
+        misses -= 1
+        return FailRead()
+
+    owner.exchange.faults.standing = happens
+    owner.run(HOUR)
+    assert misses == 0
+    assert owner.checker.unprotected_seconds_max <= owner.policy.stops.deadline.total_seconds()
     owner.is_well()
 
 
