@@ -249,7 +249,7 @@ def test_a_dry_run_probes_no_order(trimtab: Trimtab, served: Served) -> None:
 
 
 def test_a_plan_in_a_dry_run_shows_what_would_be_done_and_nothing_arrives(trimtab: Trimtab, served: Served) -> None:
-    served.post("price", asset="BTC", price="60000")
+    served.post("price", asset="BTC", price="64000")
     ended = trimtab("plan", "--json", TRIMTAB_MODE="dry-run")
     document = json.loads(ended.out)
     assert (ended.code, document["mode"]) == (0, "dry-run")
