@@ -34,7 +34,7 @@ class AnyStopWillDo(Protection):
     """A stop that rests is taken for good, whatever its size: it is not resized after a partial fill."""
 
     async def _protect_leg(self, target: StopTarget, view: Any) -> None:
-        if self._resting_stops(target, view.account):
+        if view.resting.get(target.symbol, []):
             await self._note_protected(target)
         else:
             await super()._protect_leg(target, view)
@@ -44,7 +44,7 @@ class CancelsFirst(Protection):
     """The old stop is cancelled before the new one is placed."""
 
     async def _protect_leg(self, target: StopTarget, view: Any) -> None:
-        for resting in self._resting_stops(target, view.account):
+        for resting in view.resting.get(target.symbol, []):
             is_good = resting.contracts == target.contracts and (
                 target.acceptable_low <= (resting.trigger_price or 0) <= target.acceptable_high
             )
