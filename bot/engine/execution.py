@@ -238,10 +238,7 @@ class Execution:
         History that lags behind tells it soon. What it has not told by then it has forgotten.
         """
         number = order.intent.client_order_id
-        if seen.filled_contracts <= order.filled_contracts:
-            self._untold_since.pop(number, None)
-            return True
-        if not await self._has_booked_trades(order.intent.venue):
+        if seen.filled_contracts > order.filled_contracts and not await self._has_booked_trades(order.intent.venue):
             return False
         if seen.filled_contracts <= order.filled_contracts:
             self._untold_since.pop(number, None)

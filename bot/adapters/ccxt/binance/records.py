@@ -99,10 +99,17 @@ class Records:
         self._discovered_at = now
 
     async def _trades(self, symbol: Symbol, since: datetime) -> list[Row]:
+        name = self._listing.names[symbol]
+        return await self._by_windows(f"trades of {symbol}", since, lambda start: self._trades_from(start, name))
+
+    async def _by_windows(
+        self, history: str, since: datetime, read: Callable[[datetime], AsyncIterator[Row]]
+    ) -> list[Row]:
+        """Return what a history holds since a moment, window by window; what was found empty is passed over."""
         found: list[Row] = []
-        history, start, now = f"trades of {symbol}", since, self._venue_now()
+        start, now = since, self._venue_now()
         while (start := self._quiet.skip(history, start)) <= now:
-            rows = [row async for row in self._trades_from(start, self._listing.names[symbol])]
+            rows = [row async for row in read(start)]
             found += rows
             until = start + _WINDOW + _MILLISECOND
             if not rows:
@@ -253,16 +260,7 @@ class Records:
         return found
 
     async def _income(self, kind: str, since: datetime) -> list[Row]:
-        found: list[Row] = []
-        history, start, now = f"income of {kind}", since, self._venue_now()
-        while (start := self._quiet.skip(history, start)) <= now:
-            rows = [row async for row in self._income_from(start, kind)]
-            found += rows
-            until = start + _WINDOW + _MILLISECOND
-            if not rows:
-                self._quiet.note(history, start, until)
-            start = until
-        return found
+        return await self._by_windows(f"income of {kind}", since, lambda start: self._income_from(start, kind))
 
     async def _income_from(self, start: datetime, kind: str) -> AsyncIterator[Row]:
         """Yield the income of one window, page by page."""
