@@ -181,13 +181,13 @@ def _show_look(console: Any, look: "LookTaken") -> None:
 
 
 def _look_line(look: dict[str, Any]) -> str:
-    from bot.cli.tables import clock_time
+    from bot.cli.written import clock_time
 
     return f"Look {look['cycle_id']}, due by {look['trigger']}, ended {clock_time(look['at'])}: {look['outcome']}"
 
 
 def _row_line(row: dict[str, Any]) -> str:
-    from bot.cli.tables import money, percent
+    from bot.cli.written import money, percent
 
     return (
         f"{row['asset']} was {percent(row['weight'])} of {percent(row['target_weight'])} ±{percent(row['band'])},"
@@ -197,7 +197,7 @@ def _row_line(row: dict[str, Any]) -> str:
 
 
 def _show(console: Any, story: "OrderStory") -> None:
-    from bot.cli.tables import clock_time, money
+    from bot.cli.written import clock_time, money
     from bot.domain.units import decimal_text
 
     entry = story_entry(story)

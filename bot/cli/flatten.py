@@ -39,7 +39,7 @@ def ours_in(status: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 def _show_what_is_closed(status: Mapping[str, Any]) -> None:
     from bot.cli.output import open_console
-    from bot.cli.tables import show_closing
+    from bot.cli.plan_tables import show_closing
 
     show_closing(open_console(), ours_in(status), left_alone=status["foreign_symbols"])
 

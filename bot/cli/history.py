@@ -31,6 +31,6 @@ def backtest(
     if json:
         show_json(document)
         return
-    from bot.cli.tables import show_backtest
+    from bot.cli.result_tables import show_backtest
 
     show_backtest(open_console(), document)

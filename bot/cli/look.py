@@ -30,7 +30,7 @@ def plan(
     if json:
         show_json(document)
         return
-    from bot.cli.tables import show_plan
+    from bot.cli.plan_tables import show_plan
     from bot.cli.why import show_why
 
     console = open_console()
@@ -75,7 +75,7 @@ def check(
     if json:
         show_json(check_document(findings))
     else:
-        from bot.cli.tables import show_findings
+        from bot.cli.result_tables import show_findings
 
         show_findings(open_console(), findings)
     failed = [finding for finding in findings if finding.level == "fail"]

@@ -7,12 +7,6 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from bot.cli.tables import (
-    NOTHING,
-    Row,
-    clock_time,
-    figure,
-    new_table,
-    percent,
     show_assets,
     show_basis,
     show_breaker,
@@ -23,8 +17,8 @@ from bot.cli.tables import (
     show_positions,
     show_refusals,
     show_rolls,
-    state_text,
 )
+from bot.cli.written import NOTHING, Row, clock_time, figure, new_table, percent, state_text
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -140,7 +140,7 @@ def _show_answer(document: Mapping[str, Any], sentence: str, *, is_json: bool) -
 
 def _show_what_resuming_means() -> None:
     from bot.cli.output import open_console
-    from bot.cli.tables import show_clearing, show_plan
+    from bot.cli.plan_tables import show_clearing, show_plan
 
     console = open_console()
     document = ask("resume-plan")

@@ -1,167 +1,15 @@
-"""How do plan, status and findings look at 100 columns? Documents in, tables out; what scripts read is the JSON."""
+"""What do plan and status show alike? Documents in, tables out; what scripts read is the JSON."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from rich import box
-from rich.table import Table
 from rich.text import Text
+
+from bot.cli.written import NOTHING, Row, clock_time, figure, liquidation, money, new_table, percent, state_text
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-    from bot.domain.findings import Finding
-
-Row = Mapping[str, Any]
-
-_STATE_STYLES = {"normal": "green", "reduce_only": "yellow", "halted": "bold red"}
-_LEVEL_STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red"}
-NOTHING = "–"
-
-
-def percent(text: str | None, *, signed: bool = False, places: int = 2) -> str:
-    """Write a fraction as a percentage."""
-    return NOTHING if text is None else f"{Decimal(text) * 100:{'+' if signed else ''}.{places}f} %"
-
-
-def money(text: str | None, *, signed: bool = False) -> str:
-    """Write US dollars with two places."""
-    return NOTHING if text is None else f"{Decimal(text):{'+' if signed else ''},.2f}"
-
-
-def figure(text: str | None) -> str:
-    """Write a price or an amount with at most eight significant digits."""
-    if text is None:
-        return NOTHING
-    number = Decimal(text)
-    places = max(0, min(8, 7 - number.adjusted())) if number else 0
-    written = f"{number:,.{places}f}"
-    return written.rstrip("0").rstrip(".") if "." in written else written
-
-
-def liquidation(text: str | None) -> str:
-    """Write a liquidation price; a long position that no fall can liquidate has none."""
-    return NOTHING if text is None or Decimal(text) == 0 else figure(text)
-
-
-def clock_time(text: str | None) -> str:
-    """Write a moment without its fractions."""
-    return NOTHING if text is None else f"{text[:19].replace('T', ' ')} UTC"
-
-
-def new_table(title: str, *columns: tuple[str, str]) -> Table:
-    """Return an empty table; a column is ``number``, ``word`` or ``text``."""
-    table = Table(
-        title=title,
-        title_justify="left",
-        title_style="bold",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-        expand=False,
-    )
-    for heading, kind in columns:
-        table.add_column(
-            heading,
-            justify="right" if kind == "number" else "left",
-            no_wrap=kind in {"number", "word"},
-            overflow="fold",
-        )
-    return table
-
-
-def show_plan(console: "Console", plan: Row) -> None:
-    """Show what one look would do."""
-    show_head(console, plan, "Plan", plan["at"])
-    show_assets(console, plan["assets"])
-    _show_orders(console, "Protective reductions", plan.get("reductions", ()))
-    _show_orders(console, "Orders", plan["orders"], empty="No orders.")
-    _show_stops(console, plan["stops"])
-    _show_entry_stops(console, plan.get("entry_stops", ()))
-    show_margin(console, plan["margin"])
-    show_funding(console, plan.get("funding", ()))
-    show_breaker(console, plan.get("breaker"))
-    show_rolls(console, plan["rolls"])
-    show_refusals(console, plan["refusals"])
-    show_notes(console, plan)
-
-
-def _show_entry_stops(console: "Console", records: Sequence[Row]) -> None:
-    """Show how often stops that are anchored to entry would have fired, for whoever takes them for signals."""
-    for one in records:
-        console.print(
-            f"A stop {percent(one['distance_frac'])} from entry would have fired on {one['asset']}:"
-            f" {one['long_fired']} × on a long, {one['short_fired']} × on a short, in {one['history_days']} days."
-        )
-
-
-def show_closing(console: "Console", positions: Sequence[Row], *, left_alone: Sequence[str]) -> None:
-    """Show what a flatten closes."""
-    show_positions(console, positions)
-    if left_alone:
-        console.print(f"Left alone, because they are reserved: {', '.join(left_alone)}")
-
-
-def show_clearing(console: "Console", resume: Row) -> None:
-    """Show what a return to normal puts aside, and what it does not."""
-    for sentence in resume["clears"] or ["nothing: all is normal already"]:
-        console.print(f"Resuming clears {sentence}")
-    for sentence in resume["keeps"]:
-        console.print(f"It keeps {sentence}")
-
-
-def show_findings(console: "Console", findings: "Sequence[Finding]") -> None:
-    """Show what was checked."""
-    table = new_table("Check", ("", "word"), ("Subject", "word"), ("Finding", "text"))
-    for finding in findings:
-        said = f"{finding.sentence}\n→ {finding.mend}" if finding.mend else finding.sentence
-        table.add_row(Text(finding.level, style=_LEVEL_STYLES[finding.level]), finding.subject, said)
-    console.print(table)
-
-
-def show_backtest(console: "Console", result: Row) -> None:
-    """Show a backtest's figures, one a line, as the document names them."""
-    table = new_table("Backtest", ("Figure", "word"), ("Value", "text"))
-    for key, value in _flat(result):
-        table.add_row(key, value)
-    console.print(table)
-
-
-def _flat(document: Row, prefix: str = "") -> list[tuple[str, str]]:
-    lines: list[tuple[str, str]] = []
-    for key, value in document.items():
-        if isinstance(value, Mapping):
-            lines += _flat(value, f"{prefix}{key}.")
-        elif isinstance(value, list):
-            lines.append((f"{prefix}{key}", "\n".join(_entry(entry) for entry in value) or NOTHING))
-        else:
-            lines.append((f"{prefix}{key}", _readable(f"{prefix}{key}", value)))
-    return lines
-
-
-def _entry(entry: Any) -> str:
-    """Write what a list holds on one line."""
-    if not isinstance(entry, Mapping):
-        return str(entry)
-    return ", ".join(f"{key} {_readable(key, value)}" for key, value in entry.items())
-
-
-def _readable(key: str, value: Any) -> str:
-    """Write a figure by the unit that its name says; scripts have the exact one in the document."""
-    if value is None:
-        return NOTHING
-    if not isinstance(value, str):
-        return str(value)
-    if "_frac" in key or key.endswith("_annual"):
-        return percent(value)
-    if "_quote" in key:
-        return money(value)
-    return f"{Decimal(value):.1f}" if key.endswith(("_bps", "_seconds", "_seconds_max")) else value
-
-
-def state_text(state: str) -> tuple[str, str]:
-    """Return a trading state and its style."""
-    return state.replace("_", " "), _STATE_STYLES.get(state, "")
 
 
 def show_head(console: "Console", document: Row, word: str, at: str) -> None:
@@ -214,54 +62,34 @@ def show_assets(console: "Console", assets: Sequence[Row]) -> None:
     console.print(table)
 
 
-def _show_orders(console: "Console", title: str, orders: Sequence[Row], empty: str = "") -> None:
-    if not orders:
-        if empty:
-            console.print(empty)
+def show_positions(console: "Console", positions: Sequence[Row]) -> None:
+    """Show the open positions and their stops."""
+    if not positions:
+        console.print("No positions.")
         return
     table = new_table(
-        title,
-        ("Side", "word"),
+        "Positions",
         ("Symbol", "word"),
+        ("Side", "word"),
         ("Contracts", "number"),
         ("Notional USD", "number"),
-        ("Limit", "number"),
-        ("Cost bp", "number"),
-        ("Why", "text"),
-    )
-    for row in orders:
-        table.add_row(
-            row["side"] + (" (reduce)" if row["reduce_only"] else ""),
-            row["symbol"],
-            figure(row["amount_contracts"]),
-            money(row["notional_quote"]),
-            figure(row["limit_price"]),
-            f"{Decimal(row['expected_cost_bps']):.1f}",
-            row.get("why") or row["reason"],
-        )
-    console.print(table)
-
-
-def _show_stops(console: "Console", stops: Sequence[Row]) -> None:
-    if not stops:
-        return
-    table = new_table(
-        "Stops of the present positions",
-        ("Side", "word"),
-        ("Symbol", "word"),
-        ("Contracts", "number"),
-        ("Trigger (mark)", "number"),
         ("Mark", "number"),
         ("Liquidation", "number"),
+        ("Stop (mark)", "text"),
     )
-    for row in stops:
+    for row in positions:
+        triggers = ", ".join(figure(stop["trigger_price"]) for stop in row["stops"])
+        stop = Text(triggers or "none")
+        if not row["is_protected"]:
+            stop.append(" UNPROTECTED", style="bold red")
         table.add_row(
-            row["side"],
             row["symbol"],
+            row["side"],
             figure(row["amount_contracts"]),
-            figure(row["trigger_price"]),
-            figure(row.get("mark_price")),
+            money(row["notional_quote"]),
+            figure(row["mark_price"]),
             liquidation(row["liquidation_price"]),
+            stop,
         )
     console.print(table)
 
@@ -394,36 +222,20 @@ def show_funding(console: "Console", funding: Sequence[Row]) -> None:
     console.print(table)
 
 
-def show_positions(console: "Console", positions: Sequence[Row]) -> None:
-    """Show the open positions and their stops."""
-    if not positions:
-        console.print("No positions.")
+def show_breaker(console: "Console", breaker: Row | None) -> None:
+    """Say in a line what was lost beside what may be, and why the breaker has tripped."""
+    if breaker is None:
         return
-    table = new_table(
-        "Positions",
-        ("Symbol", "word"),
-        ("Side", "word"),
-        ("Contracts", "number"),
-        ("Notional USD", "number"),
-        ("Mark", "number"),
-        ("Liquidation", "number"),
-        ("Stop (mark)", "text"),
+    words = {"day": "a day", "drawdown": "drawdown", "cost": "costs of 30 days"}
+    lost = " · ".join(
+        f"{words[row['measure']]} {percent(row['loss_frac'])} of {percent(row['limit_frac'])}"
+        for row in breaker["losses"]
     )
-    for row in positions:
-        triggers = ", ".join(figure(stop["trigger_price"]) for stop in row["stops"])
-        stop = Text(triggers or "none")
-        if not row["is_protected"]:
-            stop.append(" UNPROTECTED", style="bold red")
-        table.add_row(
-            row["symbol"],
-            row["side"],
-            figure(row["amount_contracts"]),
-            money(row["notional_quote"]),
-            figure(row["mark_price"]),
-            liquidation(row["liquidation_price"]),
-            stop,
-        )
-    console.print(table)
+    console.print(f"Lost: {lost}", highlight=False)
+    if breaker["tripped"] is not None:
+        console.print(Text.assemble(("Breaker", "bold red"), f" tripped {clock_time(breaker['tripped']['at'])}"))
+    if breaker["unpriced"]:
+        console.print(f"Not counted, for want of a price: costs in {', '.join(breaker['unpriced'])}", highlight=False)
 
 
 def show_refusals(console: "Console", refusals: Sequence[Row]) -> None:
@@ -442,19 +254,3 @@ def show_notes(console: "Console", document: Row) -> None:
         console.print(Text.assemble(("warning ", "yellow"), warning))
     if document.get("ignored"):
         console.print(f"Outside the portfolio: {', '.join(document['ignored'])}")
-
-
-def show_breaker(console: "Console", breaker: Row | None) -> None:
-    """Say in a line what was lost beside what may be, and why the breaker has tripped."""
-    if breaker is None:
-        return
-    words = {"day": "a day", "drawdown": "drawdown", "cost": "costs of 30 days"}
-    lost = " · ".join(
-        f"{words[row['measure']]} {percent(row['loss_frac'])} of {percent(row['limit_frac'])}"
-        for row in breaker["losses"]
-    )
-    console.print(f"Lost: {lost}", highlight=False)
-    if breaker["tripped"] is not None:
-        console.print(Text.assemble(("Breaker", "bold red"), f" tripped {clock_time(breaker['tripped']['at'])}"))
-    if breaker["unpriced"]:
-        console.print(f"Not counted, for want of a price: costs in {', '.join(breaker['unpriced'])}", highlight=False)

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
-from bot.cli.tables import clock_time, money, percent, show_basis
+from bot.cli.tables import show_basis
+from bot.cli.written import clock_time, money, percent
 from bot.domain.units import decimal_text
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from rich.console import Console
 from bot.adapters.journal.journal import open_journal
 from bot.adapters.web.folder import create_token, write_address
 from bot.adapters.web.server import WebServer
-from bot.cli.tables import show_plan
+from bot.cli.plan_tables import show_plan
 from bot.domain import errors
 from bot.domain.findings import Finding
 from tests.adapters.web.fakes import FakeControl, plan_document, status_document

@@ -4,7 +4,7 @@ import io
 
 from rich.console import Console
 
-from bot.cli.tables import show_backtest
+from bot.cli.result_tables import show_backtest
 
 
 def test_a_backtest_is_shown_by_the_units_that_its_names_say() -> None:
