@@ -1,13 +1,11 @@
 """What can be asked of the embedded exchange? The facade: time, orders, transfers, reads.
 
-Rules of this file: time moves only in ``advance``, event by event, so that what happens does not depend on how
-often it is called;
-a write is committed before it is acknowledged; market time stands still while nobody calls.
+Rules of this file: time moves only in ``advance``, and stands still while nobody calls; a write is committed before
+it is acknowledged.
 """
 
 import dataclasses
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -19,20 +17,19 @@ from bot.exchange import faults as fault
 from bot.exchange.accounts import WalletKey
 from bot.exchange.config import ExchangeConfig, MarketKind
 from bot.exchange.contracts import Contract
-from bot.exchange.crossings import due_orders, next_crossing_us
-from bot.exchange.deleveraging import Deleveraging, deleverage
+from bot.exchange.deleveraging import deleverage
 from bot.exchange.faults import Effect, Faults, ReadFailed, ReplyLost, RequestLost
 from bot.exchange.floor import Floor
-from bot.exchange.funding import Funding
 from bot.exchange.keeping import Keeper
-from bot.exchange.liquidation import liquidate_position, liquidate_where_due
+from bot.exchange.liquidation import liquidate_position
 from bot.exchange.market import Market
 from bot.exchange.matching import Matching
-from bot.exchange.moments import HOUR_US, from_us, span_us, to_us
+from bot.exchange.moments import HOUR_US, from_us, to_us
 from bot.exchange.opening import deposit_opening
 from bot.exchange.orders import ExchangeOrder, OrderRequest, Refused
+from bot.exchange.passing import FeignedCancel, Passing
 from bot.exchange.records import BookTop, MarginSummary, MovementKind, Trade
-from bot.exchange.rehearsal import FaultKind, Rehearsal
+from bot.exchange.rehearsal import Rehearsal
 from bot.exchange.settlement import Delivery
 from bot.exchange.spread import SpreadBook, SpreadRequest
 from bot.exchange.static_market import StaticMarket
@@ -42,18 +39,6 @@ from bot.exchange.transfers import ExchangeTransfer, Transfers
 STATE_FILE = "paper.db"
 _ZERO = Decimal(0)
 _USDT = Currency("USDT")
-
-
-@dataclass(frozen=True, slots=True)
-class _FeignedCancel:
-    """A cancel that was confirmed before it was done."""
-
-    symbol: Symbol
-    client_order_id: ClientOrderId
-
-
-#: What is on its way and nobody waits for.
-_Delayed = OrderRequest | SpreadRequest | _FeignedCancel
 
 
 class Exchange:
@@ -75,9 +60,6 @@ class Exchange:
         self._matching = Matching(self.floor)
         self.transfers = Transfers(self.floor, config.transfer_delay)
         self._spreads = SpreadBook(self.floor, self._matching)
-        self._delayed: list[tuple[int, _Delayed]] = []
-        #: (version of the state, when something else is due) → when an order or a liquidation is.
-        self._crossing: tuple[tuple[int, int], int] | None = None
         #: When a price was last told to leap.
         self.leapt_at: datetime | None = None
         #: Ids of orders about which a fault has deceived their sender: that arrived twice, or outlived their cancel.
@@ -91,10 +73,14 @@ class Exchange:
             deposit_opening(self.floor)
         else:
             self._keeper.take_up(kept)
-        self._funding = Funding(self.floor)
-        self._deleveraging = Deleveraging(self.floor, self._matching, self.rehearsal)
-        self._deleveraging.look_ahead()
-        self._pass_to(self.floor.now_us)
+        self._passing = Passing(
+            self.floor,
+            matching=self._matching,
+            spreads=self._spreads,
+            transfers=self.transfers,
+            delivery=self._delivery,
+            rehearsal=self.rehearsal,
+        )
         self.commit()
 
     @property
@@ -115,83 +101,9 @@ class Exchange:
         target_us = to_us(now)
         if floor.market.end_us is not None:
             target_us = min(target_us, floor.market.end_us)
-        while floor.now_us < target_us:
-            self._step(target_us)
+        self._passing.until(target_us)
         if floor.now_us - self._committed_us >= HOUR_US or floor.version != self._committed_version:
             self.commit()
-
-    def _step(self, target_us: int) -> None:
-        floor = self.floor
-        due_us = min(
-            floor.feed.boundary_us,
-            self._funding.due_us,
-            self._delivery.due_us,
-            self._deleveraging.due_us,
-            self.transfers.due_us,
-        )
-        if self._delayed:
-            due_us = min(due_us, max(floor.now_us, self._delayed[0][0]))
-        stop_us = min(target_us, due_us)
-        if floor.open_orders or floor.accounts.positions:
-            crossing_us = self._crossing_us(due_us)
-            if crossing_us <= stop_us and crossing_us < self._delivery.settles_us:
-                self._crossing = None
-                self._pass_to(crossing_us)
-                for order in due_orders(floor, self._matching):
-                    if order.is_open:
-                        self._meet(order)
-                liquidate_where_due(floor, self._matching)
-                return
-        self._pass_to(stop_us)
-        self._do_what_is_due()
-
-    def _crossing_us(self, due_us: int) -> int:
-        """Return when an order or a liquidation is due, if that is up to ``due_us``; else what comes after it.
-
-        Until then prices keep to their lines: it is found once, however often time is let pass on the way.
-        """
-        key = (self.floor.version, due_us)
-        if self._crossing is None or self._crossing[0] != key:
-            self._crossing = (key, next_crossing_us(self.floor, self._matching, due_us + 1))
-        return self._crossing[1]
-
-    def _pass_to(self, moment_us: int) -> None:
-        floor = self.floor
-        floor.now_us = moment_us
-        floor.book.is_thin = bool(self.rehearsal.planned) and self.rehearsal.is_on(FaultKind.SPREAD)
-
-    def _do_what_is_due(self) -> None:
-        floor = self.floor
-        if self._delayed and floor.now_us >= self._delayed[0][0]:
-            self._arrive(self._delayed.pop(0)[1])
-        self.transfers.settle_due()
-        if floor.now_us == self._funding.due_us:
-            self._funding.settle_due()
-        if floor.now_us >= self._delivery.due_us:
-            self._delivery.do_due()
-        if floor.now_us >= self._deleveraging.due_us:
-            self._deleveraging.do_due()
-        if floor.now_us == floor.feed.boundary_us:
-            floor.feed.pass_boundary(floor.now_us, floor.leans())
-
-    def _meet(self, order: ExchangeOrder) -> None:
-        if order.trigger_price is not None:
-            self._matching.trigger(order)
-        else:
-            self._matching.meet(order)
-
-    def _arrive(self, request: _Delayed) -> None:
-        try:
-            match request:
-                case SpreadRequest():
-                    self._spreads.place(request)
-                case OrderRequest():
-                    self._matching.place(request)
-                case _FeignedCancel(symbol, client_order_id):
-                    self._matching.cancel(symbol, client_order_id)
-        except Refused:
-            # Whoever sent it has stopped listening.
-            return
 
     def set_price(self, asset: Asset, price: Decimal) -> None:
         """Let the index of a static market jump now.
@@ -206,9 +118,7 @@ class Exchange:
         self.leapt_at = self.now
         self.floor.feed.begin(self.floor.now_us, {})
         self.floor.version += 1
-        for order in due_orders(self.floor, self._matching):
-            self._meet(order)
-        liquidate_where_due(self.floor, self._matching)
+        self._passing.meet_prices()
         self.commit()
 
     def _fault_of(self, call: str, request: OrderRequest | None = None) -> Effect | None:
@@ -233,7 +143,7 @@ class Exchange:
         order = self._matching.place(request, most)
         if isinstance(effect, fault.DeliverTwice):
             self.deceived.add(request.client_order_id)
-            self._arrive(request)
+            self._passing.arrive(request)
         if isinstance(effect, fault.ForgetOrder) and order.is_open and not order.filled:
             seen = dataclasses.replace(order)
             self.floor.forget(order)
@@ -262,14 +172,10 @@ class Exchange:
         if isinstance(effect, fault.Refuse):
             raise Refused(effect.code, effect.why)
         if isinstance(effect, fault.DelayRequest) and request is not None:
-            self._delay(effect.by, request)
+            self._passing.delay(effect.by, request)
             raise RequestLost
         if isinstance(effect, fault.LoseRequest):
             raise RequestLost
-
-    def _delay(self, by: timedelta, request: _Delayed) -> None:
-        self._delayed.append((self.floor.now_us + span_us(by), request))
-        self._delayed.sort(key=lambda pair: pair[0])
 
     def cancel(self, symbol: Symbol, client_order_id: ClientOrderId) -> ExchangeOrder:
         """Cancel an open order; one that has ended is returned as it ended.
@@ -284,7 +190,7 @@ class Exchange:
             order = self._matching.named(symbol, client_order_id)
             if order.is_open:
                 self.deceived.add(client_order_id)
-                self._delay(effect.by, _FeignedCancel(symbol, client_order_id))
+                self._passing.delay(effect.by, FeignedCancel(symbol, client_order_id))
                 return dataclasses.replace(order, state=OrderState.CANCELLED)
         order = self._matching.cancel(symbol, client_order_id)
         self.commit()
