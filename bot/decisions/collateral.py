@@ -39,9 +39,9 @@ def ask_in_time(policy: MarginPolicy, needed_frac: Decimal) -> MarginPolicy:
     return replace(policy, warn=at_least(policy.warn), transfer=at_least(policy.transfer))
 
 
-def is_room_coming(wallet: Wallet, books: Books, needed_frac: Decimal) -> bool:
+def is_room_coming(wallet: Wallet, books: Books, needed_frac: Decimal, now: datetime) -> bool:
     """Return True while so much is on its way that the wallet will survive a move of ``needed_frac``."""
-    coming = on_the_way(wallet, books)
+    coming = on_the_way(wallet, books, now)
     return coming > 0 and surplus_after(wallet, needed_frac) + coming >= 0
 
 
@@ -89,9 +89,16 @@ def transfer_step(*, is_coin: bool) -> Decimal:
     return _COIN_STEP if is_coin else _CASH_STEP
 
 
-def on_the_way(wallet: Wallet, books: Books) -> Decimal:
-    """Return what open transfers will bring to a wallet."""
-    return sum((one.intent.amount for one in _transfers_to(wallet, books) if not one.state.is_final), ZERO)
+def on_the_way(wallet: Wallet, books: Books, now: datetime) -> Decimal:
+    """Return what open transfers will bring to a wallet; one that is overdue may have arrived, or never left."""
+    return sum(
+        (
+            one.intent.amount
+            for one in _transfers_to(wallet, books)
+            if not one.state.is_final and not one.is_overdue(now)
+        ),
+        ZERO,
+    )
 
 
 def _transfers_to(wallet: Wallet, books: Books) -> list[Transfer]:

@@ -265,6 +265,15 @@ CATALOGUE: Mapping[str, AlertKind] = _catalogue(
         closes="With the next transfer that is taken.",
     ),
     AlertKind(
+        code="transfer_unknown",
+        severity="warning",
+        meaning="Collateral was sent to another wallet, and it is not known whether it has left or arrived.",
+        likely_cause="The reply was lost, and the venue's list of transfers is late.",
+        what_to_do="Look at the venue's own list. Until it is known nothing is sent twice, and legs are cut where"
+        " margin asks for it.",
+        closes="When the venue lists it, when a balance proves that it never left, or after a day without a trace.",
+    ),
+    AlertKind(
         code="unprotected",
         severity="critical",
         meaning="A position has been without a stop of its size for longer than the deadline.",

@@ -515,7 +515,7 @@ def _transfer_changed(books: Books, fact: events.TransferChanged) -> None:
         raise InvariantViolated(f"transfer {fact.transfer_id} changed without an intent")
     if before.state.is_final:
         raise InvariantViolated(f"transfer {fact.transfer_id} is {before.state} and cannot become {fact.state}")
-    books.transfers[fact.transfer_id] = before.moved_to(fact.state, fact.at, fact.reason)
+    books.transfers[fact.transfer_id] = before.moved_to(fact.state, fact.at, fact.reason, fact.venue_transfer_id)
     if fact.state is TransferState.DONE:
         intent = before.intent
         for wallet, amount in ((intent.source, -intent.amount), (intent.target, intent.amount)):

@@ -5,12 +5,16 @@ unknown.
 """
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
 from bot.domain.ids import Currency, TransferId, VenueId
 from bot.domain.portfolio import WalletKind
+
+#: Until when a transfer is counted on as coming: one whose outcome is not known, and one that the venue has taken.
+_SHOWS_WITHIN = timedelta(seconds=10)
+_ARRIVES_WITHIN = timedelta(minutes=30)
 
 
 class TransferState(StrEnum):
@@ -25,7 +29,7 @@ class TransferState(StrEnum):
     DONE = "done"
     #: The venue proved that it did not take it, or gave it back.
     REFUSED = "refused"
-    #: It never arrived.
+    #: Proved never to have left.
     ABSENT = "absent"
 
     @property
@@ -46,6 +50,8 @@ class TransferDraft:
     amount: Decimal
     #: In a few words, for the owner.
     why: str
+    #: What the wallet that it leaves held before; None where that was not noted.
+    source_balance: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +88,20 @@ class Transfer:
     #: When the state was learned.
     changed_at: datetime
     reason: str = ""
+    #: The venue's own name for it; empty while none is known.
+    venue_transfer_id: str = ""
 
-    def moved_to(self, state: TransferState, at: datetime, reason: str) -> "Transfer":
+    def moved_to(self, state: TransferState, at: datetime, reason: str, venue_transfer_id: str = "") -> "Transfer":
         """Return the transfer in its next state."""
-        return replace(self, state=state, changed_at=at, reason=reason or self.reason)
+        return replace(
+            self,
+            state=state,
+            changed_at=at,
+            reason=reason or self.reason,
+            venue_transfer_id=venue_transfer_id or self.venue_transfer_id,
+        )
+
+    def is_overdue(self, now: datetime) -> bool:
+        """Return True for an open one that should have been seen by now: it is no longer counted on."""
+        wait = _ARRIVES_WITHIN if self.state is TransferState.PENDING else _SHOWS_WITHIN
+        return not self.state.is_final and now - self.intent.intended_at >= wait

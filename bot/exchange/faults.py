@@ -123,6 +123,13 @@ class LagTrades:
 
 
 @dataclass(frozen=True, slots=True)
+class LagTransfers:
+    """The transfers of the last while are not listed yet, and nothing listed tells whose a transfer was."""
+
+    by: timedelta
+
+
+@dataclass(frozen=True, slots=True)
 class ForgetTrades:
     """The history of trades reaches back no further than this."""
 
@@ -180,6 +187,7 @@ Slip = (
     | LagPositions
     | HideOrders
     | LagTrades
+    | LagTransfers
     | ForgetTrades
     | RepeatTrades
     | FreezeQuotes

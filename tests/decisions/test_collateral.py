@@ -82,7 +82,24 @@ def test_no_more_is_moved_than_there_is_nor_less_than_is_worth_it():
 def test_while_one_is_open_nothing_else_is_moved(state):
     books = _books(_transfer(1, state))
     assert _plan(books=books) is None
-    assert on_the_way(_wallet(), books) == 100
+    assert on_the_way(_wallet(), books, NOW) == 100
+
+
+@pytest.mark.parametrize(
+    ("state", "counts_for"),
+    [
+        (TransferState.INTENDED, timedelta(seconds=10)),
+        (TransferState.UNKNOWN, timedelta(seconds=10)),
+        (TransferState.PENDING, 30 * MINUTE),
+    ],
+)
+def test_one_that_is_overdue_is_not_counted_on_and_not_repeated(state, counts_for):
+    def books(ago):
+        return _books(_transfer(1, state, ago=ago))
+
+    assert on_the_way(_wallet(), books(counts_for - timedelta(seconds=1)), NOW) == 100
+    assert on_the_way(_wallet(), books(counts_for), NOW) == 0
+    assert _plan(books=books(counts_for)) is None
 
 
 def test_cash_is_asked_for_before_a_leg_has_to_be_cut_for_its_stop():
@@ -107,13 +124,13 @@ def test_room_is_coming_when_what_is_on_its_way_suffices(coming, suffices):
     """At a rise of 30 % a short of 50,000 loses 15,000 and needs 325 of maintenance: 14,325 are 1,000 short."""
     books = _books(*([] if coming is None else [_transfer(1, TransferState.PENDING, amount=coming)]))
 
-    assert is_room_coming(_wallet("14325"), books, dec("0.3")) is suffices
+    assert is_room_coming(_wallet("14325"), books, dec("0.3"), NOW) is suffices
 
 
 def test_transfers_to_other_wallets_are_not_ours_to_wait_for():
     books = _books(_transfer(1, TransferState.PENDING, currency="USDC"))
     assert _plan(books=books) is not None
-    assert on_the_way(_wallet(), books) == 0
+    assert on_the_way(_wallet(), books, NOW) == 0
 
 
 @pytest.mark.parametrize(("failures", "minutes"), [(1, 1), (2, 5), (3, 30), (4, 120), (9, 120)])

@@ -16,7 +16,7 @@ from bot.domain.orders import Purpose
 from bot.domain.policy import MarginPolicy, MarginRung, StopPolicy, WatchIntervals
 from bot.domain.portfolio import WalletKind
 from bot.domain.transfers import TransferState
-from bot.exchange.faults import Effect, FailRead, LoseReply, LoseRequest, Refuse
+from bot.exchange.faults import Effect, FailRead, LagTransfers, LoseReply, LoseRequest, Refuse
 from tests.simulation.test_scenarios import BTC, BTC_PERP, HOUR, USDT, Owner
 
 MINUTE = timedelta(minutes=1)
@@ -270,4 +270,42 @@ def test_what_was_moved_in_goes_back_after_a_calm_day_and_is_not_asked_for_again
     swept = [transfer for transfer in one.exchange.transfers.all if transfer.target is WalletKind.SPOT]
     assert [transfer.amount for transfer in swept] == [moved_in]
     assert one.exchange.transfers.all[-1] is swept[0], "neither asked for again, nor more sent back"
+    one.is_well()
+
+
+# --- a transfer whose outcome is not known -------------------------------------------------------
+
+#: In force for as long as a scenario lasts.
+ALWAYS = 1_000_000
+
+
+@pytest.mark.parametrize("late", [MINUTE, 20 * MINUTE, 5 * HOUR])
+def test_a_history_that_lags_has_no_money_sent_twice(late: timedelta) -> None:
+    one = owner(top="62000")
+    one.exchange.faults.on("transfer", LoseReply())
+    one.exchange.faults.on("fetch_transfers", LagTransfers(late), times=ALWAYS)
+    one.run(7 * HOUR)
+    one.run(5 * HOUR)
+    assert len(one.exchange.transfers.all) == 1
+    assert [transfer.state for transfer in one.journal.books.transfers.values()] == [TransferState.DONE]
+    assert "wallet_moved" not in one.alerts()
+    one.is_well()
+
+
+def test_while_it_is_not_known_the_owner_is_told_and_legs_are_cut() -> None:
+    one = owner()
+
+    def lose(call: str, _: Any) -> Effect | None:
+        if call != "transfer":
+            return None
+        # What the owner spends at that moment leaves it open whether the transfer has left.
+        one.exchange.deposit(WalletKind.SPOT, USDT, Decimal(-1))
+        return LoseRequest()
+
+    one.exchange.faults.add(lose)
+    one.run(7 * HOUR)
+    assert len(one.facts(TransferIntended)) == 1
+    assert "transfer_unknown" in one.alerts()
+    assert cuts(one)
+    assert one.exchange.floor.liquidations == []
     one.is_well()

@@ -5,6 +5,7 @@ Every call first lets market time pass to the present of the clock: the exchange
 
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -28,6 +29,7 @@ from bot.exchange.faults import (
     FreezeQuotes,
     HideOrders,
     LagTrades,
+    LagTransfers,
     OmitFunding,
     ReadFailed,
     RepeatTrades,
@@ -323,8 +325,12 @@ class PaperVenue:
 
     async def fetch_transfers(self, since: datetime) -> tuple[VenueTransfer, ...]:
         """Return the account's transfers at or after ``since``."""
-        self._reach("fetch_transfers")
-        return tuple(_venue_transfer(one) for one in self._exchange.transfers.since(since))
+        slip = self._reach("fetch_transfers")
+        seen = (_venue_transfer(one) for one in self._exchange.transfers.since(since))
+        if isinstance(slip, LagTransfers):
+            shown = self._exchange.now - slip.by
+            return tuple(replace(one, transfer_id=None) for one in seen if one.at <= shown)
+        return tuple(seen)
 
     async def fetch_order(self, symbol: Symbol, client_order_id: ClientOrderId) -> VenueOrder | None:
         """Return one order of any age, None when there is none."""

@@ -47,3 +47,5 @@ class TransferChanged(Fact):
     transfer_id: TransferId
     state: TransferState
     reason: str = ""
+    #: The venue's own name for it, where it has told one.
+    venue_transfer_id: str = ""

@@ -103,8 +103,8 @@ class MarginWatcher:
         except (DataError, VenueError) as failure:
             self._tell_unknown(venue_id, failure)
             return False
-        books = self._desk.journal.books
-        return any(is_room_coming(one.wallet, books, self._needed_room(one.wallet)) for one in healths)
+        books, now = self._desk.journal.books, self._desk.clock.now()
+        return any(is_room_coming(one.wallet, books, self._needed_room(one.wallet), now) for one in healths)
 
     def _needed_room(self, wallet: Wallet) -> Decimal:
         return needed_room_frac(wallet, self._reference.daily_sigmas, self._desk.policy)
@@ -120,7 +120,7 @@ class MarginWatcher:
             return
         if await self._send_collateral(healths, account):
             account, instruments, healths = await self._measure(venue_id)
-        await self._sweep_back(venue_id)
+        await self._sweep_back(venue_id, account)
         has_cut = False
         for health in healths:
             if rank(health.rung) >= rank(MarginRung.CANCEL):
@@ -207,7 +207,7 @@ class MarginWatcher:
             )
             if draft is None:
                 continue
-            sent = await self._transfers.send(draft)
+            sent = await self._transfers.send(draft, account)
             has_arrived |= sent.state is TransferState.DONE
             cause = f"{draft.venue}/{currency}"
             if sent.state in (TransferState.REFUSED, TransferState.ABSENT):
@@ -221,7 +221,7 @@ class MarginWatcher:
                 desk.alerts.close_alert("transfer_failed", cause=cause)
         return has_arrived
 
-    async def _sweep_back(self, venue_id: VenueId) -> None:
+    async def _sweep_back(self, venue_id: VenueId, account: AccountState) -> None:
         """Send back what is needed no more, where the owner wants that."""
         desk = self._desk
         for wallet in self._wallets[venue_id]:
@@ -235,7 +235,7 @@ class MarginWatcher:
                 now=desk.clock.now(),
             )
             if draft is not None:
-                await self._transfers.send(draft)
+                await self._transfers.send(draft, account)
 
     def _usd_price(self, wallet: Wallet) -> Decimal:
         """Return what one unit of a wallet's currency is worth; cash counts as a dollar here."""
@@ -270,7 +270,7 @@ class MarginWatcher:
 
     def _will_suffice(self, wallet: Wallet) -> bool:
         """Return True while collateral is on its way that makes a cut needless."""
-        coming = on_the_way(wallet, self._desk.journal.books)
+        coming = on_the_way(wallet, self._desk.journal.books, self._desk.clock.now())
         return coming > 0 and missing_cash(wallet, MarginRung.REDUCE, self._desk.policy.margin) <= coming
 
     async def _send_cut(
