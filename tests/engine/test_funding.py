@@ -10,9 +10,9 @@ import pytest
 from bot.adapters.paper import PAPER
 from bot.domain.errors import VenueUnavailable
 from bot.domain.events import CeilingReleased, CeilingSet, FundingSettled, LookTaken, OrderIntended
+from bot.domain.instruments import Tenor
 from bot.domain.market import FundingRate
 from bot.domain.orders import Purpose
-from bot.domain.policy import Tenor
 from bot.exchange.faults import FailRead, LoseRequest, OmitFunding
 from bot.exchange.static_market import DEFAULT_START
 from tests.engine.rig import BTC, BTC_PERP, ETH_PERP, HOUR, MINUTE, Died, Rig, a_policy
