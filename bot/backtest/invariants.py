@@ -322,18 +322,23 @@ class InvariantChecker:
                 self._measure(symbol, at)
 
     def _is_protected(self, symbol: Symbol, *, at_least: bool = False) -> bool:
-        """Return whether a stop of the position's size rests; ``at_least``: or one that closes more than all of it."""
+        """Return whether a stop of the position's size rests, or several that add up to it.
+
+        ``at_least``: or one that closes more than all of it.
+        """
         floor = self._exchange.floor
         held = floor.accounts.contracts_of(symbol)
         closing = Side.SELL if held > 0 else Side.BUY
-        return any(
-            order.symbol == symbol
+        sizes = [
+            order.remaining
+            for order in floor.open_orders.values()
+            if order.symbol == symbol
             and order.type is OrderType.STOP_MARKET
             and order.side is closing
             and order.reduce_only
-            and (order.remaining == abs(held) or (at_least and order.remaining > abs(held)))
-            for order in floor.open_orders.values()
-        )
+        ]
+        is_alone = any(size == abs(held) or (at_least and size > abs(held)) for size in sizes)
+        return is_alone or (bool(sizes) and sum(sizes) == abs(held))
 
     def _end_unprotected(self, symbol: Symbol, at: datetime) -> None:
         if symbol in self._unprotected_since:

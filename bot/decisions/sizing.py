@@ -35,7 +35,7 @@ def meets_minimum(contracts: Decimal, instrument: Instrument, price: Decimal) ->
 
 def opening_contracts(wanted: Decimal, instrument: Instrument, *, limit_price: Decimal) -> Decimal:
     """Return the contracts (unsigned, on the lot) of an order that opens; zero below a minimum."""
-    contracts = instrument.floor_contracts(_at_most_one_order(wanted, instrument))
+    contracts = instrument.floor_contracts(at_most_one_order(wanted, instrument))
     return contracts if meets_minimum(contracts, instrument, limit_price) else ZERO
 
 
@@ -53,12 +53,13 @@ def reducing_contracts(
     stays = size - floored
     is_dust = stays < instrument.lot_size or not meets_minimum(stays, instrument, limit_price)
     if wanted >= size or (is_dust and size <= 2 * wanted):
-        return _at_most_one_order(size, instrument)
-    floored = _at_most_one_order(floored, instrument)
+        return at_most_one_order(size, instrument)
+    floored = at_most_one_order(floored, instrument)
     return floored if floored >= instrument.min_contracts else ZERO
 
 
-def _at_most_one_order(contracts: Decimal, instrument: Instrument) -> Decimal:
+def at_most_one_order(contracts: Decimal, instrument: Instrument) -> Decimal:
+    """Return so much, or what the largest order takes."""
     return contracts if instrument.max_contracts is None else min(contracts, instrument.max_contracts)
 
 

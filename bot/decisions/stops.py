@@ -42,6 +42,9 @@ _ROOM = Decimal("1.1")
 _INSIDE_CAP = Decimal("0.95")
 #: No venue holds on to a position that is further past its liquidation than this: its price is then wrong.
 _STILL_HELD_FRAC = Decimal("0.05")
+#: A position beyond the largest order has several stops, so many at most: some venues let ten rest for a contract, and
+#: while all are moved there are twice as many.
+_MOST_STOPS = 5
 #: The venue's liquidation price and ours may differ by this share of the mark.
 _AGREEMENT_FRAC = Decimal("0.10")
 
@@ -215,7 +218,7 @@ def _target(one: _OneLeg, stops: StopPolicy) -> StopTarget:
         asset=one.instrument.asset,
         side=side_of(-one.position.contracts),
         contracts=abs(one.position.contracts),
-        order_contracts=one.instrument.reducing_order(abs(one.position.contracts)),
+        order_sizes=one.instrument.reducing_orders(abs(one.position.contracts), _MOST_STOPS),
         trigger_price=trigger,
         acceptable_low=low,
         acceptable_high=high,

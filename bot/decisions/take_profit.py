@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
+from bot.decisions.sizing import at_most_one_order
 from bot.domain.books import Leg
 from bot.domain.ids import Asset, Symbol, VenueId
 from bot.domain.instruments import Instrument
@@ -29,7 +30,7 @@ class ProfitTarget:
     asset: Asset
     #: Opposite to the position.
     side: Side
-    #: Size of the position, unsigned.
+    #: Size of the position, unsigned, or of the largest order: what is beyond that comes after it.
     contracts: Decimal
     price: Decimal
     entry_price: Decimal
@@ -66,7 +67,7 @@ def want_take_profits(
                 symbol=position.symbol,
                 asset=instrument.asset,
                 side=side_of(-position.contracts),
-                contracts=abs(position.contracts),
+                contracts=at_most_one_order(abs(position.contracts), instrument),
                 price=to_tick(price, instrument.tick_size),
                 entry_price=position.entry_price,
             )

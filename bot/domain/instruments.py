@@ -110,6 +110,20 @@ class Instrument:
         """
         return ceil_to_step(contracts, self.lot_size)
 
+    def reducing_orders(self, contracts: Decimal, at_most: int) -> tuple[Decimal, ...]:
+        """Return what orders ask for that take off so much together: one, where it is not beyond the largest.
+
+        They take off less where it would need more than ``at_most`` of them.
+        """
+        rest = self.reducing_order(contracts)
+        largest = rest if self.max_contracts is None else self.floor_contracts(self.max_contracts)
+        if rest <= largest or largest <= 0:
+            return (rest,)
+        whole, last = divmod(rest, largest)
+        if whole >= at_most:
+            return (largest,) * at_most
+        return (largest,) * int(whole) + ((last,) if last else ())
+
     def notional_quote(self, contracts: Decimal, price: Decimal) -> Decimal:
         """Return the unsigned worth of ``contracts`` in quote currency at ``price``."""
         amount = abs(contracts) * self.contract_size

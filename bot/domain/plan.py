@@ -13,6 +13,7 @@ from bot.domain.orders import Side
 from bot.domain.policy import ExecutionStyle, TradingState
 from bot.domain.portfolio import WalletKind
 from bot.domain.rolls import RollCause, RollStage
+from bot.domain.units import ZERO
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,8 +85,9 @@ class StopTarget:
     side: Side
     #: Size of the position, unsigned.
     contracts: Decimal
-    #: What its order asks for: the same, or the next lot where the lot has grown since. None: the same.
-    order_contracts: Decimal | None = None
+    #: What its orders ask for: one, of the position's size or of the next lot where the lot has grown since; several,
+    #: where that is more than the largest order. Together less than the position: no more of them may rest.
+    order_sizes: tuple[Decimal, ...]
     #: Where a new stop is put, on the tick.
     trigger_price: Decimal
     #: A stop that already rests between these is left where it is.
@@ -96,6 +98,11 @@ class StopTarget:
     #: With stops anchored to entry: how often one at this distance would have fired in the history at hand.
     entry_stops_fired: int | None = None
     history_days: int | None = None
+
+    @property
+    def beyond_contracts(self) -> Decimal:
+        """What the orders do not close, however many of them rest."""
+        return max(ZERO, self.contracts - sum(self.order_sizes))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

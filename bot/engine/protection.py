@@ -4,6 +4,7 @@ Rules of this file:
 
 - A new stop is placed and read back before the one it replaces is cancelled; a position is never without one on
 purpose.
+- A position beyond the venue's largest order has several stops that close it together.
 - A stop whose outcome is unknown is looked up, and no second one is sent until it is settled.
 - One whose cancel was asked for is relied upon no more, also while the venue goes on listing it.
 - Orphans, stops without a position, are cancelled.
@@ -13,7 +14,7 @@ purpose.
   ``decisions.unprotected`` is climbed.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -40,6 +41,7 @@ from bot.domain.orders import (
 )
 from bot.domain.plan import HedgeLeg, ProtectiveReduction, StopTarget
 from bot.domain.portfolio import AccountState
+from bot.domain.units import ZERO, decimal_text
 from bot.engine.desk import Desk
 from bot.engine.execution import Execution
 from bot.engine.reductions import Reductions, protective_cycle
@@ -153,31 +155,31 @@ class Protection:
         """
         books, venue_id = self._desk.journal.books, view.account.venue
         held = {position.symbol for position in view.account.positions}
-        listed = {
-            (order.symbol, order.contracts * order.side.sign)
-            for order in view.account.open_orders
-            if order.type is OrderType.STOP_MARKET and order.reduce_only
-        }
+        listed = [
+            order for order in view.account.open_orders if order.type is OrderType.STOP_MARKET and order.reduce_only
+        ]
         for leg, ledger in list(books.ledgers.items()):
             if leg[0] != venue_id or leg[1] in held or ledger.contracts == 0:
                 continue
             if not view.account.has_stops_listed and self._has_booked_stop(leg):
                 continue
-            if (leg[1], -ledger.contracts) not in listed:
+            sizes = [order.contracts * order.side.sign for order in listed if order.symbol == leg[1]]
+            if not _make_up(sizes, -ledger.contracts):
                 await self._note_in_doubt(leg, "the venue does not list it, and our trades add up to a position")
                 self._alert_unprotected(leg, Rung.RETRY)
 
     def _has_booked_stop(self, leg: Leg) -> bool:
-        """Return True when by our books a stop rests that closes all that our trades add up to."""
+        """Return True when by our books stops rest that close all that our trades add up to."""
         books = self._desk.journal.books
-        return any(
-            order.state is OrderState.OPEN
+        sizes = [
+            order.intent.contracts * order.intent.side.sign
+            for order in books.working_orders()
+            if order.state is OrderState.OPEN
             and not order.is_doomed
             and order.intent.purpose is Purpose.STOP
             and (order.intent.venue, order.intent.symbol) == leg
-            and order.intent.contracts * order.intent.side.sign == -books.ledgers[leg].contracts
-            for order in books.working_orders()
-        )
+        ]
+        return _make_up(sizes, -books.ledgers[leg].contracts)
 
     async def _note_in_doubt(self, leg: Leg, why: str) -> None:
         if leg in self._desk.journal.books.unprotected or leg[1] in self._desk.policy.foreign_symbols:
@@ -185,7 +187,7 @@ class Protection:
         fact = LegUnprotected(at=self._desk.clock.now(), venue=leg[0], symbol=leg[1], why=why)
         await self._desk.journal.record(fact)
 
-    def _alert_unprotected(self, leg: Leg, rung: Rung) -> None:
+    def _alert_unprotected(self, leg: Leg, rung: Rung, bare: str | None = None) -> None:
         """Tell of a leg that has been without its stop for longer than the deadline."""
         unprotected = self._desk.journal.books.unprotected
         if leg not in unprotected:
@@ -193,9 +195,10 @@ class Protection:
         since, _ = unprotected[leg]
         if rung_after(self._desk.clock.now() - since, self._desk.policy.stops) is Rung.RETRY:
             return
+        what = f"{leg[1]} has had" if bare is None else f"{bare} contracts of {leg[1]} have had"
         self._desk.alerts.raise_alert(
             "unprotected",
-            f"{leg[1]} has had no stop since {since:%Y-%m-%d %H:%M:%S} UTC; doing: {rung}",
+            f"{what} no stop since {since:%Y-%m-%d %H:%M:%S} UTC; doing: {rung}",
             severity="critical",
             cause=f"{leg[0]}/{leg[1]}",
         )
@@ -290,20 +293,36 @@ class Protection:
             await self._note_protected(target)
             return
         resting = view.resting.get(target.symbol, [])
-        good = next((order for order in resting if self._may_stay(order) and _is_good(order, target)), None)
-        if good is None:
-            good = await self._place(target, view.pending.get(target.symbol, []))
-        if good is None and any(_covers(order, target) for order in resting):
-            # An earlier stop of the position's size still rests; moving it is tried again.
+        good, missing = _pair(target, [order for order in resting if self._may_stay(order) and _is_at(order, target)])
+        known = {order.client_order_id for order in good}
+        pending = [one for one in view.pending.get(target.symbol, []) if one.intent.client_order_id not in known]
+        placed, bare = await self._place_all(target, missing, pending)
+        if not bare:
+            known |= {order.client_order_id for order in placed}
+            for order in resting:
+                if order.client_order_id not in known:
+                    await self._drop(order, "replaced")
+        elif not _pair(target, resting)[1]:
+            # Earlier stops of the position's size still rest; moving them is tried again.
+            bare = ZERO
+        bare = min(bare + target.beyond_contracts, target.contracts)
+        if bare:
+            await self._note_unprotected(target, view, bare)
+        else:
             await self._note_protected(target)
-            return
-        if good is None:
-            await self._note_unprotected(target, view)
-            return
-        for order in resting:
-            if order.client_order_id != good.client_order_id:
-                await self._drop(order, "replaced")
-        await self._note_protected(target)
+
+    async def _place_all(
+        self, target: StopTarget, sizes: Sequence[Decimal], pending: Sequence[Order]
+    ) -> tuple[list[VenueOrder], Decimal]:
+        """Place stops of these sizes; return those that rest, and how much is without one."""
+        placed, bare, waiting = [], ZERO, list(pending)
+        for size in sizes:
+            order = await self._place(target, size, waiting)
+            if order is None:
+                bare += size
+            else:
+                placed.append(order)
+        return placed, bare
 
     def _may_stay(self, resting: VenueOrder) -> bool:
         """Return False for a stop that may be gone at any moment: it has ended by our books, or was to be cancelled."""
@@ -319,18 +338,22 @@ class Protection:
                 found.setdefault(order.symbol, []).append(order)
         return found
 
-    async def _place(self, target: StopTarget, pending: list[Order]) -> VenueOrder | None:
-        """Place a stop and return it as read back; None while it is not proved to rest."""
-        for order in pending:
+    async def _place(self, target: StopTarget, size: Decimal, pending: list[Order]) -> VenueOrder | None:
+        """Place a stop and return it as read back; None while it is not proved to rest.
+
+        One that may have arrived stands for it, and is taken from ``pending``.
+        """
+        while pending:
+            order = pending.pop(0)
             if order.state in _MAY_HAVE_ARRIVED and not (await self._execution.look_up(order)).state.is_final:
-                return await self._read_back(order, target)
+                return await self._read_back(order, target, size)
         draft = OrderDraft(
             venue=target.venue,
             symbol=target.symbol,
             asset=target.asset,
             side=target.side,
             type=OrderType.STOP_MARKET,
-            contracts=target.order_contracts or target.contracts,
+            contracts=size,
             price=None,
             trigger_price=target.trigger_price,
             time_in_force=TimeInForce.GTC,
@@ -340,7 +363,7 @@ class Protection:
             cycle_id=protective_cycle(self._desk),
         )
         (order,) = await self._execution.place([draft])
-        return await self._read_back(order, target)
+        return await self._read_back(order, target, size)
 
     def _pending_stops(self, venue_id: VenueId) -> dict[Symbol, list[Order]]:
         """Return our stops that may or may not have reached a venue, by contract, oldest first."""
@@ -351,12 +374,12 @@ class Protection:
                 found.setdefault(intent.symbol, []).append(order)
         return found
 
-    async def _read_back(self, order: Order, target: StopTarget) -> VenueOrder | None:
+    async def _read_back(self, order: Order, target: StopTarget, size: Decimal) -> VenueOrder | None:
         if order.state is not OrderState.OPEN:
             return None
         venue = self._desk.venues[target.venue]
         seen = await self._desk.read(venue.fetch_order(target.symbol, order.intent.client_order_id))
-        return seen if seen is not None and _is_good(seen, target) else None
+        return seen if seen is not None and _covers(seen, target, size) and _is_at(seen, target) else None
 
     async def _drop(self, resting: VenueOrder, reason: str) -> None:
         orders = self._desk.journal.books.orders
@@ -394,7 +417,8 @@ class Protection:
         await self._desk.journal.record(LegProtected(at=self._desk.clock.now(), venue=venue_id, symbol=leg[1]))
         self._desk.alerts.close_alert("unprotected", cause=f"{venue_id}/{symbol}")
 
-    async def _note_unprotected(self, target: StopTarget, view: _View) -> None:
+    async def _note_unprotected(self, target: StopTarget, view: _View, bare: Decimal) -> None:
+        """Count a leg as unprotected of which so many contracts have no stop."""
         now = self._desk.clock.now()
         leg = (target.venue, target.symbol)
         why = "no stop of the position's size rests at the venue"
@@ -404,22 +428,27 @@ class Protection:
         # Told about from the first moment on; acted on by the time that there was to mend it. While the process was
         # down nothing was tried.
         rung = rung_after(now - self._tried_since.setdefault(leg, now), self._desk.policy.stops)
-        self._alert_unprotected(leg, rung)
+        is_partly = bare < target.contracts
+        told = f"{decimal_text(bare)} of {decimal_text(target.contracts)}" if is_partly else None
+        self._alert_unprotected(leg, rung, told)
         if rung is not Rung.RETRY and rung_after(now - since, self._desk.policy.stops) is not Rung.RETRY:
-            await self._climb(rung, target, view)
+            await self._climb(rung, target, view, bare)
 
-    async def _climb(self, rung: Rung, target: StopTarget, view: _View) -> None:
+    async def _climb(self, rung: Rung, target: StopTarget, view: _View, bare: Decimal) -> None:
+        """Act on what has no stop; what has one is left alone."""
         quote = view.quotes[target.venue, target.symbol]
         closes_long = target.side is Side.SELL
         is_through = (
             quote.mark_price <= target.trigger_price if closes_long else quote.mark_price >= target.trigger_price
         )
         instrument = view.instruments[target.venue, target.symbol]
-        if rung is Rung.FLATTEN or is_through:
+        if is_through:
             await self._shrink(target, target.contracts, instrument, quote)
+        elif rung is Rung.FLATTEN:
+            await self._shrink(target, bare, instrument, quote)
         elif rung is Rung.REDUCE and not self._is_halved(target):
-            half = instrument.floor_contracts(target.contracts / 2)
-            await self._shrink(target, half or target.contracts, instrument, quote)
+            half = instrument.floor_contracts(bare / 2)
+            await self._shrink(target, half or bare, instrument, quote)
 
     def _is_halved(self, target: StopTarget) -> bool:
         return (target.asset, "unprotected") in self._desk.journal.books.ceilings
@@ -454,21 +483,37 @@ class Protection:
         await self._reductions.send(leg.instrument.venue, leg.instrument, leg.side, leg.contracts, leg.index_price)
 
 
-def _covers(order: VenueOrder, target: StopTarget) -> bool:
-    """Return True when a resting order closes the whole position, at whichever trigger."""
+def _make_up(sizes: Sequence[Decimal], contracts: Decimal) -> bool:
+    """Return True when stops of these sizes close so much: one alone, or all together."""
+    return contracts in sizes or (bool(sizes) and sum(sizes) == contracts)
+
+
+def _pair(target: StopTarget, resting: Sequence[VenueOrder]) -> tuple[list[VenueOrder], list[Decimal]]:
+    """Find the stops that a position needs among those that rest; return them, and the sizes that are missing."""
+    found: list[VenueOrder] = []
+    missing: list[Decimal] = []
+    for size in target.order_sizes:
+        left = (order for order in resting if order not in found and _covers(order, target, size))
+        order = next(left, None)
+        if order is None:
+            missing.append(size)
+        else:
+            found.append(order)
+    return found, missing
+
+
+def _covers(order: VenueOrder, target: StopTarget, size: Decimal) -> bool:
+    """Return True when a resting order closes so much of the position, at whichever trigger."""
+    is_alone = len(target.order_sizes) == 1
     return (
         order.state is OrderState.OPEN
         and order.type is OrderType.STOP_MARKET
         and order.side is target.side
         and order.reduce_only
-        and order.contracts in (target.contracts, target.order_contracts)
+        and (order.contracts == size or (is_alone and order.contracts == target.contracts))
     )
 
 
-def _is_good(order: VenueOrder, target: StopTarget) -> bool:
-    """Return True when a resting order is the stop that the position needs."""
-    return (
-        _covers(order, target)
-        and order.trigger_price is not None
-        and target.acceptable_low <= order.trigger_price <= target.acceptable_high
-    )
+def _is_at(order: VenueOrder, target: StopTarget) -> bool:
+    """Return True when a resting order's trigger is where it may be."""
+    return order.trigger_price is not None and target.acceptable_low <= order.trigger_price <= target.acceptable_high

@@ -1,5 +1,6 @@
 """Where stops stand, and when a leg must be smaller."""
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -37,9 +38,9 @@ _OTHER = make_instrument("BTC", inverse=True, symbol=Symbol("BTC/USD:BTC-B"))
 CALM = {Asset("BTC"): dec("0.02"), Asset("ETH"): dec("0.02")}
 
 
-def plan_for(*positions, balance=100_000, sigmas=None, anchors=None, quotes=None, margins=None, **stops):
+def plan_for(*positions, balance=100_000, sigmas=None, anchors=None, quotes=None, margins=None, btc=BTC, **stops):
     """Return the stop plan of an account with these positions at 50,000 (BTC) and 2,500 (ETH)."""
-    instruments = {(VENUE, one.symbol): one for one in (BTC, ETH, INVERSE, _OTHER)}
+    instruments = {(VENUE, one.symbol): one for one in (btc, ETH, INVERSE, _OTHER)}
     prices = {"BTC": 50_000, "ETH": 2500}
     found = {leg: make_quote(one, prices[one.asset]) for leg, one in instruments.items()}
     account = make_account(positions=positions, margins=[make_margin("USDT", balance)] if margins is None else margins)
@@ -72,6 +73,15 @@ def test_a_stop_stands_a_quarter_from_mark_against_the_position(contracts, side,
     assert (stop.side, stop.contracts, stop.trigger_price) == (side, dec("0.1"), trigger)
     assert (stop.acceptable_low, stop.acceptable_high) == (trigger - 1000, trigger + 1000)
     assert (stop.mark_price, stop.liquidation_price) == (50_000, None)
+
+
+def test_a_position_beyond_the_largest_order_has_several_stops_and_what_they_do_not_reach_is_known():
+    (one,) = plan_for(_short("-0.1")).stops
+    assert (one.order_sizes, one.beyond_contracts) == ((dec("0.1"),), 0)
+    (several,) = plan_for(_short("-0.1"), btc=replace(BTC, max_contracts=dec("0.04"))).stops
+    assert (several.order_sizes, several.beyond_contracts) == ((dec("0.04"), dec("0.04"), dec("0.02")), 0)
+    (short,) = plan_for(_short("-0.1"), btc=replace(BTC, max_contracts=dec("0.018"))).stops
+    assert (short.order_sizes, short.beyond_contracts) == ((dec("0.018"),) * 5, dec("0.01"))
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,12 @@ def test_a_profit_is_taken_on_the_far_side_of_entry():
     assert (long.side, long.price) == (Side.SELL, dec("60001.5"))
 
 
+def test_no_more_is_asked_for_than_the_largest_order_takes():
+    small = replace(ONE, max_contracts=dec("0.2"))
+    (short,) = _wanted("-0.3", instruments={(VENUE, ONE.symbol): small})
+    assert short.contracts == dec("0.2")
+
+
 def test_it_is_off_unless_asked_for_and_never_on_what_is_not_ours():
     assert _wanted("1", policy=make_policy({"BTC": "1"})) == ()
     assert _wanted("1", policy=replace(POLICY, foreign_symbols=frozenset({Symbol("BTC/USDT:USDT")}))) == ()

@@ -62,3 +62,22 @@ def test_the_margin_tier_is_the_first_whose_cap_is_not_exceeded(notional, levera
 def test_a_contract_with_an_expiry_is_not_perpetual():
     assert make_instrument().is_perpetual
     assert not make_instrument(expires_at=datetime(2024, 6, 28, 8, tzinfo=UTC)).is_perpetual
+
+
+@pytest.mark.parametrize(
+    ("contracts", "largest", "asked_for"),
+    [
+        ("0.9", None, ["0.9"]),
+        ("0.4", "0.4", ["0.4"]),
+        ("0.9", "0.4", ["0.4", "0.4", "0.1"]),
+        ("0.8", "0.45", ["0.4", "0.4"]),
+        ("0.85", "0.4", ["0.4", "0.4", "0.1"]),
+        ("1.2", "0.4", ["0.4", "0.4", "0.4"]),
+        ("1.3", "0.4", ["0.4", "0.4", "0.4"]),
+        ("9", "0.4", ["0.4", "0.4", "0.4"]),
+        ("0.9", "0.04", ["0.9"]),
+    ],
+)
+def test_what_is_beyond_the_largest_order_is_taken_off_by_several(contracts, largest, asked_for):
+    one = make_instrument(lot_size=dec("0.1"), max_contracts=None if largest is None else dec(largest))
+    assert one.reducing_orders(dec(contracts), 3) == tuple(map(dec, asked_for))

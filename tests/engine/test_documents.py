@@ -135,6 +135,7 @@ DECISION = Decision(
             asset=BTC,
             side=Side.BUY,
             contracts=D(20),
+            order_sizes=(D(20),),
             trigger_price=D("62500.0"),
             acceptable_low=D(1),
             acceptable_high=D(2),

@@ -85,16 +85,17 @@ def _unsettled(books: Books) -> Iterator[str]:
 
 def _unprotected(exchange: Exchange) -> list[Symbol]:
     floor = exchange.floor
-    stops = {
-        (order.symbol, order.side, order.remaining)
-        for order in floor.open_orders.values()
-        if order.type is OrderType.STOP_MARKET and order.reduce_only
-    }
+    stops: dict[tuple[Symbol, Side], list[Decimal]] = {}
+    for order in floor.open_orders.values():
+        if order.type is OrderType.STOP_MARKET and order.reduce_only:
+            stops.setdefault((order.symbol, order.side), []).append(order.remaining)
     held = {symbol: floor.accounts.contracts_of(symbol) for symbol in floor.accounts.positions}
     return [
         symbol
         for symbol, contracts in held.items()
-        if (symbol, Side.SELL if contracts > 0 else Side.BUY, abs(contracts)) not in stops
+        # One of its size, or several that add up to it.
+        if abs(contracts) not in (sizes := stops.get((symbol, Side.SELL if contracts > 0 else Side.BUY), []))
+        and sum(sizes) != abs(contracts)
     ]
 
 
