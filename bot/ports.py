@@ -22,7 +22,7 @@ from bot.domain.findings import Finding
 from bot.domain.hints import Hint
 from bot.domain.ids import Asset, ClientOrderId, Currency, Symbol, VenueId
 from bot.domain.instruments import Instrument
-from bot.domain.market import CurrencyRate, FundingRate, PriceHistory, Quote, SpreadQuote
+from bot.domain.market import CoinPrice, CurrencyRate, FundingRate, PriceHistory, Quote, SpreadQuote
 from bot.domain.orders import Fill, OrderDraft, OrderIntent, VenueOrder
 from bot.domain.portfolio import AccountState, ExternalHolding
 from bot.domain.transfers import TransferDraft, TransferIntent, VenueTransfer
@@ -78,6 +78,10 @@ class Venue(Protocol):
 
     async def fetch_currency_rates(self, currencies: Sequence[Currency]) -> tuple[CurrencyRate, ...]:
         """Return what cash currencies are worth in USD, as measured."""
+        ...
+
+    async def fetch_coin_prices(self, assets: Sequence[Asset]) -> tuple[CoinPrice, ...]:
+        """Return what coins cost on the spot market, which needs no contract; what has no price there is left out."""
         ...
 
     async def fetch_history(self, asset: Asset, days: int) -> PriceHistory:

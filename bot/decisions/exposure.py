@@ -116,16 +116,28 @@ def terms_of(leg: Leg, snapshot: Snapshot) -> tuple[Instrument, Quote]:
 def traded_terms(leg: Leg, snapshot: Snapshot) -> tuple[Instrument | ContractTermsNoted, Decimal]:
     """Return the terms of a contract that was traded, and its mark.
 
-    One that has expired has no mark any more; nothing of it is open, so what it is multiplied by is zero.
+    One that has expired has no mark any more; nothing of it is open, so what it is multiplied by is zero. What was
+    settled unseen, and is locked for that, is worth what the coin is.
 
     Raises:
         IncompleteData: the venue no longer lists it or gives no price, and it is still open.
     """
     noted = snapshot.books.terms.get(leg)
-    if leg not in snapshot.quotes and noted is not None and snapshot.books.ledgers[leg].contracts == 0:
-        return noted, ONE
+    if leg not in snapshot.quotes and noted is not None:
+        if snapshot.books.ledgers[leg].contracts == 0:
+            return noted, ONE
+        price = _price_of_coin(noted.asset, snapshot)
+        if leg in snapshot.books.locks and snapshot.position(*leg) is None and price is not None:
+            return noted, price
     instrument, quote = terms_of(leg, snapshot)
     return instrument, quote.mark_price
+
+
+def _price_of_coin(asset: Asset, snapshot: Snapshot) -> Decimal | None:
+    """Return what a coin costs, by another of its contracts or on the spot market; None where neither is known."""
+    indices = [quote.index_price for leg, quote in snapshot.quotes.items() if snapshot.instruments[leg].asset == asset]
+    coin = snapshot.coin_prices.get(asset)
+    return median(indices) if indices else None if coin is None else coin.price
 
 
 def _refuse_unreadable(snapshot: Snapshot) -> None:
@@ -194,7 +206,10 @@ def _measure_deltas(snapshot: Snapshot, policy: Policy) -> dict[Asset, Decimal]:
 
 
 def _index_prices(snapshot: Snapshot, policy: Policy, rates: Mapping[Currency, Decimal]) -> dict[Asset, Decimal]:
-    """Return the median over the venues of each asset's index in USD; a venue counts once."""
+    """Return the median over the venues of each asset's index in USD; a venue counts once.
+
+    Where no contract tells an index, it is the coin's own price.
+    """
     seen: dict[Asset, dict[VenueId, list[Decimal]]] = {asset: {} for asset in policy.assets}
     for leg, quote in snapshot.quotes.items():
         instrument = snapshot.instruments[leg]
@@ -202,10 +217,24 @@ def _index_prices(snapshot: Snapshot, policy: Policy, rates: Mapping[Currency, D
         if instrument.asset in seen and rate is not None:
             by_venue = seen[instrument.asset]
             by_venue.setdefault(instrument.venue, []).append(quote.index_price * rate)
-    for asset, by_venue in seen.items():
-        if not by_venue:
-            raise IncompleteData(f"no venue gives an index price for {asset} that can be told in USD")
-    return {asset: median([median(prices) for prices in by_venue.values()]) for asset, by_venue in seen.items()}
+    return {
+        asset: median([median(prices) for prices in by_venue.values()])
+        if by_venue
+        else _coin_price(asset, snapshot, rates)
+        for asset, by_venue in seen.items()
+    }
+
+
+def _coin_price(asset: Asset, snapshot: Snapshot, rates: Mapping[Currency, Decimal]) -> Decimal:
+    """Return what a coin without a contract costs in USD.
+
+    Raises:
+        IncompleteData: that is not known.
+    """
+    coin = snapshot.coin_prices.get(asset)
+    if coin is None or coin.quote not in rates:
+        raise IncompleteData(f"no venue gives an index price for {asset} that can be told in USD")
+    return coin.price * rates[coin.quote]
 
 
 def hedge_profits(snapshot: Snapshot, policy: Policy, rates: Mapping[Currency, Decimal]) -> dict[Asset, Decimal]:

@@ -274,11 +274,22 @@ CATALOGUE: Mapping[str, AlertKind] = _catalogue(
         closes="When the venue lists it, when a balance proves that it never left, or after a day without a trace.",
     ),
     AlertKind(
+        code="unhedgeable",
+        severity="warning",
+        meaning="A targeted asset is off its target, and no contract that may be used hedges it. Others keep theirs.",
+        likely_cause="The venue has delisted its contract, or the settings allow none that it lists.",
+        what_to_do="Allow another contract or venue, change TRIMTAB_TARGETS, or trade the coin itself.",
+        closes="When a contract is there, or the asset needs no hedge.",
+    ),
+    AlertKind(
         code="unprotected",
         severity="critical",
-        meaning="A position has been without a stop of its size for longer than the deadline.",
+        meaning=(
+            "A position, or a part of it, has been without a stop of its size for longer than the deadline. A position"
+            " beyond the venue's largest order has several stops, at most five; the alert says how much of it has none."
+        ),
         likely_cause="The venue refuses the stop, or its outcome is not known.",
-        what_to_do="Look at the venue. The bot goes on: it tries again, halves the position, then closes it.",
+        what_to_do="Look at the venue. The bot goes on: it tries again, halves what has no stop, then closes that.",
         closes="When the stop rests and has been read back, or the position is gone.",
     ),
     AlertKind(

@@ -60,6 +60,16 @@ class SpreadQuote:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CoinPrice:
+    """What one coin costs on a spot market, where no contract tells its index."""
+
+    asset: Asset
+    quote: Currency
+    price: Decimal
+    as_of: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CurrencyRate:
     """What one unit of a cash currency is worth in USD, as measured."""
 

@@ -4,13 +4,13 @@ A ``Snapshot`` holds the inputs of one look: nothing in it was fetched for anoth
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from bot.domain.books import Books, Leg
 from bot.domain.ids import Asset, Currency, Symbol, VenueId
 from bot.domain.instruments import Instrument
-from bot.domain.market import CurrencyRate, FundingRate, PriceHistory, Quote
+from bot.domain.market import CoinPrice, CurrencyRate, FundingRate, PriceHistory, Quote
 from bot.domain.portfolio import AccountState, ExternalHolding, FuturesPosition
 
 
@@ -33,6 +33,8 @@ class Snapshot:
     histories: Mapping[Asset, PriceHistory]
     external_holdings: tuple[ExternalHolding, ...]
     books: Books
+    #: What targeted assets cost that no contract here gives an index for.
+    coin_prices: Mapping[Asset, CoinPrice] = field(default_factory=dict)
 
     def positions(self) -> Iterator[FuturesPosition]:
         """Yield every open futures position of the account, foreign ones too."""

@@ -14,7 +14,7 @@ from bot.decisions.cycle import decide
 from bot.domain.errors import DataError, VenueError
 from bot.domain.events import LookTaken
 from bot.domain.ids import Asset, CycleId
-from bot.domain.plan import Decision, WalletQuestion
+from bot.domain.plan import Decision, Rule, WalletQuestion
 from bot.domain.policy import TradingState
 from bot.domain.snapshot import Snapshot
 from bot.domain.units import edge_text
@@ -209,8 +209,23 @@ class Rebalance:
             )
         else:
             self._desk.alerts.close_alert("capacity_short", cause="capacity")
+        self._tell_unhedgeable(decision)
         for sentence in decision.warnings:
             log.warning(sentence, code="look_warning")
+
+    def _tell_unhedgeable(self, decision: Decision) -> None:
+        """Say which assets leave a gap that no contract can close. The others keep their targets."""
+        reasons = {one.asset: one.reason for one in decision.refusals if one.rule is Rule.UNHEDGEABLE}
+        for line in decision.lines:
+            if line.asset not in reasons:
+                self._desk.alerts.close_alert("unhedgeable", cause=line.asset)
+                continue
+            self._desk.alerts.raise_alert(
+                "unhedgeable",
+                f"The gap of {line.asset} ({line.gap:.2%}) cannot be hedged: {reasons[line.asset]}",
+                severity="warning",
+                cause=line.asset,
+            )
 
     def _log(self, decision: Decision, trigger: str) -> None:
         sentence = f"Looked: {_story(decision)}"

@@ -16,7 +16,7 @@ from bot.domain.books import Leg
 from bot.domain.errors import IncompleteData, StaleData, VenueError, VenueUnavailable
 from bot.domain.ids import Asset, Currency, Symbol, VenueId
 from bot.domain.instruments import Instrument
-from bot.domain.market import CurrencyRate, FundingRate, Quote
+from bot.domain.market import CoinPrice, CurrencyRate, FundingRate, Quote
 from bot.domain.portfolio import AccountState
 from bot.domain.snapshot import Snapshot
 from bot.domain.units import ZERO
@@ -87,6 +87,7 @@ class SnapshotGatherer:
             histories=self._reference.histories,
             external_holdings=desk.holdings.read(desk.clock.now()),
             books=desk.journal.books,
+            coin_prices=await self._read_coin_prices(instruments),
         )
 
     def _refuse_vanished(self, accounts: Mapping[VenueId, AccountState]) -> None:
@@ -182,7 +183,7 @@ class SnapshotGatherer:
         quotes = {(venue_id, quote.symbol): quote for quote in await self._desk.read_quotes(venue_id, symbols)}
         self.newest_quotes.update(quotes)
         for leg, quote in quotes.items():
-            self._note_index(instruments[leg].asset, quote)
+            self._note_index(instruments[leg].asset, quote.index_price)
         missing = [symbol for symbol in symbols if (venue_id, symbol) not in quotes]
         if missing:
             self._reference.doubt_terms(venue_id)
@@ -202,35 +203,37 @@ class SnapshotGatherer:
                 raise
             return {leg: self.newest_quotes[leg] for leg in instruments}
 
-    def _note_index(self, asset: Asset, quote: Quote) -> None:
+    def _note_index(self, asset: Asset, index_price: Decimal) -> None:
         """Remember what an index was, for as long as it says whether prices leap."""
         now = self._desk.clock.now()
         self._first_read_at.setdefault(asset, now)
         kept = self._index_readings.setdefault(asset, deque())
-        kept.append((now, quote.index_price))
+        kept.append((now, index_price))
         while now - kept[0][0] > self._desk.policy.limits.leap_settle:
             kept.popleft()
 
     def _refuse_leapt(self, quotes: Mapping[Leg, Quote], instruments: Mapping[Leg, Instrument]) -> None:
         """Refuse to measure with a price that has just leapt: either it stands in some minutes, or it was none."""
-        limits = self._desk.policy.limits
         for leg, quote in quotes.items():
-            asset = instruments[leg].asset
-            leap = largest_leap([price for _, price in self._index_readings[asset]], quote.index_price)
-            if leap > limits.max_leap_frac:
-                raise StaleData(
-                    f"the index of {asset} has leapt by {leap:.1%} within {limits.leap_settle}; a look waits until it"
-                    " has stood for as long"
-                )
-            self._refuse_unlikely(asset, quote)
+            self._refuse_leap(instruments[leg].asset, quote.index_price)
 
-    def _refuse_unlikely(self, asset: Asset, quote: Quote) -> None:
+    def _refuse_leap(self, asset: Asset, index_price: Decimal) -> None:
+        limits = self._desk.policy.limits
+        leap = largest_leap([price for _, price in self._index_readings[asset]], index_price)
+        if leap > limits.max_leap_frac:
+            raise StaleData(
+                f"the index of {asset} has leapt by {leap:.1%} within {limits.leap_settle}; a look waits until it"
+                " has stood for as long"
+            )
+        self._refuse_unlikely(asset, index_price)
+
+    def _refuse_unlikely(self, asset: Asset, index_price: Decimal) -> None:
         """Refuse the first prices of a process where they are far from the last close: there is no other to hear."""
         limits, history = self._desk.policy.limits, self._reference.histories.get(asset)
         has_stood = self._desk.clock.now() - self._first_read_at[asset] >= limits.leap_settle
         if has_stood or history is None or not history.closes:
             return
-        leap = largest_leap(history.closes[-1:], quote.index_price)
+        leap = largest_leap(history.closes[-1:], index_price)
         if leap > limits.max_leap_frac * _OVERNIGHT:
             raise StaleData(
                 f"the index of {asset} is {leap:.1%} from its last daily close, and nothing else is known of it yet; a"
@@ -276,6 +279,19 @@ class SnapshotGatherer:
         found = {(venue_id, rate.symbol): rate for rate in rates}
         self.newest_funding_rates.update(found)
         return found
+
+    async def _read_coin_prices(self, instruments: Mapping[Leg, Instrument]) -> dict[Asset, CoinPrice]:
+        """Return what targeted coins cost that have no contract: they count in what weights are of."""
+        told = {one.asset for one in instruments.values()}
+        missing = [asset for asset in self._desk.policy.assets if asset not in told]
+        prices: dict[Asset, CoinPrice] = {}
+        for venue in self._desk.venues.values() if missing else ():
+            found = await self._desk.read(venue.fetch_coin_prices(missing))
+            prices.update({one.asset: one for one in found if one.asset not in prices})
+        for asset, one in prices.items():
+            self._note_index(asset, one.price)
+            self._refuse_leap(asset, one.price)
+        return prices
 
     async def _read_currency_rates(
         self, accounts: dict[VenueId, AccountState], instruments: dict[Leg, Instrument]

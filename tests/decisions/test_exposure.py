@@ -1,14 +1,16 @@
 """What is held, net of futures, and what it is worth."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from bot.decisions.exposure import measure_exposure, terms_of
+from bot.decisions.exposure import measure_exposure, terms_of, traded_terms
 from bot.domain.books import Books, LegLedger
 from bot.domain.errors import IncompleteData
 from bot.domain.events import ContractTermsNoted
 from bot.domain.ids import Asset, Currency, Symbol, VenueId
+from bot.domain.market import CoinPrice
 from bot.domain.policy import Scope
 from bot.domain.portfolio import Alias, WalletKind
 from bot.domain.snapshot import Snapshot
@@ -98,6 +100,19 @@ def test_an_asset_without_an_index_refuses_the_look():
             make_snapshot(make_account([make_balance("BTC", 1)]), linear_market("BTC")),
             make_policy({"BTC": "0.5", "ETH": "0.5"}),
         )
+
+
+def test_an_asset_without_a_contract_is_worth_what_the_coin_costs():
+    whole = make_snapshot(make_account([make_balance("BTC", 1), make_balance("ETH", 2)]), linear_market("BTC"))
+    policy = make_policy({"BTC": "0.5", "ETH": "0.5"})
+    exposures = measure_exposure(replace(whole, coin_prices={Asset("ETH"): _coin("ETH", 2500)}), policy)
+    assert exposures.by_asset[Asset("ETH")].index_price == 2500
+    with pytest.raises(IncompleteData, match="told in USD"):
+        measure_exposure(replace(whole, coin_prices={Asset("ETH"): _coin("ETH", 2500, "FDUSD")}), policy)
+
+
+def _coin(asset, price, quote="USDT"):
+    return CoinPrice(asset=Asset(asset), quote=Currency(quote), price=dec(price), as_of=NOW)
 
 
 def test_an_index_in_a_currency_of_unknown_worth_is_no_index():
@@ -243,6 +258,19 @@ def test_what_has_expired_counts_by_the_terms_it_was_traded_with():
     snapshot = snapshot_worth({"BTC": 5000}, market=linear_market("BTC"), books=flat)
 
     assert measure_exposure(snapshot, POLICY).valuation.hedge_profit_quote == 3_000
+
+    settled_unseen = Books(
+        ledgers={gone: LegLedger(contracts=dec("0.01"))}, terms={gone: terms}, locks={gone: (NOW, "it does not add up")}
+    )
+    locked = snapshot_worth({"BTC": 5000}, market=linear_market("BTC"), books=settled_unseen)
+    assert measure_exposure(locked, POLICY).valuation.hedge_profit_quote == 5_000
+    alone = make_snapshot(make_account([make_balance("BTC", 1)]), [], books=settled_unseen)
+    with pytest.raises(IncompleteData, match="gives an index price for BTC"):
+        measure_exposure(alone, POLICY)
+    told = replace(alone, coin_prices={Asset("BTC"): _coin("BTC", 40_000)})
+    assert measure_exposure(told, POLICY).valuation.hedge_profit_quote == 4_000
+    with pytest.raises(IncompleteData, match="held or was traded"):
+        traded_terms(gone, alone)
 
     still_open = Books(ledgers={gone: LegLedger(contracts=dec(1))}, terms={gone: terms})
     with pytest.raises(IncompleteData, match="held or was traded"):

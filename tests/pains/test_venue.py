@@ -16,9 +16,10 @@ from bot.domain.ids import Symbol, VenueId
 from bot.domain.plan import Rule
 from bot.exchange.wire.server import WireServer
 from bot.ports import Examined
-from tests.live.rig import BTC, BTC_PERP, LiveOwner
+from tests.live.rig import BTC, BTC_PERP, ETH, LiveOwner
 from tests.pains.scenes import HOUR, MINUTE, SHORT, Heard, listen, stop_orders, stops, taken
 
+ETH_PERP = Symbol("ETH/USDT:USDT")
 STOP_ROUTES = ("/fapi/v1/algoOrder", "/fapi/v1/openAlgoOrders", "/fapi/v1/allAlgoOrders")
 
 
@@ -86,6 +87,22 @@ def test_a_contract_that_was_delisted_while_the_bot_was_down_is_settled_in_the_b
     assert owner.journal.books.ledgers["binanceusdm", BTC_PERP].contracts == 0  # type: ignore[index]  # a name
     assert not owner.journal.books.locks
     assert "protection_blind" not in owner.alerts()
+    owner.is_well()
+
+
+def test_a_coin_whose_only_contract_was_delisted_while_the_bot_was_down_is_unhedgeable_and_holds_up_no_other() -> None:
+    owner = hedged()
+    owner.exchange.delist(BTC_PERP)
+    for other in [one.symbol for one in owner.exchange.listing() if one.asset == BTC]:
+        owner.exchange.delist(other)
+    owner.exchange.set_price(ETH, Decimal(2000))
+    held = owner.exchange.floor.accounts.contracts_of(ETH_PERP)
+    owner.run(8 * MINUTE)
+    newest = owner.facts(LookTaken)[-1]
+    assert newest.outcome == "traded", newest.document
+    assert owner.exchange.floor.accounts.contracts_of(ETH_PERP) != held
+    assert "unhedgeable" in owner.alerts()
+    assert not owner.alerts() & {"look_skipped", "reconcile_failed", "protection_blind"}
     owner.is_well()
 
 
@@ -288,9 +305,11 @@ def test_a_delisted_contract_whose_history_went_with_it_locks_its_coin_and_keeps
     def purge(server: WireServer) -> None:
         server.app.faults.add(effect="code", code=-1121, path="/fapi/v1/userTrades", times=None)
 
-    owner.run(3 * MINUTE, before=purge)
+    owner.run(8 * MINUTE, before=purge)
     assert [symbol for _, symbol in owner.journal.books.locks] == [BTC_PERP]
     assert owner.exchange.floor.accounts.contracts_of(Symbol("ETH/USDT:USDT")) != 0
+    assert owner.facts(LookTaken)[-1].outcome != "skipped", owner.facts(LookTaken)[-1].document
+    assert "unhedgeable" in owner.alerts()
 
 
 def test_a_delisted_contract_whose_rates_went_with_it_has_its_last_funding_booked() -> None:

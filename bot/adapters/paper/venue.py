@@ -16,7 +16,7 @@ from bot.domain.errors import VenueOutcomeUnknown, VenueRefused, VenueUnavailabl
 from bot.domain.events import FundingSettled
 from bot.domain.ids import Asset, ClientOrderId, Currency, Symbol, TradeId, VenueId, VenueOrderId
 from bot.domain.instruments import Instrument, MarginTier
-from bot.domain.market import CurrencyRate, FundingRate, PriceHistory, Quote, SpreadQuote
+from bot.domain.market import CoinPrice, CurrencyRate, FundingRate, PriceHistory, Quote, SpreadQuote
 from bot.domain.orders import Fill, OrderIntent, Side, VenueOrder
 from bot.domain.policy import VALIDITY_SENT
 from bot.domain.portfolio import AccountState, FuturesPosition, MarginAccount, PledgedCoin, WalletBalance
@@ -47,6 +47,7 @@ from bot.ports import Clock
 log = structlog.get_logger()
 
 PAPER = VenueId("paper")
+_USDT = Currency("USDT")
 #: The venue discards a request that arrives later than this after it was meant.
 
 
@@ -235,6 +236,16 @@ class PaperVenue:
         as_of = self._exchange.now + _ahead(self._reach("fetch_currency_rates"))
         rates = self._exchange.config.currency_rates
         return tuple(CurrencyRate(currency=one, usd=rates.get(one, Decimal(1)), as_of=as_of) for one in currencies)
+
+    async def fetch_coin_prices(self, assets: Sequence[Asset]) -> tuple[CoinPrice, ...]:
+        """Return what coins cost, whether or not there is a contract."""
+        as_of = self._exchange.now + _ahead(self._reach("fetch_coin_prices"))
+        floor = self._exchange.floor
+        return tuple(
+            CoinPrice(asset=asset, quote=_USDT, price=floor.index_of(asset), as_of=as_of)
+            for asset in assets
+            if asset in self._exchange.config.assets
+        )
 
     async def fetch_history(self, asset: Asset, days: int) -> PriceHistory:
         """Return daily closes of days that have ended."""

@@ -116,8 +116,10 @@ class FundingWatcher:
         return record is not None and (record.contracts != 0 or (record.judged_side != 0 and self._is_capped(leg)))
 
     def _is_capped(self, leg: Leg) -> bool:
-        asset = self._reference.instrument(*leg).asset
-        return (asset, CAUSE) in self._desk.journal.books.ceilings
+        books = self._desk.journal.books
+        # One that was delisted while the process was down is known by what was traded of it.
+        terms = self._reference.known(leg[0], [leg[1]]).get(leg) or books.terms.get(leg)
+        return terms is not None and (terms.asset, CAUSE) in books.ceilings
 
     def _due(self, leg: Leg, rate: FundingRate | None, now: datetime) -> list[FundingDue]:
         """Return what is news of the venue's settlements."""

@@ -281,6 +281,15 @@ def test_cash_that_the_venue_does_not_value_is_left_out() -> None:
     play(scene)
 
 
+def test_a_coin_without_a_contract_has_the_price_of_its_spot_market() -> None:
+    async def scene(at: Scene) -> None:
+        at.wire.say("GET /api/v3/ticker/price", {"symbol": "GONEUSDT", "price": "0.0123"})
+        (coin,) = await at.venue.fetch_coin_prices([Asset("GONE")])
+        assert (coin.asset, coin.quote, coin.price) == ("GONE", "USDT", dec("0.0123"))
+
+    play(scene)
+
+
 def test_a_history_is_asked_for_by_the_name_of_the_index_and_told_in_coins() -> None:
     klines = "GET /fapi/v1/indexPriceKlines"
     midnight = payloads.NOW_MS - 12 * payloads.HOUR_MS

@@ -13,10 +13,12 @@ from bot.adapters.ccxt.calls import Calls, Params
 from bot.adapters.ccxt.limiter import Lane
 from bot.domain.ids import Asset, Currency, Symbol
 from bot.domain.instruments import Instrument
-from bot.domain.market import CurrencyRate, FundingRate, PriceHistory, Quote
+from bot.domain.market import CoinPrice, CurrencyRate, FundingRate, PriceHistory, Quote
 from bot.domain.units import ONE
 from bot.ports import Clock
 
+#: What coins are priced in on the spot market.
+_USDT = Currency("USDT")
 #: With more contracts than this, prices of all are asked for at once.
 _FEW = 3
 
@@ -83,10 +85,17 @@ class Market:
 
     async def spot_prices(self, instruments: Sequence[Instrument]) -> dict[Symbol, Decimal]:
         """Return what one coin costs on the spot market, which knows nothing of contracts."""
-        found = {}
-        for one in instruments:
-            params: Params = {"symbol": f"{one.asset}{one.quote}"}
-            row = await self._calls.find("publicGetTickerPrice", params, UNKNOWN_SYMBOL, weight=0)
-            if row is not None:
-                found[one.symbol] = translate.number(row, "price")
-        return found
+        found = [(one.symbol, await self._spot_price(one.asset, one.quote)) for one in instruments]
+        return {symbol: price for symbol, price in found if price is not None}
+
+    async def coin_prices(self, assets: Sequence[Asset]) -> tuple[CoinPrice, ...]:
+        """Return what coins cost on the spot market; those that are not traded there are left out."""
+        as_of = self._clock.now()
+        found = [(asset, await self._spot_price(asset, _USDT)) for asset in assets]
+        return tuple(
+            CoinPrice(asset=asset, quote=_USDT, price=price, as_of=as_of) for asset, price in found if price is not None
+        )
+
+    async def _spot_price(self, asset: Asset, quote: Currency) -> Decimal | None:
+        row = await self._calls.find("publicGetTickerPrice", {"symbol": f"{asset}{quote}"}, UNKNOWN_SYMBOL, weight=0)
+        return None if row is None else translate.number(row, "price")

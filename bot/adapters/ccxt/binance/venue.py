@@ -37,7 +37,7 @@ from bot.domain.events import FundingSettled
 from bot.domain.findings import Finding
 from bot.domain.ids import Asset, ClientOrderId, Currency, Symbol, VenueId
 from bot.domain.instruments import Instrument
-from bot.domain.market import CurrencyRate, FundingRate, PriceHistory, Quote, SpreadQuote
+from bot.domain.market import CoinPrice, CurrencyRate, FundingRate, PriceHistory, Quote, SpreadQuote
 from bot.domain.orders import Fill, OrderIntent, VenueOrder
 from bot.domain.portfolio import AccountState
 from bot.domain.transfers import TransferIntent, TransferState, VenueTransfer
@@ -158,6 +158,10 @@ class BinanceUsdm:
     async def fetch_currency_rates(self, currencies: Sequence[Currency]) -> tuple[CurrencyRate, ...]:
         """Return what cash is worth in USD, by the index that the venue values collateral with."""
         return await self._understood(self._market.currency_rates(currencies))
+
+    async def fetch_coin_prices(self, assets: Sequence[Asset]) -> tuple[CoinPrice, ...]:
+        """Return what coins cost on the spot market."""
+        return await self._understood(self._market.coin_prices(assets))
 
     async def fetch_history(self, asset: Asset, days: int) -> PriceHistory:
         """Return daily closes of the index, of days that have ended."""
