@@ -156,9 +156,10 @@ def stop_that_fired(number: str = "4711") -> Any:
     return payloads.conditional(OURS, algoStatus="FINISHED", actualOrderId=number)
 
 
-def test_the_trade_of_a_stop_belongs_to_the_stop() -> None:
+@pytest.mark.parametrize("said", ["STOP_MARKET", "MARKET"])
+def test_the_trade_of_a_stop_belongs_to_the_stop_whatever_its_order_says_that_it_was(said: str) -> None:
     wire = with_trades(payloads.trade(1, 4711))
-    wire.say(FIND, payloads.order("x-auto", orderId=4711, type="MARKET", origType="STOP_MARKET"))
+    wire.say(FIND, payloads.order("x-auto", orderId=4711, type="MARKET", origType=said))
     wire.say(ALGOS, [payloads.conditional("web_1"), stop_that_fired()])
 
     async def scene(at: Scene) -> None:
@@ -193,6 +194,47 @@ def test_more_stops_in_a_week_than_a_page_holds_are_read_page_by_page() -> None:
         (fill,) = await at.venue.fetch_fills(NOW - DAY)
         assert fill.client_order_id == OURS
         assert [one.params["page"] for one in at.wire.sent(ALGOS)] == ["1", "2"]
+
+    play(scene, wire=wire)
+
+
+@pytest.mark.parametrize("ours", [True, False])
+def test_an_order_that_cannot_have_been_a_stop_of_ours_is_not_sought_among_the_stops(ours: bool) -> None:
+    client_id, kind = (OURS, "MARKET") if ours else ("web_7", "LIMIT")
+    wire = with_trades(payloads.trade(1, 4711))
+    wire.say(FIND, payloads.order(client_id, orderId=4711, type=kind, origType=kind))
+
+    async def scene(at: Scene) -> None:
+        (fill,) = await at.venue.fetch_fills(NOW - DAY)
+        assert fill.client_order_id == client_id
+        assert at.wire.sent(ALGOS) == []
+
+    play(scene, wire=wire)
+
+
+def test_a_young_trade_waits_for_the_list_of_stops_to_tell_whose_it_is() -> None:
+    wire = with_trades(payloads.trade(1, 4711, time=NOW_MS))
+    wire.say(FIND, payloads.order("x-auto", orderId=4711, type="MARKET", origType="MARKET", reduceOnly=True))
+    wire.say(ALGOS, [])
+
+    async def scene(at: Scene) -> None:
+        failure = await failure_of(at.venue.fetch_fills(NOW - DAY), VenueUnavailable)
+        assert "order 4711 has traded and may have been a stop" in str(failure)
+        at.wire.say(ALGOS, [stop_that_fired()])
+        (fill,) = await at.venue.fetch_fills(NOW - DAY)
+        assert fill.client_order_id == OURS
+
+    play(scene, wire=wire)
+
+
+def test_a_young_trade_that_may_have_increased_was_no_stop_of_ours_and_waits_for_nothing() -> None:
+    wire = with_trades(payloads.trade(1, 4711, time=NOW_MS))
+    wire.say(FIND, payloads.order("web_7", orderId=4711, type="MARKET", origType="MARKET", reduceOnly=False))
+    wire.say(ALGOS, [])
+
+    async def scene(at: Scene) -> None:
+        (fill,) = await at.venue.fetch_fills(NOW - DAY)
+        assert fill.client_order_id == "web_7"
 
     play(scene, wire=wire)
 

@@ -20,7 +20,7 @@ from bot.adapters.ccxt.calls import Calls, Params
 from bot.adapters.ccxt.limiter import Lane
 from bot.domain.errors import VenueUnavailable
 from bot.domain.events import FundingSettled
-from bot.domain.ids import ClientOrderId, Symbol
+from bot.domain.ids import ClientOrderId, Symbol, carries_marker
 from bot.domain.orders import Fill, Purpose
 from bot.domain.transfers import VenueTransfer
 from bot.ports import Clock
@@ -159,22 +159,33 @@ class Records:
         name = self._listing.names[symbol]
         row = await self._calls.find("fapiPrivateGetOrder", {"symbol": name, "orderId": number}, NOT_FOUND)
         if row is None:
-            if self._venue_now() - traded_at < _ORDERS_LAG:
+            if self._is_young(traded_at):
                 raise VenueUnavailable(f"binanceusdm: order {number} has traded and is not shown yet")
             return None, None
-        self.owners[number] = await self._owner_in(row, number, name)
+        self.owners[number] = await self._owner_in(row, number, name, is_young=self._is_young(traded_at))
         return self.owners[number]
 
-    async def _owner_in(self, row: Row, number: str, name: str) -> Owner:
-        """Return whose an order is, from its document."""
+    def _is_young(self, traded_at: datetime) -> bool:
+        return self._venue_now() - traded_at < _ORDERS_LAG
+
+    async def _owner_in(self, row: Row, number: str, name: str, *, is_young: bool) -> Owner:
+        """Return whose an order is, from its document.
+
+        What a stop became need not say that it was one, and its id is the venue's. A stop of ours only reduces.
+
+        Raises:
+            VenueUnavailable: it may have been a stop, and the venue does not say, or not yet.
+        """
         client_id = translate.text(row, "clientOrderId")
         forced = translate.forced_by(client_id)
         if forced is not None:
             return None, forced
-        if str(row.get("origType")) not in ("LIMIT", "MARKET"):
+        if str(row.get("origType")) != "LIMIT" and not carries_marker(client_id):
             stop = await self._stop_that_became(number, name, row)
             if stop is not None:
                 return stop, None
+            if is_young and row.get("reduceOnly") is not False:
+                raise VenueUnavailable(f"binanceusdm: order {number} has traded and may have been a stop")
         return ClientOrderId(client_id), None
 
     async def _stop_that_became(self, number: str, name: str, order: Row) -> ClientOrderId | None:

@@ -297,7 +297,8 @@ def order_body(served: Served, order: ExchangeOrder) -> dict[str, Any]:
         "cumQuote": text(quote),
         "timeInForce": _SAID_IN_FORCE[order.time_in_force],
         "type": kind,
-        "origType": "STOP_MARKET" if is_stop else kind,
+        # Not what the stop was: nothing in this document tells that it had been one.
+        "origType": kind,
         "reduceOnly": order.reduce_only,
         "closePosition": False,
         "side": order.side.value.upper(),
