@@ -5,6 +5,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+import structlog
 
 from bot.domain.errors import VenueUnavailable
 from bot.domain.orders import Purpose
@@ -32,14 +33,14 @@ def with_trades(*rows: Any) -> Any:
 # --- trades --------------------------------------------------------------------------------------
 
 
-def test_which_contracts_have_traded_the_commissions_say() -> None:
+def test_which_contracts_have_traded_the_income_says() -> None:
     wire = with_trades(payloads.trade(1, 4711))
     wire.say(FIND, payloads.order(OURS, orderId=4711))
 
     async def scene(at: Scene) -> None:
         (fill,) = await at.venue.fetch_fills(NOW - DAY)
         assert (fill.symbol, fill.client_order_id, fill.forced) == (BTC, OURS, None)
-        assert at.wire.sent(INCOME)[0].params["incomeType"] == "COMMISSION"
+        assert "incomeType" not in at.wire.sent(INCOME)[0].params
         assert {one.params["symbol"] for one in at.wire.sent(TRADES)} == {"BTCUSDT"}
 
     play(scene, wire=wire)
@@ -51,6 +52,49 @@ def test_a_fee_that_is_of_no_contract_is_of_no_trade() -> None:
 
     async def scene(at: Scene) -> None:
         assert await at.venue.fetch_fills(NOW - DAY) == ()
+
+    play(scene, wire=wire)
+
+
+@pytest.mark.parametrize("kind", ["REALIZED_PNL", "FUNDING_FEE", "INSURANCE_CLEAR"])
+def test_a_contract_that_is_traded_for_no_fee_is_known_by_what_else_it_brings(kind: str) -> None:
+    wire = usual()
+    wire.say(INCOME, [payloads.income(kind, "0.5")])
+    wire.say(TRADES, [payloads.trade(1, 4711, commission="0", commissionAsset="")])
+    wire.say(FIND, payloads.order(OURS, orderId=4711))
+
+    async def scene(at: Scene) -> None:
+        (fill,) = await at.venue.fetch_fills(NOW - DAY)
+        assert (fill.fee_paid, fill.fee_currency) == (dec(0), "USDT")
+
+    play(scene, wire=wire)
+
+
+def test_income_that_no_trade_has_brought_names_no_contract_to_be_read() -> None:
+    wire = usual()
+    wire.say(INCOME, [payloads.income("OPTIONS_SETTLE_PROFIT", "0.5", symbol="BTC-261225-50000-C")])
+
+    async def scene(at: Scene) -> None:
+        assert await at.venue.fetch_fills(NOW - DAY) == ()
+
+    play(scene, wire=wire)
+
+
+def test_what_is_older_than_the_venue_serves_is_not_asked_for_and_said() -> None:
+    wire = with_trades(payloads.trade(1, 4711))
+    wire.say(FIND, payloads.order(OURS, orderId=4711))
+
+    async def scene(at: Scene) -> None:
+        with structlog.testing.capture_logs() as lines:
+            for _ in range(2):
+                assert len(await at.venue.fetch_fills(NOW - timedelta(days=400))) == 1
+                await at.venue.fetch_funding(NOW - timedelta(days=400))
+        for route, days in ((TRADES, 180), (INCOME, 89)):
+            oldest = min(int(one.params["startTime"]) for one in at.wire.sent(route))
+            assert oldest >= NOW_MS - days * payloads.DAY_MS
+        told = [line["event"] for line in lines if line.get("code") == "history_cut"]
+        assert len(told) == 2
+        assert "trades from" in told[0]
 
     play(scene, wire=wire)
 
@@ -355,12 +399,12 @@ def test_a_long_history_that_is_cut_short_is_gone_on_with_and_not_begun_again() 
 
     async def scene(at: Scene) -> None:
         quiet = says([])
-        at.wire.answer(INCOME, *[quiet] * 20, shows_page(502), says([payloads.income("COMMISSION", "-0.5")]))
+        at.wire.answer(INCOME, *[quiet] * 10, shows_page(502), says([payloads.income("COMMISSION", "-0.5")]))
         await failure_of(at.venue.fetch_fills(since), VenueUnavailable)
         at.wire.answer(TRADES, *[quiet] * 20, shows_page(502), quiet)
         await failure_of(at.venue.fetch_fills(since), VenueUnavailable)
         await at.venue.fetch_fills(since)
-        assert (len(at.wire.sent(INCOME)), len(at.wire.sent(TRADES))) == (21 + 6, 21 + 6)
+        assert (len(at.wire.sent(INCOME)), len(at.wire.sent(TRADES))) == (11 + 3, 21 + 6)
 
     play(scene, wire=wire)
 
@@ -409,13 +453,77 @@ def test_rates_are_asked_for_month_by_month() -> None:
     play(scene, wire=wire)
 
 
-def test_a_payment_whose_rate_is_not_told_yet_leaves_the_payments_unread() -> None:
+ETH = "ETHUSDT"
+
+
+def paid(name: str, number: int, hours_ago: int) -> Any:
+    return payloads.income("FUNDING_FEE", "0.102", number, symbol=name, time=NOW_MS - hours_ago * HOUR_MS + 2)
+
+
+def rate_of(hours_ago: int) -> Any:
+    return payloads.settled_rate("0.0001", fundingTime=NOW_MS - hours_ago * HOUR_MS)
+
+
+def test_a_payment_that_waits_for_its_rate_holds_up_no_other_of_its_settlement_and_is_not_passed_over() -> None:
     wire = usual()
-    wire.say(INCOME, [payloads.income("FUNDING_FEE", "0.102")])
+    now = [paid("BTCUSDT", 1, 8), paid("BTCUSDT", 2, 0), paid(ETH, 3, 0)]
+    wire.say(INCOME, now)
+    # Of one contract nothing is told yet of the newest settlement.
+    wire.say(RATES, [rate_of(8)], [rate_of(8), rate_of(0)])
 
     async def scene(at: Scene) -> None:
-        failure = await failure_of(at.venue.fetch_funding(NOW - DAY), VenueUnavailable)
-        assert "funding rate of 2026-11-25 08:00 is not told yet" in str(failure)
+        first = await at.venue.fetch_funding(NOW - DAY)
+        assert [one.transaction_id for one in first] == ["1", "3"]
+        until = max(one.settled_at for one in first) - timedelta(minutes=1)
+        at.wire.say(INCOME, [*now, paid(ETH, 4, -1)])
+        at.wire.say(RATES, [rate_of(8), rate_of(0)], [rate_of(8), rate_of(0), rate_of(-1)])
+        await at.clock.sleep(timedelta(hours=1))
+        again = await at.venue.fetch_funding(until)
+        assert [(one.transaction_id, one.rate) for one in again if one.settled_at >= until] == [
+            ("2", dec("0.0001")),
+            ("3", dec("0.0001")),
+            ("4", dec("0.0001")),
+        ]
+
+    play(scene, wire=wire)
+
+
+def test_what_was_settled_after_a_payment_that_waits_waits_too_or_it_would_be_passed_over() -> None:
+    wire = usual()
+    waiting = payloads.income("FUNDING_FEE", "0.1", 1, time=NOW_MS - HOUR_MS // 2)
+    later = payloads.income("FUNDING_FEE", "0.1", 2, symbol=ETH, time=NOW_MS - HOUR_MS // 3)
+    wire.say(INCOME, [later, waiting])
+    wire.say(RATES, [], [payloads.settled_rate("0.0001", fundingTime=NOW_MS - HOUR_MS // 3)])
+
+    async def scene(at: Scene) -> None:
+        assert await at.venue.fetch_funding(NOW - DAY) == ()
+
+    play(scene, wire=wire)
+
+
+def test_a_rate_that_is_never_told_holds_up_its_payment_until_the_next_settlement_at_most() -> None:
+    wire = usual()
+    wire.say(INCOME, [paid("BTCUSDT", 1, 1), paid(ETH, 2, 0)])
+    wire.say(RATES, [], [rate_of(0)])
+
+    async def scene(at: Scene) -> None:
+        seen = await at.venue.fetch_funding(NOW - DAY)
+        assert [(one.transaction_id, one.amount, one.rate) for one in seen] == [
+            ("1", dec("0.102"), dec(0)),
+            ("2", dec("0.102"), dec("0.0001")),
+        ]
+
+    play(scene, wire=wire)
+
+
+def test_rates_of_one_contract_that_cannot_be_read_hold_up_no_other() -> None:
+    wire = usual()
+    wire.say(INCOME, [paid("BTCUSDT", 1, 0), paid(ETH, 2, 0)])
+    wire.answer(RATES, shows_page(502), says([rate_of(0)]))
+
+    async def scene(at: Scene) -> None:
+        (seen,) = await at.venue.fetch_funding(NOW - DAY)
+        assert (seen.transaction_id, seen.rate) == ("2", dec("0.0001"))
 
     play(scene, wire=wire)
 

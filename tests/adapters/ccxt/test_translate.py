@@ -329,6 +329,18 @@ def test_a_trade_has_its_fee_in_the_currency_that_it_was_paid_in() -> None:
     assert (seen.contracts, seen.price, seen.side) == (dec("0.020"), dec("50997.5"), Side.SELL)
 
 
+@pytest.mark.parametrize("changes", [{"commissionAsset": ""}, {"commission": ""}])
+def test_a_fee_that_is_not_told_is_an_error_and_not_nothing(changes: dict[str, str]) -> None:
+    with pytest.raises(BadPayload):
+        translate.fill(payloads.trade(1, 2) | changes, SYMBOLS, None, None)
+
+
+def test_a_fee_of_nothing_need_not_name_its_currency() -> None:
+    row = payloads.trade(1, 2, commission="0", commissionAsset="")
+    seen = translate.fill(row, SYMBOLS, None, None)
+    assert (seen.fee_paid, seen.fee_currency) == (dec(0), "USDT")
+
+
 def test_a_rebate_is_a_negative_fee() -> None:
     assert translate.fill(payloads.trade(1, 2, commission="-0.01"), SYMBOLS, None, None).fee_paid == dec("-0.01")
 

@@ -1,8 +1,9 @@
 """What has happened? Trades, funding and transfers, read page by page until there is nothing more.
 
 Trades are asked for per contract, and which contracts have traded the account's income says: whatever trades pays a
-commission. A trade names an order by number; whose it is, is looked up once: ours by client id, a triggered stop by the
-conditional order that became it, the venue's own by how its id begins.
+commission, or where that is zero leaves a profit, or a position that pays funding. A trade names an order by number;
+whose it is, is looked up once: ours by client id, a triggered stop by the conditional order that became it, the
+venue's own by how its id begins.
 """
 
 import asyncio
@@ -10,6 +11,8 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
+
+import structlog
 
 from bot.adapters.ccxt.binance import translate
 from bot.adapters.ccxt.binance.codes import NOT_FOUND, UNKNOWN_SYMBOL
@@ -25,17 +28,28 @@ from bot.domain.orders import Fill, Purpose
 from bot.domain.transfers import VenueTransfer
 from bot.ports import Clock
 
+log = structlog.get_logger()
+
 _PAGE = 1000
 _TRANSFER_PAGE = 100
 #: The longest span that may be asked for at once.
 _WINDOW = timedelta(days=7) - timedelta(seconds=1)
 #: A payment and the rate that it was paid at bear the same time, but for the venue's haste.
 _SAME_SETTLEMENT = timedelta(minutes=5)
+#: A rate is waited for so long, no longer than until the next settlement; then the payment is booked without.
+_RATE_TOLD = timedelta(minutes=55)
+#: Whoever has booked what was settled until then asks again from before a payment that waits since.
+_ASKED_AGAIN = timedelta(seconds=30)
+#: How far back the venue serves trades and income: six months and three, of which the shortest are meant here.
+_TRADES_KEPT = timedelta(days=180)
+_INCOME_KEPT = timedelta(days=89)
+#: Income by which a contract that has traded is known.
+_TRADES_TELL = ("COMMISSION", "REALIZED_PNL", "FUNDING_FEE", "INSURANCE_CLEAR")
 _MILLISECOND = timedelta(milliseconds=1)
 #: A trade may be listed this much earlier than its order.
 _ORDERS_LAG = timedelta(seconds=15)
 #: The venue forgets conditional orders after ninety days.
-_CONDITIONALS_KEPT = timedelta(days=90)
+_CONDITIONALS_KEPT = timedelta(days=90) - timedelta(hours=1)
 #: So often the income is asked which contracts trade besides those that are known.
 _DISCOVERY = timedelta(minutes=5)
 
@@ -63,6 +77,8 @@ class Records:
         #: How far the income has been read for it; what is cut short goes on from here.
         self._discovered_until: datetime | None = None
         self._discovered_at: datetime | None = None
+        #: Histories that were asked for from further back than they are served, and that was told.
+        self._cut_short: set[str] = set()
 
     # --- trades
 
@@ -84,15 +100,16 @@ class Records:
     async def _discover(self, since: datetime) -> None:
         """Learn which contracts have traded since then: at the first time, further back, and now and then."""
         now = self._venue_now()
+        since = max(since, now - _INCOME_KEPT)
         if self._discovered_since is None or self._discovered_until is None or since < self._discovered_since:
             self._discovered_since, self._discovered_until, self._discovered_at = since, since, None
         elif self._discovered_at is not None and now - self._discovered_at < _DISCOVERY:
             return
         start = max(self._discovered_since, self._discovered_until - _DISCOVERY)
         while start <= now:
-            async for row in self._income_from(start, "COMMISSION"):
+            async for row in self._income_from(start, None):
                 name = str(row.get("symbol") or "")
-                if name:
+                if name and row.get("incomeType") in _TRADES_TELL:
                     self.traded.add(translate.known(name, self._listing.symbols))
             start += _WINDOW + _MILLISECOND
             self._discovered_until = min(start, now)
@@ -100,7 +117,28 @@ class Records:
 
     async def _trades(self, symbol: Symbol, since: datetime) -> list[Row]:
         name = self._listing.names[symbol]
+        since = self._served_from("trades", since, _TRADES_KEPT)
         return await self._by_windows(f"trades of {symbol}", since, lambda start: self._trades_from(start, name))
+
+    def _served_from(self, history: str, since: datetime, kept: timedelta) -> datetime:
+        """Return from when on a history can be asked for: what is older is served no more, and refused for ever.
+
+        What is missing then shows when positions and books are compared, and the owner is asked.
+        """
+        oldest = self._venue_now() - kept
+        if since >= oldest:
+            return since
+        if history not in self._cut_short:
+            self._cut_short.add(history)
+            told = f"The venue serves {history} from {oldest:%Y-%m-%d} on; what happened before that is not to be had"
+            log.warning(
+                told,
+                code="history_cut",
+                venue=translate.VENUE,
+                asked_from=since,
+                served_from=oldest,
+            )
+        return oldest
 
     async def _by_windows(
         self, history: str, since: datetime, read: Callable[[datetime], AsyncIterator[Row]]
@@ -212,7 +250,7 @@ class Records:
         end = self._venue_now()
         oldest = end - _CONDITIONALS_KEPT
         while end > oldest:
-            async for row in self._conditionals(name, end - _WINDOW, end):
+            async for row in self._conditionals(name, max(oldest, end - _WINDOW), end):
                 if str(row.get("actualOrderId") or "") == number:
                     return ClientOrderId(translate.text(row, "clientAlgoId"))
             end -= _WINDOW
@@ -242,17 +280,49 @@ class Records:
     # --- money
 
     async def funding(self, since: datetime) -> tuple[FundingSettled, ...]:
-        """Return every funding payment at or after ``since``, oldest first."""
-        rows = await self._income("FUNDING_FEE", since)
-        rates: dict[str, list[Row] | None] = {}
-        found = []
+        """Return the funding payments since a moment, oldest first, until after the settlement of one that waits.
+
+        One whose rate is not told yet waits for it a while, and others of its settlement do not: they are booked, and
+        asked for again with it. None of a later settlement is given before it, for from the newest on is asked again.
+
+        Raises:
+            VenueUnavailable: payments cannot be read, or no rate at all.
+        """
+        since = self._served_from("income", since, _INCOME_KEPT)
+        rows = sorted(await self._income("FUNDING_FEE", since), key=lambda row: translate.moment(row, "time"))
+        rates = await self._rates_of({translate.text(row, "symbol") for row in rows}, since)
+        found: list[FundingSettled] = []
+        waiting_since: datetime | None = None
         for row in rows:
-            name = translate.text(row, "symbol")
-            if name not in rates:
-                rates[name] = await self._rates(name, since)
-            rate = _rate_of(row, rates[name])
-            found.append(translate.funding_payment(row, self._listing.symbols, rate, self._clock.now()))
+            paid_at = translate.moment(row, "time")
+            rate = _rate_of(row, rates[translate.text(row, "symbol")])
+            if rate is None and self._venue_now() - paid_at < _RATE_TOLD:
+                waiting_since = waiting_since or paid_at
+                continue
+            told = rate or _no_rate(row)
+            found.append(translate.funding_payment(row, self._listing.symbols, told, self._clock.now()))
+        if waiting_since is not None:
+            found = [one for one in found if one.settled_at < waiting_since + _ASKED_AGAIN]
         return tuple(sorted(found, key=lambda one: one.settled_at))
+
+    async def _rates_of(self, names: Iterable[str], since: datetime) -> dict[str, list[Row] | None]:
+        """Return the rates of contracts; of one whose rates cannot be read, none are told yet.
+
+        Raises:
+            VenueUnavailable: none can be read.
+        """
+        rates: dict[str, list[Row] | None] = {}
+        failed: VenueUnavailable | None = None
+        has_read = False
+        for name in sorted(names):
+            try:
+                rates[name] = await self._rates(name, since)
+                has_read = True
+            except VenueUnavailable as failure:
+                rates[name], failed = [], failure
+        if failed is not None and not has_read:
+            raise failed
+        return rates
 
     async def _rates(self, name: str, since: datetime) -> list[Row] | None:
         """Return the rates that were settled, window by window; None where the venue knows the contract no more."""
@@ -273,12 +343,12 @@ class Records:
     async def _income(self, kind: str, since: datetime) -> list[Row]:
         return await self._by_windows(f"income of {kind}", since, lambda start: self._income_from(start, kind))
 
-    async def _income_from(self, start: datetime, kind: str) -> AsyncIterator[Row]:
-        """Yield the income of one window, page by page."""
+    async def _income_from(self, start: datetime, kind: str | None) -> AsyncIterator[Row]:
+        """Yield the income of one window, of one kind or all, page by page."""
         page, is_full = 1, True
         while is_full:
             params: Params = {
-                "incomeType": kind,
+                **({} if kind is None else {"incomeType": kind}),
                 "startTime": _ms(start),
                 "endTime": _ms(start + _WINDOW),
                 "limit": _PAGE,
@@ -313,21 +383,20 @@ class Records:
         return tuple(sorted(found, key=lambda one: one.at))
 
 
-def _rate_of(row: Row, rates: Iterable[Row] | None) -> Row:
-    """Return the rate that a payment was paid at; none where the contract is gone and its rates with it.
+def _rate_of(row: Row, rates: Iterable[Row] | None) -> Row | None:
+    """Return the rate that a payment was paid at; None where it is not told yet.
 
-    What was paid is known all the same, and would be missing from the ledger for ever.
-
-    Raises:
-        VenueUnavailable: the venue does not tell it yet.
+    Where the contract is gone its rates are gone with it.
     """
-    paid_at = translate.moment(row, "time")
     if rates is None:
-        return {"fundingRate": "0", "fundingTime": translate.text(row, "time")}
-    for rate in rates:
-        if abs(translate.moment(rate, "fundingTime") - paid_at) < _SAME_SETTLEMENT:
-            return rate
-    raise VenueUnavailable(f"binanceusdm: the funding rate of {paid_at:%Y-%m-%d %H:%M} is not told yet")
+        return _no_rate(row)
+    paid_at = translate.moment(row, "time")
+    return next((one for one in rates if abs(translate.moment(one, "fundingTime") - paid_at) < _SAME_SETTLEMENT), None)
+
+
+def _no_rate(row: Row) -> Row:
+    """Return what stands for a rate that is not told: what was paid is known, and would be missing for ever."""
+    return {"fundingRate": "0", "fundingTime": translate.text(row, "time")}
 
 
 def _ms(moment: datetime) -> int:

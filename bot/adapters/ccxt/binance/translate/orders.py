@@ -113,6 +113,9 @@ def forced_by(client_order_id: str) -> Purpose | None:
 def fill(row: Row, symbols: Mapping[str, Symbol], owner: ClientOrderId | None, forced: Purpose | None) -> Fill:
     """Return a trade; ``owner`` is the client id of the order that it belongs to."""
     symbol = known(text(row, "symbol"), symbols)
+    fee = number(row, "commission")
+    # A fee of nothing need not name what it was paid in.
+    is_free = fee == ZERO and not row.get("commissionAsset")
     return Fill(
         venue=VENUE,
         symbol=symbol,
@@ -122,8 +125,8 @@ def fill(row: Row, symbols: Mapping[str, Symbol], owner: ClientOrderId | None, f
         side=Side(text(row, "side").lower()),
         contracts=number(row, "qty"),
         price=number(row, "price") / coins_in(symbol),
-        fee_paid=number(row, "commission"),
-        fee_currency=Currency(text(row, "commissionAsset")),
+        fee_paid=fee,
+        fee_currency=Currency(symbol.partition(":")[2].partition("-")[0] if is_free else text(row, "commissionAsset")),
         is_maker=is_set(row, "maker"),
         forced=forced,
         filled_at=moment(row, "time"),
