@@ -1,15 +1,19 @@
 """How is one request made? Admitted by the limiter, sent once, and its failure named for what it proves."""
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 from bot.adapters.ccxt.client import BinanceClient
 from bot.adapters.ccxt.errors import Answered, Banned, of_read, of_write
 from bot.adapters.ccxt.limiter import Lane, Limiter
 from bot.domain.errors import BotError, VenueOutcomeUnknown, VenueRefused, VenueUnavailable
+from bot.domain.policy import VALIDITY_SENT
 
 #: What a request is refused with whose time is not the venue's.
 REQUEST_EXPIRED = "request_expired"
+#: What is valid for less than this does not arrive in time.
+_SHORTEST = timedelta(milliseconds=100)
 
 Params = Mapping[str, str | int]
 
@@ -64,19 +68,27 @@ class Calls:
         cause = failure.__cause__
         return self._refusals.get(cause.code) if isinstance(cause, Answered) else None
 
-    async def write(self, method: str, params: Params, *, lane: Lane) -> dict[str, Any]:
+    async def write(
+        self, method: str, params: Params, *, lane: Lane, intended_at: datetime | None = None
+    ) -> dict[str, Any]:
         """Send once, and return the document.
+
+        What was ``intended_at`` some moment is valid for a while from then on, and not from when it leaves: whoever
+        finds no trace of it later than that may say that it never arrived.
 
         Raises:
             VenueRefused: refused, or not sent; proved.
             VenueOutcomeUnknown: anything else.
         """
         try:
-            await self.limiter.admit(0, lane)
+            await self.limiter.admit(0, lane, self._valid_for(intended_at))
         except VenueUnavailable as failure:
             raise VenueRefused(str(failure), code="rate_limited") from failure
+        left = self._valid_for(intended_at)
+        if left < _SHORTEST:
+            raise VenueRefused(f"{method}: it was meant too long ago, and was not sent", code="too_late")
         try:
-            document = await getattr(self._client, method)(dict(params))
+            document = await getattr(self._client, method)({**params, "recvWindow": left // timedelta(milliseconds=1)})
         except BotError:
             raise
         except Exception as failure:
@@ -85,6 +97,11 @@ class Calls:
         if not isinstance(document, dict):
             raise VenueOutcomeUnknown(f"{method}: the answer is no document")
         return document
+
+    def _valid_for(self, intended_at: datetime | None) -> timedelta:
+        if intended_at is None:
+            return VALIDITY_SENT
+        return min(VALIDITY_SENT, intended_at + VALIDITY_SENT - self._client.clock.now())
 
     def _note(self, failure: Exception, *, is_order: bool = False) -> None:
         if isinstance(failure, Banned):

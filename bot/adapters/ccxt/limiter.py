@@ -62,15 +62,16 @@ class Limiter:
         """From now on whoever asks has a deadline."""
         self.patience = _LONGEST_WAIT
 
-    async def admit(self, weight: int, lane: Lane) -> None:
-        """Return when a request may leave, and count it.
+    async def admit(self, weight: int, lane: Lane, within: timedelta | None = None) -> None:
+        """Return when a request may leave, and count it. ``within``: it is good for nothing later than that.
 
         Raises:
             VenueUnavailable: not within seconds; nothing was sent.
         """
         waited = 0.0
+        patience = self.patience if within is None else min(self.patience, within.total_seconds())
         while (wait := self._wait_of(weight, lane)) > 0:
-            if waited + wait > self.patience:
+            if waited + wait > patience:
                 raise VenueUnavailable(f"the venue's rate limit leaves no room for {wait:.0f} s")
             await self._clock.sleep(timedelta(seconds=wait))
             waited += wait

@@ -4,6 +4,7 @@ from typing import Any
 
 from bot.domain.ids import ClientOrderId, Symbol
 from bot.domain.orders import OrderIntent, OrderType, Purpose, Side
+from tests.adapters.ccxt import payloads
 from tests.builders import dec, make_instrument, make_intent
 
 OURS, OTHERS = ClientOrderId("TTABC00000000100"), ClientOrderId("TTXYZ00000000900")
@@ -21,6 +22,7 @@ def hedge(**changes: Any) -> OrderIntent:
         "client_order_id": OURS,
         "contracts": dec("0.020"),
         "price": dec("51000.0"),
+        "intended_at": payloads.NOW,
     }
     return make_intent(make_instrument(), **(terms | changes))
 

@@ -1,6 +1,7 @@
 """How is an order sent, cancelled and found? What leaves, and what is made of what comes back."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -63,6 +64,38 @@ def test_a_limit_order_leaves_as_it_was_meant(in_force: TimeInForce, said: str) 
             "newOrderRespType": "RESULT",
             "reduceOnly": "false",
         }
+
+    play(scene)
+
+
+def test_an_order_that_has_waited_is_valid_from_when_it_was_meant() -> None:
+    async def scene(at: Scene) -> None:
+        at.wire.say(PLACE, payloads.order(OURS))
+        at.venue.calls.limiter.note_ban(429, 3.0, is_order=True)
+        begun = at.clock.now()
+        await at.venue.submit(hedge(intended_at=begun))
+        (asked,) = at.wire.sent(PLACE)
+        window = int(asked.params["timestamp"]) + int(asked.params["recvWindow"]) - begun.timestamp() * 1000
+        assert 4990 <= window <= 5000, "the venue takes it until five seconds after it was meant"
+        assert int(asked.params["recvWindow"]) <= 2000
+
+    play(scene)
+
+
+@pytest.mark.parametrize(("waits", "meant_ago", "code"), [(6.0, 0, "rate_limited"), (0.0, 5, "too_late")])
+def test_an_order_that_cannot_leave_in_time_is_proved_not_to_have_been_sent(
+    waits: float, meant_ago: float, code: str
+) -> None:
+    async def scene(at: Scene) -> None:
+        at.wire.say(PLACE, payloads.order(OURS))
+        at.venue.calls.limiter.note_ban(429, waits, is_order=True)
+        begun = at.clock.now()
+        failure = await failure_of(
+            at.venue.submit(hedge(intended_at=begun - timedelta(seconds=meant_ago))), VenueRefused
+        )
+        assert failure.code == code
+        assert at.wire.sent(PLACE) == []
+        assert at.clock.now() - begun < timedelta(seconds=1), "it is told at once"
 
     play(scene)
 
@@ -358,7 +391,7 @@ def test_a_slow_answer_about_the_time_does_not_make_the_clock_wrong() -> None:
         at.wire.answer("GET /fapi/v1/time", slow)
         at.wire.say(PLACE, payloads.order(OURS))
         await at.venue.fetch_account()
-        await at.venue.submit(hedge())
+        await at.venue.submit(hedge(intended_at=at.clock.now()))
         stamped = int(at.wire.sent(PLACE)[-1].params["timestamp"])
         assert abs(stamped - at.clock.now().timestamp() * 1000) < 5_000
 

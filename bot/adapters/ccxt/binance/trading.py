@@ -57,7 +57,7 @@ class Trading:
         lane = Lane.PROTECT if intent.reduce_only or intent.purpose in _PROTECTIVE else Lane.TRADE
         params = self._stop_params(intent) if is_stop else self._plain_params(intent)
         method = "fapiPrivatePostAlgoOrder" if is_stop else "fapiPrivatePostOrder"
-        row = await self._calls.write(method, params, lane=lane)
+        row = await self._calls.write(method, params, lane=lane, intended_at=intent.intended_at)
         try:
             seen = self.learn_conditional(row, None) if is_stop else self.learn_plain(row)
         except BadPayload as failure:

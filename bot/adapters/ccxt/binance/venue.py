@@ -228,7 +228,7 @@ class BinanceUsdm:
         if kind is None:
             raise VenueRefused(f"there is no way from {intent.source} to {intent.target}", code="bad_request")
         params = {"type": kind, "asset": intent.currency, "amount": decimal_text(intent.amount)}
-        row = await self.calls.write("sapiPostAssetTransfer", params, lane=Lane.PROTECT)
+        row = await self.calls.write("sapiPostAssetTransfer", params, lane=Lane.PROTECT, intended_at=intent.intended_at)
         try:
             number = translate.text(row, "tranId")
         except BadPayload as failure:
