@@ -149,12 +149,17 @@ def fold_change(record: LegFunding, at: datetime, contracts: Decimal) -> None:
 
 
 def fold_payment(record: LegFunding, fact: FundingSettled) -> None:
-    """Take up a settled payment, in whatever order payments are booked."""
+    """Take up a settled payment, in whatever order payments are booked.
+
+    One whose rate was never told is no longer missing, and says nothing of what holding costs.
+    """
     place = next((at for at, one in enumerate(record.settlements) if _belongs(fact.settled_at, one.due_at)), None)
     span = None
     if place is not None:
         span = record.settlements[place].span
         record.settlements[place] = replace(record.settlements[place], is_booked=True)
+    if fact.amount and not fact.rate:
+        return
     payment = FundingPayment(
         settled_at=fact.settled_at,
         rate=fact.rate,

@@ -25,7 +25,7 @@ from bot.domain.orders import Side
 from bot.domain.plan import HedgeLeg
 from bot.domain.policy import FundingPolicy
 from tests.builders import NOW, dec, make_funding, make_instrument, make_policy, make_position, make_quote
-from tests.decisions.test_funding import BTC, LEG, at, books_of, bought, due, paid, sold
+from tests.decisions.test_funding import BTC, LEG, at, books_of, bought, due, gaps, paid, sold
 
 POLICY = make_policy({"BTC": "0.5"}, funding=FundingPolicy(reduce_annual=dec("0.6")))
 #: What a short pays per eight hours: 109 % a year, 44 %, 11 %, and nothing.
@@ -73,6 +73,20 @@ def test_a_settlement_that_cost_little_ends_the_row_whatever_the_mean_is() -> No
     books = history(["-0.01", LOW, LOW])
     assert levels(books, 25) == ["above", "below"]
     assert books.funding[LEG].above == 0
+
+
+def test_a_payment_whose_rate_was_never_told_counts_for_nothing_and_a_rate_of_zero_for_little() -> None:
+    books = history([HIGH, HIGH])
+    assert levels(books, 17) == ["above", "above"]
+    apply(books, due(17, 24, 8, HIGH))
+    apply(books, replace(paid(24, "0", "0"), amount=dec(-50)))
+    assert levels(books, 25) == []
+    assert books.funding[LEG].above == 2
+    assert gaps(books.funding[LEG], 25) == [], "it is booked"
+    assert books.ledgers[LEG].funding == -150
+    apply(books, due(25, 32, 8))
+    apply(books, paid(32, "0", "0"))
+    assert levels(books, 33) == ["below"]
 
 
 def test_a_settlement_between_interrupts_both_counts() -> None:
