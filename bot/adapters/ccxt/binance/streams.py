@@ -8,11 +8,13 @@ missed.
 
 import asyncio
 import json
+import traceback
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -67,8 +69,16 @@ class _Line:
             was_lost_at, self.lost_at = self.lost_at.isoformat(), None
             log.info("A stream is back", code="stream_back", stream=self.name, lost_at=was_lost_at)
 
-    def note_lost(self, failure: BaseException) -> None:
-        """Take in that it does not."""
+    def note_lost(self, failure: Exception, *, is_mistake: bool = False) -> None:
+        """Take in that it does not. What is no trouble of a network is told each time, with where it happened."""
+        if is_mistake:
+            log.error(
+                "A stream failed for no reason of the network's; it is opened again, and the venue is asked as usual",
+                code="stream_failed",
+                stream=self.name,
+                reason=type(failure).__name__,
+                where=_where(failure),
+            )
         if self.lost_at is not None:
             return
         self.lost_at = self.clock.now()
@@ -124,6 +134,9 @@ class Streams:
                 await hear(line)
             except _TROUBLE as failure:
                 line.note_lost(failure)
+            except Exception as failure:  # noqa: BLE001 - whatever it is, REST goes on
+                # A mistake of ours, or what nobody thought of. A stream is a hint: nothing may end the bot for it.
+                line.note_lost(failure, is_mistake=True)
             heed(AccountHint(why=f"the {line.name} stream was interrupted"))
             await self._clock.sleep(line.next_pause())
 
@@ -215,6 +228,12 @@ def _news(row: Row) -> str | None:
             return "a margin call"
         case _:
             return None
+
+
+def _where(failure: Exception) -> str:
+    """Return file and line of a failure, innermost last; its words may carry the listen key."""
+    frames = traceback.extract_tb(failure.__traceback__)[-4:]
+    return " > ".join(f"{Path(one.filename).name}:{one.lineno}" for one in frames)
 
 
 def _tell(failure: BaseException) -> str:
