@@ -11,7 +11,9 @@ Rules for every implementation of ``Venue``:
 - Amounts are in venue contracts as ``Instrument`` defines them, prices in quote currency.
 """
 
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Protocol, runtime_checkable
@@ -26,6 +28,19 @@ from bot.domain.market import CoinPrice, CurrencyRate, FundingRate, PriceHistory
 from bot.domain.orders import Fill, OrderDraft, OrderIntent, VenueOrder
 from bot.domain.portfolio import AccountState, ExternalHolding
 from bot.domain.transfers import TransferDraft, TransferIntent, VenueTransfer
+
+#: True while what is read may wait for the next minute of a venue's rate limit: it keeps room for what protects.
+IS_PATIENT: ContextVar[bool] = ContextVar("is_patient", default=False)
+
+
+@contextmanager
+def patiently() -> Iterator[None]:
+    """Read for a look, and not to protect, for as long as the block runs."""
+    before = IS_PATIENT.set(True)
+    try:
+        yield
+    finally:
+        IS_PATIENT.reset(before)
 
 
 class Clock(Protocol):

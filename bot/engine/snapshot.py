@@ -23,6 +23,7 @@ from bot.domain.units import ZERO
 from bot.engine.bookkeeping import Bookkeeping
 from bot.engine.desk import Desk
 from bot.engine.reference import Reference
+from bot.ports import patiently
 
 log = structlog.get_logger()
 
@@ -55,6 +56,10 @@ class SnapshotGatherer:
             DataError: an input is missing, stale or cannot be understood.
             VenueUnavailable: a venue did not answer.
         """
+        with patiently():
+            return await self._gather(may_be_empty=may_be_empty)
+
+    async def _gather(self, *, may_be_empty: bool) -> Snapshot:
         desk = self._desk
         accounts = {venue_id: await self.read_account(venue_id) for venue_id in desk.venues}
         if not may_be_empty:

@@ -43,6 +43,7 @@ from bot.engine.execution import Execution
 from bot.engine.ioc import ImmediateStyle, contracts_held
 from bot.engine.protection import Protection
 from bot.engine.snapshot import SnapshotGatherer
+from bot.ports import patiently
 
 log = structlog.get_logger()
 
@@ -192,7 +193,8 @@ class Worker:
         for venue_id in sorted({venue_id for venue_id, _ in wanted}):
             try:
                 mine = {place: one for place, one in wanted.items() if place[0] == venue_id}
-                works.quotes |= await self._gatherer.read_quotes(venue_id, mine)
+                with patiently():
+                    works.quotes |= await self._gatherer.read_quotes(venue_id, mine)
             except (DataError, VenueError) as failure:
                 log.warning("Books could not be read", code="book_missing", venue=venue_id, reason=str(failure))
         for place, quote in works.quotes.items():
@@ -225,7 +227,8 @@ class Worker:
 
     async def _step(self, work: Work, works: Works) -> None:
         venue_id = work.leg.instrument.venue
-        before = await self._account(venue_id, works)
+        with patiently():
+            before = await self._account(venue_id, works)
         if work.leg.style is ExecutionStyle.IOC:
             works.accounts[venue_id], is_whole = await self._immediate.work(work.leg, work.cycle_id, before)
             works.is_cut_short |= not is_whole

@@ -1,6 +1,7 @@
 """How is one request made? Admitted by the limiter, sent once, and its failure named for what it proves."""
 
 from collections.abc import Mapping
+from contextvars import ContextVar
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,9 +10,12 @@ from bot.adapters.ccxt.errors import Answered, Banned, of_read, of_write
 from bot.adapters.ccxt.limiter import Lane, Limiter
 from bot.domain.errors import BotError, VenueOutcomeUnknown, VenueRefused, VenueUnavailable
 from bot.domain.policy import VALIDITY_SENT
+from bot.ports import IS_PATIENT
 
 #: What a request is refused with whose time is not the venue's.
 REQUEST_EXPIRED = "request_expired"
+#: The minute in which the request of this task has left: its answer may come in the next one.
+_LEFT_IN: ContextVar[int | None] = ContextVar("left_in", default=None)
 #: What is valid for less than this does not arrive in time.
 _SHORTEST = timedelta(milliseconds=100)
 
@@ -27,7 +31,7 @@ class Calls:
         self._refusals = refusals
         #: True once the venue has refused a request for its time: the clocks have moved apart since they were compared.
         self.is_clock_doubted = False
-        client.note_weight = limiter.note_used
+        client.note_weight = self._note_weight
 
     async def read(self, method: str, params: Params | None = None, *, weight: int = 1, lane: Lane = Lane.READ) -> Any:
         """Ask, and return the document.
@@ -35,7 +39,9 @@ class Calls:
         Raises:
             VenueUnavailable: it was not answered, or not with a document.
         """
-        await self.limiter.admit(weight, lane)
+        if IS_PATIENT.get():
+            lane = Lane.READ
+        _LEFT_IN.set(await self.limiter.admit(weight, lane))
         try:
             document = await getattr(self._client, method)(dict(params or {}))
         except BotError:
@@ -81,7 +87,7 @@ class Calls:
             VenueOutcomeUnknown: anything else.
         """
         try:
-            await self.limiter.admit(0, lane, self._valid_for(intended_at))
+            _LEFT_IN.set(await self.limiter.admit(0, lane, self._valid_for(intended_at)))
         except VenueUnavailable as failure:
             raise VenueRefused(str(failure), code="rate_limited") from failure
         left = self._valid_for(intended_at)
@@ -97,6 +103,12 @@ class Calls:
         if not isinstance(document, dict):
             raise VenueOutcomeUnknown(f"{method}: the answer is no document")
         return document
+
+    def _note_weight(self, weight: int) -> None:
+        """Take in the weight that came with the answer to the request of this task."""
+        minute = _LEFT_IN.get()
+        if minute is not None:
+            self.limiter.note_used(weight, minute)
 
     def _valid_for(self, intended_at: datetime | None) -> timedelta:
         if intended_at is None:

@@ -1,10 +1,10 @@
 """May a request leave now? A budget of weight per minute, and a lane that is kept free for protection.
 
-Venues count by the minute of their clock and tell what was used in a header. Ordinary reads use no more than a share
-of the budget, orders a larger one; what protects may use all of it. After a 429 whatever weighs something waits, in
-every lane: going on regardless is what a ban is given for. Orders weigh nothing and go on, unless the 429 was the
-answer to an order: then those that increase wait, too. After a 418 nothing leaves until the ban is over: every further
-request makes it longer.
+Venues count by the minute of their clock and tell what was used in a header. Ordinary reads, those for a look among
+them, use no more than a share of the budget, orders a larger one; what protects may use all of it. After a 429 whatever
+weighs something waits, in every lane: going on regardless is what a ban is given for. Orders weigh nothing and go on,
+unless the 429 was the answer to an order: then those that increase wait, too. After a 418 nothing leaves until the ban
+is over: every further request makes it longer.
 """
 
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class Lane(Enum):
     READ = 0.70
     #: Orders that increase, and what belongs to them.
     TRADE = 0.85
-    #: Stops, reductions, cancels, and the account that they are measured by.
+    #: Stops, reductions, cancels, and the account and the prices that they are measured by.
     PROTECT = 1.0
 
 
@@ -62,8 +62,10 @@ class Limiter:
         """From now on whoever asks has a deadline."""
         self.patience = _LONGEST_WAIT
 
-    async def admit(self, weight: int, lane: Lane, within: timedelta | None = None) -> None:
-        """Return when a request may leave, and count it. ``within``: it is good for nothing later than that.
+    async def admit(self, weight: int, lane: Lane, within: timedelta | None = None) -> int:
+        """Return the minute in which a request may leave, when it may, and count it.
+
+        ``within``: it is good for nothing later than that.
 
         Raises:
             VenueUnavailable: not within seconds; nothing was sent.
@@ -75,7 +77,9 @@ class Limiter:
                 raise VenueUnavailable(f"the venue's rate limit leaves no room for {wait:.0f} s")
             await self._clock.sleep(timedelta(seconds=wait))
             waited += wait
-        self._minute().weight += weight
+        used = self._minute()
+        used.weight += weight
+        return used.minute
 
     def _wait_of(self, weight: int, lane: Lane) -> float:
         now = self._clock.monotonic()
@@ -96,10 +100,11 @@ class Limiter:
             self._used = _Used(minute)
         return self._used
 
-    def note_used(self, weight: int) -> None:
-        """Take in what the venue says was used in this minute, by whomever."""
+    def note_used(self, weight: int, minute: int) -> None:
+        """Take in what the venue says was used in a minute, by whomever; one that is over does not count."""
         used = self._minute()
-        used.weight = max(used.weight, weight)
+        if used.minute == minute:
+            used.weight = max(used.weight, weight)
 
     def note_ban(self, status: int, retry_after: float | None, *, is_order: bool = False) -> None:
         """Take in a 429 or a 418; ``is_order``: it was the answer to an order."""

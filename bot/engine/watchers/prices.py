@@ -14,6 +14,7 @@ from bot.engine.desk import Desk
 from bot.engine.reference import Reference
 from bot.engine.scheduler import LookSignal
 from bot.engine.snapshot import SnapshotGatherer
+from bot.ports import patiently
 
 log = structlog.get_logger()
 
@@ -64,6 +65,8 @@ class PriceWatcher:
                 for instrument in self._reference.instruments_of(venue_id)
                 if self._reference.is_candidate(instrument) and not instrument.has_expired(self._desk.clock.now())
             }
-            for leg, quote in (await self._gatherer.read_quotes(venue_id, candidates)).items():
+            with patiently():
+                quotes = await self._gatherer.read_quotes(venue_id, candidates)
+            for leg, quote in quotes.items():
                 found.setdefault(candidates[leg].asset, []).append(quote.index_price)
         return {asset: median(prices) for asset, prices in found.items()}

@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 import structlog
 
+from bot.adapters.ccxt.limiter import Lane
 from bot.domain.errors import ConfigError, VenueOutcomeUnknown, VenueRefused, VenueUnavailable
 from bot.domain.ids import Asset, Currency, Symbol, TransferId
 from bot.domain.orders import OrderType
 from bot.domain.portfolio import WalletKind
 from bot.domain.transfers import TransferIntent, TransferState
+from bot.ports import patiently
 from tests.adapters.ccxt import payloads
 from tests.adapters.ccxt.orders import BTC, OURS, PEPE
 from tests.adapters.ccxt.payloads import NOW
@@ -286,6 +288,20 @@ def test_a_coin_without_a_contract_has_the_price_of_its_spot_market() -> None:
         at.wire.say("GET /api/v3/ticker/price", {"symbol": "GONEUSDT", "price": "0.0123"})
         (coin,) = await at.venue.fetch_coin_prices([Asset("GONE")])
         assert (coin.asset, coin.quote, coin.price) == ("GONE", "USDT", dec("0.0123"))
+
+    play(scene)
+
+
+def test_an_account_that_is_read_for_a_look_leaves_room_for_one_that_is_read_to_protect() -> None:
+    async def scene(at: Scene) -> None:
+        limiter = at.venue.calls.limiter
+        limiter.set_limit(2400)
+        # Twenty seconds into a minute that nothing was used of yet: nobody waits for the next.
+        await asyncio.sleep(80)
+        await limiter.admit(1680 - 5, Lane.READ)
+        with patiently(), pytest.raises(VenueUnavailable, match="rate limit"):
+            await at.venue.fetch_account()
+        assert (await at.venue.fetch_account()).has_stops_listed
 
     play(scene)
 

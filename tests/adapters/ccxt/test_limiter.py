@@ -10,6 +10,7 @@ from bot.domain.errors import VenueUnavailable
 
 #: Ten seconds into a minute.
 START = datetime(2026, 11, 25, 12, 0, 10, tzinfo=UTC)
+MINUTE = int(START.timestamp() // 60)
 
 
 class HandClock:
@@ -105,15 +106,34 @@ async def test_a_new_minute_begins_with_nothing_used(limiter: Limiter, clock: Ha
 
 
 async def test_what_the_venue_has_counted_is_what_was_used_by_whomever(limiter: Limiter, clock: HandClock) -> None:
-    limiter.note_used(990)
+    limiter.note_used(990, MINUTE)
     assert await leaves_at_once(limiter, clock, 10, Lane.PROTECT)
     assert not await leaves_at_once(limiter, clock, 1, Lane.PROTECT)
 
 
 async def test_a_header_that_is_behind_takes_nothing_back(limiter: Limiter, clock: HandClock) -> None:
     await limiter.admit(700, Lane.READ)
-    limiter.note_used(20)
+    limiter.note_used(20, MINUTE)
     assert not await leaves_at_once(limiter, clock, 1, Lane.READ)
+
+
+async def test_what_was_used_in_a_minute_that_is_over_is_not_charged_to_the_next(
+    limiter: Limiter, clock: HandClock
+) -> None:
+    clock.pass_by(49.9)
+    left_in = await limiter.admit(5, Lane.PROTECT)
+    clock.pass_by(0.2)
+    limiter.note_used(1000, left_in)
+    assert await leaves_at_once(limiter, clock, 700, Lane.READ)
+    limiter.note_used(1000, await limiter.admit(0, Lane.READ))
+    assert not await leaves_at_once(limiter, clock, 1, Lane.PROTECT)
+
+
+async def test_what_is_good_for_a_while_only_does_not_wait_longer(limiter: Limiter, clock: HandClock) -> None:
+    limiter.note_ban(429, 6.0, is_order=True)
+    with pytest.raises(VenueUnavailable, match="leaves no room for 6 s"):
+        await limiter.admit(0, Lane.TRADE, timedelta(seconds=5))
+    assert clock.slept == []
 
 
 def pass_seventeen(limiter: Limiter, clock: HandClock) -> None:
