@@ -46,7 +46,7 @@ from bot.engine.watchers.margin import MarginWatcher
 from bot.engine.watchers.prices import PriceWatcher
 from bot.engine.watchers.roll import RollWatcher
 from bot.engine.working import Worker
-from bot.exchange.config import ExchangeConfig, MarketKind
+from bot.exchange.config import ExchangeConfig, MarketKind, Remembered
 from bot.exchange.exchange import Exchange, open_exchange
 from bot.exchange.moments import from_us
 from bot.exchange.rehearsal import FaultKind, Rehearsed
@@ -197,7 +197,7 @@ def open_world(settings: Settings, *, is_look_only: bool = False) -> World:
     """
     if settings.mode is not Mode.PAPER:
         return _open_real_world(settings)
-    config = exchange_config(settings)
+    config = dataclasses.replace(exchange_config(settings), remembered=Remembered())
     if not is_look_only:
         config = _with_faults(config, settings)
     exchange = open_exchange(config, settings.data_dir, read_only=is_look_only)
@@ -247,7 +247,7 @@ def open_wire(settings: Settings, *, now: datetime, fault_seed: int) -> WireServ
     Raises:
         ConfigError, DataError: the market cannot be had as configured.
     """
-    config = exchange_config(settings)
+    config = dataclasses.replace(exchange_config(settings), remembered=Remembered())
     if config.market is MarketKind.HISTORY:
         exchange = open_exchange(config, settings.data_dir)
         return WireServer(exchange, ShiftedClock(exchange.now).now, fault_seed=fault_seed)
@@ -260,7 +260,7 @@ def open_wire(settings: Settings, *, now: datetime, fault_seed: int) -> WireServ
 
 
 def exchange_config(settings: Settings) -> ExchangeConfig:
-    """Return what the embedded exchange is set up with."""
+    """Return what the embedded exchange is set up with. It forgets nothing: whoever lets it run for ever says so."""
     paper = settings.paper
     weights = {Asset(asset): weight for asset, weight in settings.targets.items() if asset != CASH}
     amounts = paper.holdings.amounts

@@ -89,7 +89,7 @@ def _annual(days: Sequence[datetime], closes: Sequence[Mapping[datetime, Decimal
     spans = [(earlier, day, (day - earlier) // _DAY) for earlier, day in pairwise(days)][::-1]
     factors = list(accumulate((_LAMBDA**length for _, _, length in spans[:-1]), mul, initial=ONE))
     weight = sum(factors, ZERO)
-    changes = [[_log_change(one[earlier], one[day]) for earlier, day, _ in spans] for one in closes]
+    changes = _log_changes([[(one[earlier], one[day]) for earlier, day, _ in spans] for one in closes])
     sums: list[list[Decimal]] = []
     for row, mine in enumerate(changes):
         parts = [factor * change / span[2] for factor, change, span in zip(factors, mine, spans, strict=True)]
@@ -98,10 +98,26 @@ def _annual(days: Sequence[datetime], closes: Sequence[Mapping[datetime, Decimal
     return tuple(tuple(entry * DAYS_PER_YEAR / weight for entry in row) for row in sums)
 
 
-@lru_cache(maxsize=65_536)
-def _log_change(earlier: Decimal, close: Decimal) -> Decimal:
-    """Return the log return; remembered, as logarithms are most of the work and a new day adds one per asset."""
-    return (close / earlier).ln()
+#: Log returns by their two closes. Logarithms are most of the work, and a new day adds one per asset.
+_known_changes: dict[tuple[Decimal, Decimal], Decimal] = {}
+
+
+def _log_changes(pairs: Sequence[Sequence[tuple[Decimal, Decimal]]]) -> list[list[Decimal]]:
+    """Return the log returns of pairs of closes. What earlier sums asked for is known until there is twice as much."""
+    changes = [[_log_change(pair) for pair in row] for row in pairs]
+    if len(_known_changes) > 2 * sum(map(len, pairs)):
+        needed = {pair: _known_changes[pair] for row in pairs for pair in row}
+        _known_changes.clear()
+        _known_changes.update(needed)
+    return changes
+
+
+def _log_change(pair: tuple[Decimal, Decimal]) -> Decimal:
+    known = _known_changes.get(pair)
+    if known is None:
+        earlier, close = pair
+        known = _known_changes[pair] = (close / earlier).ln()
+    return known
 
 
 # --- what it makes of a portfolio --------------------------------------------------------------

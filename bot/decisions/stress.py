@@ -66,7 +66,8 @@ def _surplus_with_pledged(wallet: Wallet, histories: tuple[PriceHistory, ...], l
     return min(surpluses)
 
 
-@lru_cache(maxsize=64)
+#: A day's look asks for one or two, whatever the number of assets; each keeps its histories.
+@lru_cache(maxsize=16)
 def _adverse_scenarios(
     histories: tuple[PriceHistory, ...], directions: tuple[tuple[Asset, int], ...], stress_frac: Decimal
 ) -> tuple[tuple[Decimal, ...], ...]:

@@ -33,6 +33,25 @@ class ExtremeOrder(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Remembered:
+    """How long the venue tells of what has ended: as long as Binance USDⓈ-M does.
+
+    Its documentation says, of ``GET /fapi/v1/order``: not found are orders that were cancelled or expired without a
+    trade three days after their creation, all others after 90 days; of ``…/income``: the last three months; of
+    ``…/userTrades`` and of transfers: the last six months. Here an order's days are counted from its end: one that
+    has rested for long can still be asked for when it ends.
+    """
+
+    #: Orders that ended without a trade.
+    unfilled_orders: timedelta = timedelta(days=3)
+    orders: timedelta = timedelta(days=90)
+    #: Movements of the wallets, funding among them.
+    income: timedelta = timedelta(days=90)
+    trades: timedelta = timedelta(days=180)
+    transfers: timedelta = timedelta(days=180)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExchangeConfig:
     """The embedded exchange as the owner wants it."""
 
@@ -96,6 +115,8 @@ class ExchangeConfig:
     #: Initial margin is notional ÷ this, or ÷ the most that the tier allows.
     leverage: Decimal = Decimal(20)
     max_open_orders: int = 200
+    #: None: the venue forgets nothing, for whoever judges afterwards what has happened.
+    remembered: Remembered | None = None
     #: How long a transfer between wallets is on its way.
     transfer_delay: timedelta = timedelta(0)
     #: Static market: rate per settlement. The other markets make their own.

@@ -57,6 +57,10 @@ class Floor:
         self.version = 0
         #: Numbers of the orders that were changed since the last commit.
         self.changed_orders: set[int] = set()
+        #: Kind and number of the records that were let go since the last commit.
+        self.forgotten: set[tuple[str, int]] = set()
+        #: The newest number of each kind of record that is numbered by itself.
+        self.numbers = {"order": 0, "trade": 0, "liquidation": 0}
         #: Contracts that the venue has taken off, and lists no more.
         self.delisted: set[Symbol] = set()
         self._by_client: dict[ClientOrderId, list[ExchangeOrder]] = {}
@@ -137,6 +141,11 @@ class Floor:
         way = 1 if self.config.extremes is ExtremeOrder.ADVERSE_FIRST else -1
         return {asset: way * ((amount > 0) - (amount < 0)) for asset, amount in coins.items()}
 
+    def next_number(self, kind: str) -> int:
+        """Return the number of a new record. None is given twice, whatever was forgotten."""
+        self.numbers[kind] += 1
+        return self.numbers[kind]
+
     def add_order(self, order: ExchangeOrder) -> None:
         """Take an order in."""
         self.orders[order.id] = order
@@ -158,6 +167,19 @@ class Floor:
         order.state, order.reason = OrderState.CANCELLED, "forgotten"
         self._by_client[order.client_order_id or ClientOrderId("")].remove(order)
         self.order_changed(order)
+
+    def drop_order(self, order: ExchangeOrder) -> None:
+        """Let go of an order that has ended long ago."""
+        del self.orders[order.id]
+        self.changed_orders.discard(order.id)
+        self.forgotten.add(("order", order.id))
+        key = order.client_order_id
+        if key is not None and key in self._by_client:
+            left = [one for one in self._by_client[key] if one is not order]
+            if left:
+                self._by_client[key] = left
+            else:
+                del self._by_client[key]
 
     def orders_named(self, symbol: Symbol, client_order_id: ClientOrderId) -> Iterator[ExchangeOrder]:
         """Yield the orders that carry an id, newest first."""

@@ -44,7 +44,7 @@ def liquidate_position(symbol: Symbol, floor: Floor, matching: Matching) -> None
 def _liquidate(key: WalletKey, floor: Floor, matching: Matching) -> None:
     summary = floor.margin.summary(key, floor)
     liquidation = Liquidation(
-        id=len(floor.liquidations) + 1,
+        id=floor.next_number("liquidation"),
         at=floor.now,
         wallet=key[0],
         currency=key[1],

@@ -37,7 +37,7 @@ class Matching:
         """
         floor = self._floor
         contract = accept(request, floor)
-        order = ExchangeOrder.of(request, number=len(floor.orders) + 1, at=floor.now)
+        order = ExchangeOrder.of(request, number=floor.next_number("order"), at=floor.now)
         floor.add_order(order)
         if order.type is not OrderType.STOP_MARKET:
             self._take(order, contract, self._bound(order, contract), most)
@@ -184,7 +184,7 @@ class Matching:
             fee_frac = floor.config.maker_fee_frac if is_maker else floor.config.taker_fee_frac
         fee = contract.settled(contract.to_settle(contract.notional_quote(contracts, price) * fee_frac, price))
         trade = Trade(
-            id=len(floor.trades) + 1,
+            id=floor.next_number("trade"),
             at=floor.now,
             symbol=contract.symbol,
             order_id=None if order is None else order.id,

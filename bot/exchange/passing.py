@@ -9,6 +9,7 @@ from bot.domain.ids import ClientOrderId, Symbol
 from bot.exchange.crossings import due_orders, next_crossing_us
 from bot.exchange.deleveraging import Deleveraging
 from bot.exchange.floor import Floor
+from bot.exchange.forgetting import Forgetting
 from bot.exchange.funding import Funding
 from bot.exchange.liquidation import liquidate_where_due
 from bot.exchange.matching import Matching
@@ -57,6 +58,7 @@ class Passing:
         self._funding = Funding(floor)
         self._deleveraging = Deleveraging(floor, matching, rehearsal)
         self._deleveraging.look_ahead()
+        self._forgetting = Forgetting(floor, transfers)
         self._pass_to(floor.now_us)
 
     def until(self, target_us: int) -> None:
@@ -97,6 +99,7 @@ class Passing:
             self._delivery.due_us,
             self._deleveraging.due_us,
             self._transfers.due_us,
+            self._forgetting.due_us,
         )
         if self._delayed:
             due_us = min(due_us, max(floor.now_us, self._delayed[0][0]))
@@ -140,6 +143,8 @@ class Passing:
             self._delivery.do_due()
         if floor.now_us >= self._deleveraging.due_us:
             self._deleveraging.do_due()
+        if floor.now_us >= self._forgetting.due_us:
+            self._forgetting.do_due()
         if floor.now_us == floor.feed.boundary_us:
             floor.feed.pass_boundary(floor.now_us, floor.leans())
 

@@ -108,7 +108,7 @@ class SpreadBook:
 
     def _order(self, leg: OrderRequest) -> ExchangeOrder:
         floor = self._floor
-        order = ExchangeOrder.of(leg, number=len(floor.orders) + 1, at=floor.now)
+        order = ExchangeOrder.of(leg, number=floor.next_number("order"), at=floor.now)
         floor.add_order(order)
         return order
 

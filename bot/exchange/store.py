@@ -2,11 +2,12 @@
 
 One row holds the present state; what never changes again (trades, movements, funding, liquidations) is
 appended; orders are
-rewritten when they change.
+rewritten when they change. What the exchange forgets is deleted.
 """
 
 import json
 import sqlite3
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -24,8 +25,8 @@ class Store(Protocol):
         """Return state and records, None when the exchange is new."""
         ...
 
-    def commit(self, state: Any, records: dict[str, dict[int, Any]]) -> None:
-        """Keep the state and these records, all or nothing."""
+    def commit(self, state: Any, records: dict[str, dict[int, Any]], forgotten: Collection[tuple[str, int]]) -> None:
+        """Keep the state and these records, and let go of others by kind and number, all or nothing."""
         ...
 
     def close(self) -> None:
@@ -42,7 +43,7 @@ class NoStore:
         """There is nothing."""
         return None
 
-    def commit(self, state: Any, records: dict[str, dict[int, Any]]) -> None:
+    def commit(self, state: Any, records: dict[str, dict[int, Any]], forgotten: Collection[tuple[str, int]]) -> None:
         """Keep nothing."""
 
     def close(self) -> None:
@@ -74,7 +75,7 @@ class FileStore:
             records.setdefault(kind, []).append(json.loads(document))
         return json.loads(row[0]), records
 
-    def commit(self, state: Any, records: dict[str, dict[int, Any]]) -> None:
+    def commit(self, state: Any, records: dict[str, dict[int, Any]], forgotten: Collection[tuple[str, int]]) -> None:
         """Write in one transaction."""
         if self._read_only:
             return
@@ -95,6 +96,7 @@ class FileStore:
                     for number, document in rows.items()
                 ],
             )
+            connection.executemany("DELETE FROM records WHERE kind = ? AND id = ?", forgotten)
             connection.execute("COMMIT")
         except BaseException:
             connection.execute("ROLLBACK")

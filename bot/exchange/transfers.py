@@ -42,7 +42,10 @@ class Transfers:
     def __init__(self, floor: Floor, delay: timedelta) -> None:
         self._floor = floor
         self._delay = delay
+        #: Those that are remembered, oldest first.
         self.all: list[ExchangeTransfer] = []
+        #: The newest number.
+        self.newest = 0
         #: Numbers of the transfers that were changed since the last commit.
         self.changed: set[int] = set()
         self._pending: list[ExchangeTransfer] = []
@@ -69,7 +72,7 @@ class Transfers:
             raise Refused(RefusalCode.NO_FUNDS, f"{source[0]} has {free} {source[1]} free, {amount} were asked for")
         floor = self._floor
         transfer = ExchangeTransfer(
-            id=len(self.all) + 1,
+            id=self.newest + 1,
             transfer_id=transfer_id,
             currency=source[1],
             source=source[0],
@@ -79,6 +82,7 @@ class Transfers:
             at=floor.now,
             arrives_at=floor.now + self._delay,
         )
+        self.newest = transfer.id
         self.all.append(transfer)
         self.changed.add(transfer.id)
         floor.tell("movement", floor.accounts.move(floor.now, source, -amount, MovementKind.TRANSFER))
@@ -102,9 +106,17 @@ class Transfers:
         """Yield the transfers that were sent at or after a moment, oldest first."""
         return (one for one in self.all if one.at >= moment)
 
-    def load(self, transfers: Iterable[ExchangeTransfer]) -> None:
-        """Take up what was kept."""
+    def forget(self, horizon: datetime) -> set[int]:
+        """Let go of those that arrived before a moment, and return their numbers."""
+        old = {one.id for one in self.all if one.state is TransferState.DONE and one.arrives_at < horizon}
+        self.all = [one for one in self.all if one.id not in old]
+        self.changed -= old
+        return old
+
+    def load(self, transfers: Iterable[ExchangeTransfer], newest: int | None) -> None:
+        """Take up what was kept; ``newest`` is the newest number, None where it follows from what there is."""
         self.all = sorted(transfers, key=lambda one: one.id)
+        self.newest = newest if newest is not None else (self.all[-1].id if self.all else 0)
         self._pending = [one for one in self.all if one.state is TransferState.PENDING]
         for one in self._pending:
             target = (one.target, one.currency)

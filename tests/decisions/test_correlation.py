@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.decisions import correlation
 from bot.decisions.correlation import (
     Covariance,
     covariance,
@@ -296,3 +297,18 @@ def test_a_view_without_histories_names_all():
     view = measure_risk(weights_of("0.5"), {**weights_of("0.5", "0.3"), CASH: dec("0.2")}, (), NOW)
 
     assert view == RiskView(missing=(BTC, ETH))
+
+
+def test_log_returns_that_no_sums_need_any_more_are_let_go():
+    """A day more each time: what is known stays below twice what the newest sums ask for."""
+    closes = [Decimal(100) + Decimal(day * day % 37) / 7 + Decimal(day) / 1000 for day in range(400)]
+    for day in range(300):
+        found = recorded_covariance((history_of("BTC", closes[day : day + 31]),))
+        assert found is not None
+        assert len(correlation._known_changes) <= 2 * 30
+    assert found.annual == _annual_of(closes[299:330])
+
+
+def _annual_of(closes):
+    correlation._known_changes.clear()
+    return recorded_covariance((history_of("BTC", closes),)).annual

@@ -5,7 +5,6 @@ from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
-from bot.domain.ids import Symbol
 from bot.domain.market import Quote
 from bot.domain.portfolio import AccountState, FuturesPosition
 from bot.exchange.faults import (
@@ -49,11 +48,12 @@ def slipped_account(account: AccountState, slip: Effect | None, floor: Floor) ->
 
 
 def _positions_at(account: AccountState, floor: Floor, moment: datetime) -> tuple[FuturesPosition, ...]:
-    """Return the positions of a moment, as the trades until then add up."""
-    held: dict[Symbol, Decimal] = {}
-    for trade in floor.trades:
+    """Return the positions of a moment: those of now, without the trades since."""
+    held = {symbol: position.contracts for symbol, position in floor.accounts.positions.items()}
+    for trade in reversed(floor.trades):
         if trade.at <= moment:
-            held[trade.symbol] = held.get(trade.symbol, _ZERO) + trade.contracts * trade.side.sign
+            break
+        held[trade.symbol] = held.get(trade.symbol, _ZERO) - trade.contracts * trade.side.sign
     known = {position.symbol: position for position in account.positions}
     return tuple(
         replace(known[symbol], contracts=contracts)

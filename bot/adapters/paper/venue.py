@@ -61,8 +61,8 @@ class PaperVenue:
         self._account: tuple[int, int, AccountState] | None = None
         #: The open orders as of one state of the exchange: they do not change with time alone.
         self._orders: tuple[int, tuple[VenueOrder, ...]] | None = None
-        #: The exchange's trades as they are told, as many as were asked for; a trade does not change.
-        self._fills: list[Fill] = []
+        #: The trades that were told last, by number, as they are told; a trade does not change.
+        self._fills: dict[int, Fill] = {}
         #: What is told for as long as quotes do not move.
         self._frozen_quotes: dict[Symbol, Quote] = {}
         exchange.rehearsal.observers.append(_tell_fault)
@@ -362,8 +362,8 @@ class PaperVenue:
         if isinstance(slip, LagTrades):
             last = bisect_left(trades, self._exchange.now - slip.by, key=lambda trade: trade.at)
         times = 2 if isinstance(slip, RepeatTrades) else 1
-        self._fills.extend(_fill(trade) for trade in trades[len(self._fills) :])
-        return tuple(fill for fill in self._fills[first:last] for _ in range(times))
+        self._fills = {trade.id: self._fills.get(trade.id) or _fill(trade) for trade in trades[first:last]}
+        return tuple(fill for fill in self._fills.values() for _ in range(times))
 
     async def fetch_funding(self, since: datetime) -> tuple[FundingSettled, ...]:
         """Return the account's funding at or after ``since``."""

@@ -69,7 +69,7 @@ class Admin:
         floor = served.exchange.floor
         held = {symbol: str(one.contracts) for symbol, one in floor.accounts.positions.items()}
         resting = [to_document(order) for order in floor.open_orders.values()]
-        return web.json_response({"positions": held, "orders": resting, "sent": len(floor.orders)})
+        return web.json_response({"positions": held, "orders": resting, "sent": floor.numbers["order"]})
 
     def _gate(self, asked: dict[str, Any]) -> None:
         """Hold the next request of a kind; without one, let go what is held."""

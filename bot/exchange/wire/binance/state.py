@@ -1,5 +1,6 @@
 """What do all routes stand on? The exchange, the time, and what an account has besides."""
 
+from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -36,6 +37,7 @@ class Served:
     other_wallets: dict[str, Decimal] = field(default_factory=dict)
     _symbols: dict[str, Symbol] = field(default_factory=dict)
     _trades: dict[int, list[Trade]] = field(default_factory=dict)
+    #: The number of the newest trade that is in there.
     _trades_read: int = 0
 
     def reach(self) -> None:
@@ -85,11 +87,13 @@ class Served:
 
     def trades_of(self, order: ExchangeOrder) -> list[Trade]:
         """Return the trades of an order."""
-        trades = self.exchange.floor.trades
-        for trade in trades[self._trades_read :]:
-            if trade.order_id is not None:
-                self._trades.setdefault(trade.order_id, []).append(trade)
-        self._trades_read = len(trades)
+        floor = self.exchange.floor
+        if floor.numbers["trade"] != self._trades_read:
+            self._trades = {number: trades for number, trades in self._trades.items() if number in floor.orders}
+            for trade in floor.trades[bisect_right(floor.trades, self._trades_read, key=lambda one: one.id) :]:
+                if trade.order_id is not None:
+                    self._trades.setdefault(trade.order_id, []).append(trade)
+            self._trades_read = floor.numbers["trade"]
         return self._trades.get(order.id, [])
 
     @staticmethod
