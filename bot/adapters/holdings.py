@@ -1,6 +1,7 @@
 """What does the owner declare as held elsewhere? From the settings, or from a watched file."""
 
 import csv
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,6 +11,21 @@ from bot.domain.portfolio import ExternalHolding
 from bot.domain.units import to_decimal
 
 _COLUMNS = ["asset", "amount", "as_of"]
+
+
+def named_twice(coins: Iterable[str], file: Path) -> str:
+    """Say that coins are declared in both places: nobody knows whether they are the same coins or more of them."""
+    names = ", ".join(sorted(coins))
+    return f"{names}: named in TRIMTAB_EXTERNAL_HOLDINGS and in {file}; leave each coin in one of the two"
+
+
+def coins_in(file: Path) -> frozenset[str]:
+    """Return the coins that a file lists; none where it cannot be read, which is told when it is needed."""
+    try:
+        rows = csv.reader(file.read_text(encoding="utf-8").splitlines()[1:], skipinitialspace=True)
+        return frozenset(row[0].strip().upper() for row in rows if row)
+    except (OSError, UnicodeDecodeError, csv.Error):
+        return frozenset()
 
 
 class DeclaredHoldings:
@@ -40,10 +56,11 @@ class DeclaredHoldings:
             raise DataError(
                 f"{self._file}: no coin is listed below the first line; list one with amount 0 to mean none"
             )
-        return (
-            *self._fixed,
-            *(self._holding(row, place, now) for place, row in enumerate(rows[1:], 2) if row),
-        )
+        listed = tuple(self._holding(row, place, now) for place, row in enumerate(rows[1:], 2) if row)
+        twice = {one.asset for one in self._fixed} & {one.asset for one in listed}
+        if twice:
+            raise DataError(named_twice(twice, self._file))
+        return (*self._fixed, *listed)
 
     def _holding(self, row: list[str], place: int, now: datetime) -> ExternalHolding:
         where = f"{self._file} row {place}"

@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
+from bot.adapters.holdings import coins_in, named_twice
 from bot.domain.errors import ConfigError
 from bot.domain.instruments import Tenor
 from bot.domain.policy import CASH, Scope
@@ -306,6 +307,9 @@ def _check_names(settings: Settings) -> Iterator[str]:
     for coin in settings.external_holdings:
         if coin not in settings.targets and coin not in folded:
             yield f"TRIMTAB_EXTERNAL_HOLDINGS: {coin} is not one of the targets, nor an alias of one"
+    file = settings.external_holdings_file
+    if file is not None and (twice := coins_in(file) & settings.external_holdings.keys()):
+        yield named_twice(twice, file)
 
 
 def _check_bands(settings: Settings) -> Iterator[str]:

@@ -1,11 +1,16 @@
 # ruff: noqa: E501 - messages stand whole
 """Is every wrong value one clear line with its name, its value and the mend?"""
 
+from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from bot.domain.errors import ConfigError
+from bot.adapters.holdings import DeclaredHoldings
+from bot.domain.errors import ConfigError, DataError
+from bot.domain.ids import Asset
+from bot.domain.portfolio import ExternalHolding
 from bot.settings import load_settings
 from bot.settings.load import variables
 
@@ -267,6 +272,26 @@ def test_a_wrong_value_is_one_clear_line(environ: dict[str, str], message: str) 
     with pytest.raises(ConfigError) as caught:
         load_settings(environ)
     assert str(caught.value) == message
+
+
+def test_a_coin_that_is_declared_in_two_places_is_refused_and_not_counted_twice(tmp_path: Path) -> None:
+    file = tmp_path / "held.csv"
+    file.write_text("asset, amount, as_of\nbtc, 1.25, 2024-01-01\nETH, 3, 2024-01-01\n", encoding="utf-8")
+    environ = {"TRIMTAB_EXTERNAL_HOLDINGS": "BTC=1.25", "TRIMTAB_EXTERNAL_HOLDINGS_FILE": str(file)}
+    with pytest.raises(ConfigError) as caught:
+        load_settings(environ)
+    line = f"BTC: named in TRIMTAB_EXTERNAL_HOLDINGS and in {file}; leave each coin in one of the two"
+    assert line in str(caught.value)
+    file.write_text("asset, amount, as_of\nETH, 3, 2024-01-01\n", encoding="utf-8")
+    settings = load_settings(environ)
+    now = datetime(2024, 2, 1, tzinfo=UTC)
+    # A file is watched: it may come to name the coin later.
+    fixed = ExternalHolding(asset=Asset("BTC"), amount_base=Decimal("1.25"), as_of=now)
+    source = DeclaredHoldings((fixed,), settings.external_holdings_file)
+    assert [one.asset for one in source.read(now)] == ["BTC", "ETH"]
+    file.write_text("asset, amount, as_of\nBTC, 1, 2024-01-01\n", encoding="utf-8")
+    with pytest.raises(DataError, match="leave each coin in one of the two"):
+        source.read(now)
 
 
 def test_all_problems_are_told_at_once() -> None:
