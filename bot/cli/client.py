@@ -1,6 +1,8 @@
 """How does a command talk to the running daemon? Over loopback HTTP, with the token of the data folder."""
 
+import hmac
 import json
+import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 
 from bot.adapters.logs import register_secrets
-from bot.adapters.web.folder import Address, read_address, read_token
+from bot.adapters.web.folder import CHALLENGE_HEADER, PROOF_HEADER, Address, proof_of, read_address, read_token
 from bot.cli.exits import DaemonRefused, DaemonUnreachable
 
 if TYPE_CHECKING:
@@ -58,23 +60,39 @@ class DaemonClient:
         """
         headers = {"Authorization": f"Bearer {self._token}", "X-Trimtab-Client": "cli"}
         try:
-            async with (
-                aiohttp.ClientSession(timeout=_TIMEOUT) as session,
-                session.request(
+            async with aiohttp.ClientSession(timeout=_TIMEOUT) as session:
+                await self._recognise(session)
+                async with session.request(
                     method,
                     f"{self._address.url}/api/v1/{path}",
                     json=body,
                     headers=headers,
                     allow_redirects=False,
-                ) as response,
-            ):
-                return _document(response.status, await response.read())
+                ) as response:
+                    return _document(response.status, await response.read())
         except (aiohttp.ClientConnectionError, TimeoutError) as err:
             raise DaemonUnreachable(
                 f"the daemon does not answer at {self._address.url}: it may have stopped; start it with 'trimtab run'"
             ) from err
         except aiohttp.ClientError as err:
             raise DaemonUnreachable(f"what answers at {self._address.url} is not the daemon") from err
+
+    async def _recognise(self, session: aiohttp.ClientSession) -> None:
+        """See to it that the daemon of this data folder answers: a killed one leaves its address to whoever comes.
+
+        Raises:
+            DaemonUnreachable: it is somebody else.
+        """
+        challenge = secrets.token_hex(16)
+        async with session.get(
+            f"{self._address.url}/healthz", headers={CHALLENGE_HEADER: challenge}, allow_redirects=False
+        ) as response:
+            proof = response.headers.get(PROOF_HEADER, "")
+        if not hmac.compare_digest(proof.encode(), proof_of(self._token, challenge).encode()):
+            raise DaemonUnreachable(
+                f"what answers at {self._address.url} is not the daemon of this data folder, so the token was not sent:"
+                " start the daemon with 'trimtab run', or give the token that it runs with"
+            )
 
 
 def _document(status: int, raw: bytes) -> dict[str, Any]:

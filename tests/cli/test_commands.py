@@ -4,9 +4,11 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import StringIO
 from pathlib import Path
 from types import ModuleType
@@ -16,7 +18,7 @@ import pytest
 from rich.console import Console
 
 from bot.adapters.journal.journal import open_journal
-from bot.adapters.web.folder import create_token, write_address
+from bot.adapters.web.folder import PROOF_HEADER, create_token, write_address
 from bot.adapters.web.server import WebServer
 from bot.cli.plan_tables import show_plan
 from bot.domain import errors
@@ -109,6 +111,38 @@ def test_plan_looks_itself_where_the_daemon_has_died(trimtab: Trimtab, bootstrap
     write_address(folder, "127.0.0.1", 1)
     bootstrap(look_once=look_once)
     assert trimtab("plan", "--json").code == 0
+
+
+def test_the_token_is_never_sent_to_whoever_listens_where_a_killed_daemon_did(trimtab: Trimtab, folder: Path) -> None:
+    asked: list[str] = []
+
+    class Somebody(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(f"{self.path}\n{self.headers}")
+            self.send_response(200)
+            self.send_header(PROOF_HEADER, "0" * 64)
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+            self.wfile.write(b"{}")
+
+        do_POST = do_GET  # noqa: N815 - its name
+
+        def log_message(self, *_words: Any) -> None:
+            pass
+
+    token = create_token(folder)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Somebody) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        write_address(folder, "127.0.0.1", server.server_port)
+        ended = trimtab("status"), trimtab("halt")
+        server.shutdown()
+        thread.join(5)
+    assert [one.code for one in ended] == [4, 4]
+    assert "is not the daemon of this data folder, so the token was not sent" in ended[0].err
+    assert ended[0].err.count("\n") == 1
+    assert len(asked) == 2
+    assert all("/healthz" in one and token not in one for one in asked)
 
 
 def test_a_daemon_that_cannot_decide_is_not_passed_over(
@@ -362,8 +396,8 @@ def test_without_a_daemon_steering_exits_4(trimtab: Trimtab, words: tuple[str, .
 def test_a_stranger_on_the_port_is_not_the_daemon(trimtab: Trimtab, daemon: WebServer, folder: Path) -> None:
     (folder / "token").write_text("another-token\n")
     ended = trimtab("status")
-    assert ended.code == 2
-    assert "Authorization" in ended.err
+    assert ended.code == 4
+    assert "is not the daemon of this data folder" in ended.err
     assert "another-token" not in ended.err
 
 

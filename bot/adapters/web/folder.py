@@ -4,6 +4,7 @@ Two files in the data folder, both readable by their owner alone: ``token`` and 
 aiohttp, so that commands may use it.
 """
 
+import hmac
 import json
 import os
 import secrets
@@ -15,6 +16,10 @@ from bot.domain.errors import ConfigError
 
 TOKEN_FILE = "token"  # noqa: S105 - a file name
 ADDRESS_FILE = "http.json"
+#: A command asks with the one, and the daemon answers with the other, before the token is sent.
+CHALLENGE_HEADER, PROOF_HEADER = "X-Trimtab-Challenge", "X-Trimtab-Proof"
+#: A challenge is no longer than this.
+MAX_CHALLENGE = 64
 
 _TOKEN_BYTES = 32
 #: What a listener on every interface is reached at from the same machine.
@@ -34,6 +39,11 @@ class Address:
         """The address as a client on the same machine writes it."""
         host = _LOOPBACK.get(self.host, self.host)
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
+
+def proof_of(token: str, challenge: str) -> str:
+    """Return what only a holder of the token can answer to a challenge; it says nothing of the token itself."""
+    return hmac.new(token.encode(), f"trimtab daemon {challenge}".encode(), "sha256").hexdigest()
 
 
 def create_token(folder: Path) -> str:

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import structlog
 from aiohttp import hdrs, web
 
+from bot.adapters.web.folder import CHALLENGE_HEADER, MAX_CHALLENGE, PROOF_HEADER, proof_of
 from bot.adapters.web.replies import RequestRefused, error_reply, refusal_of
 from bot.domain.errors import BotError
 
@@ -76,6 +77,10 @@ class Guard:
         for name, value in _HEADERS.items():
             response.headers[name] = value
         response.headers.setdefault(hdrs.CACHE_CONTROL, "no-store")
+        challenge = request.headers.get(CHALLENGE_HEADER)
+        if challenge and len(challenge) <= MAX_CHALLENGE and request.path in PUBLIC_PROBES:
+            # Whoever asks learns that this is the daemon of its data folder, before it sends the token.
+            response.headers[PROOF_HEADER] = proof_of(self._token, challenge)
         return response
 
     async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
