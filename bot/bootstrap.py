@@ -100,7 +100,7 @@ def build(
     flatten = Flatten(desk, gatherer, execution, reference)
     reconcile = Reconcile(desk, gatherer, execution)
     signal = LookSignal()
-    worker = Worker(desk, gatherer, execution, ImmediateStyle(desk, gatherer, execution), protection)
+    worker = Worker(desk, gatherer, execution, bookkeeping, ImmediateStyle(desk, gatherer, execution), protection)
     rebalance = Rebalance(desk, gatherer, worker, protection, signal, observers)
     schedule = LookSchedule(ClockedScheduler(clock, timezone=policy.cadence.timezone), policy.cadence, clock, signal)
     margin = MarginWatcher(

@@ -9,7 +9,7 @@ venue's liquidation price is all there is.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -225,6 +225,11 @@ def _target(one: _OneLeg, stops: StopPolicy) -> StopTarget:
         liquidation_price=one.position.liquidation_price,
         mark_price=mark,
     )
+
+
+def of_size(target: StopTarget, contracts: Decimal, instrument: Instrument) -> StopTarget:
+    """Return the same stop for a position of another size, unsigned."""
+    return replace(target, contracts=contracts, order_sizes=instrument.reducing_orders(contracts, _MOST_STOPS))
 
 
 def _doubts(one: _OneLeg) -> list[str]:

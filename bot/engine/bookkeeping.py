@@ -15,7 +15,7 @@ from bot.decisions.stops import ceiling_after_stop_out, tell_stop_out
 from bot.domain.books import Leg
 from bot.domain.errors import IncompleteData
 from bot.domain.events import ContractTermsNoted, Fact, StopFired, TradeFilled
-from bot.domain.ids import VenueId
+from bot.domain.ids import Asset, VenueId
 from bot.domain.orders import Fill, Order, Purpose, Side
 from bot.domain.units import decimal_text
 from bot.engine.desk import Desk
@@ -42,6 +42,8 @@ class Bookkeeping:
         self._read_before: dict[tuple[str, VenueId], frozenset[str | None]] = {}
         #: Contract sizes that this process has noted.
         self._noted: dict[Leg, Decimal] = {}
+        #: When a trade was booked last that no order of ours has made.
+        self._others_traded_at: dict[Asset, datetime] = {}
 
     async def book_trades(self, venue_id: VenueId) -> tuple[Fill, ...]:
         """Book every trade that is not booked yet and return the new ones, oldest first."""
@@ -67,11 +69,21 @@ class Bookkeeping:
 
     async def _commit(self, facts: Sequence[Fact]) -> list[Fill]:
         """Record what was learned of trades, tell of those that are new, and return them."""
-        new = await self._desk.journal.record(*facts) if facts else ()
+        desk = self._desk
+        new = await desk.journal.record(*facts) if facts else ()
         booked = [fact.fill for fact in new if isinstance(fact, TradeFilled)]
         for fill in booked:
             self._tell(fill)
+            terms = desk.journal.books.terms.get((fill.venue, fill.symbol))
+            if terms is not None and self._order_of(fill) is None:
+                self._others_traded_at[terms.asset] = desk.clock.now()
         return booked
+
+    def others_have_traded(self, asset: Asset, since: datetime) -> bool:
+        """Return whether a trade of an asset's contracts was booked since then that is not ours: what was sized
+        before is of the wrong size."""
+        at = self._others_traded_at.get(asset)
+        return at is not None and at > since
 
     async def book_funding(self, venue_id: VenueId, *, since: datetime | None = None) -> None:
         """Book every funding payment that is not booked yet; those before the newest only with ``since``.

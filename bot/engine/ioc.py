@@ -3,7 +3,10 @@
 Each round is sized from the venue's position, never from what we believe we have done.
 """
 
+from collections.abc import Callable
 from decimal import Decimal
+
+import structlog
 
 from bot.decisions.working import tradable_contracts
 from bot.domain.ids import CycleId
@@ -23,6 +26,8 @@ from bot.engine.desk import Desk
 from bot.engine.execution import Execution
 from bot.engine.snapshot import SnapshotGatherer
 
+log = structlog.get_logger()
+
 
 class ImmediateStyle:
     """Works one leg with IOC orders."""
@@ -32,18 +37,29 @@ class ImmediateStyle:
         self._gatherer = gatherer
         self._execution = execution
 
-    async def work(self, leg: HedgeLeg, cycle_id: CycleId, account: AccountState) -> tuple[AccountState, bool]:
-        """Trade a leg as far as its bound and the book allow; return the account as it is afterwards.
+    async def work(
+        self,
+        leg: HedgeLeg,
+        cycle_id: CycleId,
+        account: AccountState,
+        *,
+        goal_contracts: Decimal,
+        interruption: Callable[[], str],
+    ) -> tuple[AccountState, bool]:
+        """Trade a leg towards its goal as far as its bound and the book allow; return the account as it is afterwards.
 
-        And False where the leg was left because the venue's list of positions does not show what was traded.
+        And False where the leg was left because of what has happened since it was decided: ``interruption`` is asked
+        before each round. Or because the venue's list of positions does not show what was traded.
         """
         instrument = leg.instrument
-        goal = contracts_held(account, instrument) + leg.contracts * leg.side.sign
         for _ in range(self._desk.policy.execution.max_rounds):
-            remaining = (goal - contracts_held(account, instrument)) * leg.side.sign
+            remaining = (goal_contracts - contracts_held(account, instrument)) * leg.side.sign
             contracts = tradable_contracts(remaining, leg)
             if contracts == 0:
                 break
+            if why := interruption():
+                log.info("A leg is no longer worked", code="work_ended", symbol=instrument.symbol, why=why)
+                return account, False
             (order,) = await self._execution.place([_draft(leg, contracts, cycle_id)])
             account = await self._gatherer.read_account_after_trade(instrument)
             if not self._gatherer.adds_up(account, instrument):

@@ -21,7 +21,7 @@ from decimal import Decimal
 
 import structlog
 
-from bot.decisions.stops import StopPlan, want_stops
+from bot.decisions.stops import StopPlan, of_size, want_stops
 from bot.decisions.unprotected import Rung, rung_after
 from bot.domain.books import Leg
 from bot.domain.errors import DataError, VenueError
@@ -216,7 +216,7 @@ class Protection:
         if view.plan.reductions:
             view = await self._make_room(venue_id)
         for target in view.plan.stops:
-            await self._protect_leg(target, view)
+            await self._protect_leg(self._as_booked(target, view), view)
         await self._sweep(view)
         await self._note_vanished(view)
         self._tell_unlisted(view.account)
@@ -287,6 +287,17 @@ class Protection:
             resting=self._resting_stops(account),
             pending=self._pending_stops(venue_id),
         )
+
+    def _as_booked(self, target: StopTarget, view: _View) -> StopTarget:
+        """Return a stop of what our trades add up to where the venue lists less: it may be the list that is late.
+
+        What only reduces closes no more than there is.
+        """
+        leg = (target.venue, target.symbol)
+        booked = -self._desk.journal.books.ledger(*leg).contracts * target.side.sign
+        if booked <= target.contracts:
+            return target
+        return of_size(target, booked, view.instruments[leg])
 
     async def _protect_leg(self, target: StopTarget, view: _View) -> None:
         if not view.account.has_stops_listed and self._has_booked_stop((target.venue, target.symbol)):
@@ -401,11 +412,10 @@ class Protection:
                 await self._close_unprotected(venue_id, symbol)
 
     async def _note_protected(self, target: StopTarget) -> None:
-        """Count a leg as protected, unless our trades add up to more than what is listed and has its stop."""
-        booked = -self._desk.journal.books.ledger(target.venue, target.symbol).contracts * target.side.sign
-        if booked > target.contracts or booked < 0:
-            leg = (target.venue, target.symbol)
-            await self._note_in_doubt(leg, "the venue lists less of it than our trades add up to")
+        """Count a leg as protected, unless our trades add up to a position on the other side."""
+        leg = (target.venue, target.symbol)
+        if self._desk.journal.books.ledger(*leg).contracts * target.side.sign > 0:
+            await self._note_in_doubt(leg, "the venue lists the opposite of what our trades add up to")
             self._alert_unprotected(leg, Rung.RETRY)
             return
         if (target.venue, target.symbol) in self._desk.journal.books.unprotected:

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 
 import structlog
 
@@ -38,6 +39,7 @@ from bot.domain.policy import ExecutionStyle
 from bot.domain.portfolio import AccountState
 from bot.domain.snapshot import Snapshot
 from bot.domain.units import ZERO
+from bot.engine.bookkeeping import Bookkeeping
 from bot.engine.desk import Desk
 from bot.engine.execution import Execution
 from bot.engine.ioc import ImmediateStyle, contracts_held
@@ -63,6 +65,8 @@ class Work:
     begun_contracts: Decimal
     goal_contracts: Decimal
     reference_price: Decimal
+    #: What was read by then, its size is made of.
+    decided_at: datetime
     started_at: datetime
     #: The order that rests, and the newest of all its orders.
     resting: ClientOrderId | None = None
@@ -111,12 +115,14 @@ class Worker:
         desk: Desk,
         gatherer: SnapshotGatherer,
         execution: Execution,
+        bookkeeping: Bookkeeping,
         immediate: ImmediateStyle,
         protection: Protection,
     ) -> None:
         self._desk = desk
         self._gatherer = gatherer
         self._execution = execution
+        self._bookkeeping = bookkeeping
         self._immediate = immediate
         self._protection = protection
 
@@ -154,6 +160,7 @@ class Worker:
                     begun_contracts=held,
                     goal_contracts=planned[place],
                     reference_price=(quote.bid_price + quote.ask_price) / 2,
+                    decided_at=snapshot.at,
                     started_at=self._desk.clock.now(),
                 )
             )
@@ -230,7 +237,13 @@ class Worker:
         with patiently():
             before = await self._account(venue_id, works)
         if work.leg.style is ExecutionStyle.IOC:
-            works.accounts[venue_id], is_whole = await self._immediate.work(work.leg, work.cycle_id, before)
+            works.accounts[venue_id], is_whole = await self._immediate.work(
+                work.leg,
+                work.cycle_id,
+                before,
+                goal_contracts=work.goal_contracts,
+                interruption=partial(self._interruption, work),
+            )
             works.is_cut_short |= not is_whole
             work.is_done = True
         else:
@@ -259,7 +272,7 @@ class Worker:
         if not self._gatherer.adds_up(account, work.leg.instrument):
             raise IncompleteData(f"{work.leg.instrument.symbol} does not show what was traded")
         quote, policy, now = works.quotes.get(_place(work)), self._desk.policy, self._desk.clock.now()
-        why = interruption(work.leg, self._desk.journal.books, work.started_at)
+        why = self._interruption(work)
         if not why and is_off_index(work.leg, quote, policy.limits, now):
             why = "mark and index are too far apart"
         if why:
@@ -267,6 +280,13 @@ class Worker:
             return False
         step = next_step(self._progress(work, works, account), quote, work.leg.style, policy.execution, now)
         return await self._do(step, work, works)
+
+    def _interruption(self, work: Work) -> str:
+        """Return what has happened since a leg was decided that ends it; empty when nothing has."""
+        asset = work.leg.instrument.asset
+        if self._bookkeeping.others_have_traded(asset, work.decided_at):
+            return f"somebody else has traded {asset} since"
+        return interruption(work.leg, self._desk.journal.books, work.started_at)
 
     async def _is_settled(self, work: Work, account: AccountState) -> bool:
         """Return True when it is known whether the leg's order still rests."""

@@ -59,6 +59,19 @@ def test_a_position_that_is_left_out_keeps_its_stop_and_is_not_hedged_again() ->
     one.is_well()
 
 
+def test_a_position_that_is_listed_smaller_than_it_is_keeps_a_stop_of_its_size() -> None:
+    one = Owner(script=[(1.5 * HOUR, "65000")])
+    one.run(2.5 * HOUR)
+    grown = -one.held()
+    assert grown > Decimal("0.018")
+    one.exchange.faults.on("fetch_account", LagPositions(HOUR), times=10_000)
+    one.run(20 * MINUTE)
+    assert (-one.held(), stops(one)) == (grown, [grown])
+    one.exchange.faults.clear()
+    one.run(HOUR)
+    one.is_well()
+
+
 def test_a_hedger_that_cannot_see_its_own_position_does_not_hedge_again() -> None:
     one = Owner()
     one.exchange.faults.on("fetch_account", LagPositions(timedelta(minutes=30)), times=10_000)

@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any
@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from bot.bootstrap import Bot
 from bot.domain.events import CancelRequested, CeilingSet, LookTaken, OrderIntended, TrancheTaken
-from bot.domain.orders import OrderType, Purpose, TimeInForce
+from bot.domain.ids import Symbol
+from bot.domain.orders import OrderType, Purpose, Side, TimeInForce
 from bot.domain.policy import (
     CadencePolicy,
     DcaPolicy,
@@ -25,8 +26,10 @@ from bot.domain.policy import (
 )
 from bot.exchange.faults import FailRead, LoseReply, LoseRequest
 from bot.exchange.orders import OrderRequest
+from bot.exchange.records import Trade
 from tests.simulation.test_scenarios import BTC_PERP, HOUR, Owner
 
+ETH_PERP = Symbol("ETH/USDT:USDT")
 CHASE = ExecutionPolicy(style=ExecutionStyle.CHASE)
 TWAP = ExecutionPolicy(style=ExecutionStyle.TWAP)
 SECOND = timedelta(seconds=1)
@@ -298,4 +301,19 @@ def test_a_tranche_is_taken_at_its_own_time_between_two_looks_of_the_calendar() 
     owner.run(timedelta(minutes=50))
     assert [fact.trigger for fact in owner.facts(LookTaken)][-1] == "tranche"
     assert owner.held() == Decimal("-0.018")
+    owner.is_well()
+
+
+def test_what_the_owner_buys_while_a_look_acts_is_not_bought_again() -> None:
+    """The look sells BTC and buys 0.36 ETH; the owner buys 0.2 of them while the first is on its way."""
+    owner = Owner()
+    by_hand = OrderRequest(symbol=ETH_PERP, side=Side.BUY, type=OrderType.MARKET, contracts=Decimal("0.2"))
+
+    def see(_at: datetime, _kind: str, record: Any) -> None:
+        if isinstance(record, Trade) and record.symbol == BTC_PERP:
+            owner.exchange.submit(by_hand)
+
+    owner.exchange.floor.observers.append(see)
+    owner.run(HOUR)
+    assert owner.exchange.floor.accounts.contracts_of(ETH_PERP) == Decimal("0.36")
     owner.is_well()
