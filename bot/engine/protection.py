@@ -10,8 +10,7 @@ purpose.
 - Orphans, stops without a position, are cancelled.
 - A leg is made smaller for its stop only where cash does not make it needless.
 - Where the venue tells everything but its stops, those that are booked are believed, and no others.
-- A leg without its stop is journalled at once and alerted after a deadline; then the ladder of
-  ``decisions.unprotected`` is climbed.
+- What becomes of a leg without its stop, ``unprotected.py`` says.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -22,10 +21,8 @@ from decimal import Decimal
 import structlog
 
 from bot.decisions.stops import StopPlan, of_size, want_stops
-from bot.decisions.unprotected import Rung, rung_after
 from bot.domain.books import Leg
 from bot.domain.errors import DataError, VenueError
-from bot.domain.events import CeilingSet, LegProtected, LegUnprotected
 from bot.domain.ids import Asset, Symbol, VenueId
 from bot.domain.instruments import Instrument
 from bot.domain.market import Quote
@@ -35,19 +32,19 @@ from bot.domain.orders import (
     OrderState,
     OrderType,
     Purpose,
-    Side,
     TimeInForce,
     VenueOrder,
 )
 from bot.domain.plan import HedgeLeg, ProtectiveReduction, StopTarget
 from bot.domain.portfolio import AccountState
-from bot.domain.units import ZERO, decimal_text
+from bot.domain.units import ZERO
 from bot.engine.desk import Desk
 from bot.engine.execution import Execution
 from bot.engine.reductions import Reductions, protective_cycle
 from bot.engine.reference import Reference
 from bot.engine.snapshot import SnapshotGatherer
 from bot.engine.take_profit import TakeProfit
+from bot.engine.unprotected import Unprotected
 
 log = structlog.get_logger()
 
@@ -95,8 +92,7 @@ class Protection:
         self.anchors: Mapping[Asset, Decimal] = desk.journal.books.last_look_index_prices
         #: Sends for collateral before legs are cut; True while enough of it is on its way. The caller holds the desk.
         self.relieve: Callable[[VenueId], Awaitable[bool]] = _no_relief
-        #: Since when this process has tried to protect a leg that has no stop.
-        self._tried_since: dict[Leg, datetime] = {}
+        self._unprotected = Unprotected(desk, reductions)
         #: Since when a leg was protected that is listed with another size than our trades add up to.
         self._apart_since: dict[Leg, datetime] = {}
 
@@ -136,72 +132,9 @@ class Protection:
                 severity="critical",
                 cause=venue_id,
             )
-            await self._note_blind(venue_id)
+            await self._unprotected.note_blind(venue_id)
         else:
             self._desk.alerts.close_alert("protection_blind", cause=venue_id)
-
-    async def _note_blind(self, venue_id: VenueId) -> None:
-        """Count as unprotected what has no stop of its size by our own books; what has one is believed to keep it."""
-        books = self._desk.journal.books
-        for (venue, symbol), ledger in books.ledgers.items():
-            is_concerned = venue == venue_id and ledger.contracts != 0 and (venue, symbol) not in books.unprotected
-            if is_concerned and not self._has_booked_stop((venue, symbol)):
-                await self._note_in_doubt((venue, symbol), "the venue cannot be read")
-
-    async def _note_vanished(self, view: _View) -> None:
-        """Go on looking after what our trades add up to and the venue does not list: it may be the list that is short.
-
-        Its stops stay. Without one of its size it counts as unprotected, and is told.
-        """
-        books, venue_id = self._desk.journal.books, view.account.venue
-        held = {position.symbol for position in view.account.positions}
-        listed = [
-            order for order in view.account.open_orders if order.type is OrderType.STOP_MARKET and order.reduce_only
-        ]
-        for leg, ledger in list(books.ledgers.items()):
-            if leg[0] != venue_id or leg[1] in held or ledger.contracts == 0:
-                continue
-            if not view.account.has_stops_listed and self._has_booked_stop(leg):
-                continue
-            sizes = [order.contracts * order.side.sign for order in listed if order.symbol == leg[1]]
-            if not _make_up(sizes, -ledger.contracts):
-                await self._note_in_doubt(leg, "the venue does not list it, and our trades add up to a position")
-                self._alert_unprotected(leg, Rung.RETRY)
-
-    def _has_booked_stop(self, leg: Leg) -> bool:
-        """Return True when by our books stops rest that close all that our trades add up to."""
-        books = self._desk.journal.books
-        sizes = [
-            order.intent.contracts * order.intent.side.sign
-            for order in books.working_orders()
-            if order.state is OrderState.OPEN
-            and not order.is_doomed
-            and order.intent.purpose is Purpose.STOP
-            and (order.intent.venue, order.intent.symbol) == leg
-        ]
-        return _make_up(sizes, -books.ledgers[leg].contracts)
-
-    async def _note_in_doubt(self, leg: Leg, why: str) -> None:
-        if leg in self._desk.journal.books.unprotected or leg[1] in self._desk.policy.foreign_symbols:
-            return
-        fact = LegUnprotected(at=self._desk.clock.now(), venue=leg[0], symbol=leg[1], why=why)
-        await self._desk.journal.record(fact)
-
-    def _alert_unprotected(self, leg: Leg, rung: Rung, bare: str | None = None) -> None:
-        """Tell of a leg that has been without its stop for longer than the deadline."""
-        unprotected = self._desk.journal.books.unprotected
-        if leg not in unprotected:
-            return
-        since, _ = unprotected[leg]
-        if rung_after(self._desk.clock.now() - since, self._desk.policy.stops) is Rung.RETRY:
-            return
-        what = f"{leg[1]} has had" if bare is None else f"{bare} contracts of {leg[1]} have had"
-        self._desk.alerts.raise_alert(
-            "unprotected",
-            f"{what} no stop since {since:%Y-%m-%d %H:%M:%S} UTC; doing: {rung}",
-            severity="critical",
-            cause=f"{leg[0]}/{leg[1]}",
-        )
 
     async def protect(self, venue_id: VenueId, account: AccountState | None = None) -> None:
         """Make the resting stops of one venue equal to what they should be. The caller holds the desk."""
@@ -218,7 +151,7 @@ class Protection:
         for target in view.plan.stops:
             await self._protect_leg(self._as_booked(target, view), view)
         await self._sweep(view)
-        await self._note_vanished(view)
+        await self._unprotected.note_vanished(view.account)
         self._tell_unlisted(view.account)
         await self._take_profit.keep(view.account, view.instruments)
         self._note_apart(view)
@@ -300,8 +233,8 @@ class Protection:
         return of_size(target, booked, view.instruments[leg])
 
     async def _protect_leg(self, target: StopTarget, view: _View) -> None:
-        if not view.account.has_stops_listed and self._has_booked_stop((target.venue, target.symbol)):
-            await self._note_protected(target)
+        if not view.account.has_stops_listed and self._unprotected.has_booked_stop((target.venue, target.symbol)):
+            await self._unprotected.note_protected(target)
             return
         resting = view.resting.get(target.symbol, [])
         good, missing = _pair(target, [order for order in resting if self._may_stay(order) and _is_at(order, target)])
@@ -318,9 +251,10 @@ class Protection:
             bare = ZERO
         bare = min(bare + target.beyond_contracts, target.contracts)
         if bare:
-            await self._note_unprotected(target, view, bare)
+            leg = (target.venue, target.symbol)
+            await self._unprotected.note_unprotected(target, bare, view.instruments[leg], view.quotes[leg])
         else:
-            await self._note_protected(target)
+            await self._unprotected.note_protected(target)
 
     async def _place_all(
         self, target: StopTarget, sizes: Sequence[Decimal], pending: Sequence[Order]
@@ -407,76 +341,7 @@ class Protection:
         for order in view.account.open_orders:
             if order.type is OrderType.STOP_MARKET and order.symbol not in held:
                 await self._drop(order, "no position left to protect")
-        for venue, symbol in list(books.unprotected):
-            if venue == venue_id and symbol not in held:
-                await self._close_unprotected(venue_id, symbol)
-
-    async def _note_protected(self, target: StopTarget) -> None:
-        """Count a leg as protected, unless our trades add up to a position on the other side."""
-        leg = (target.venue, target.symbol)
-        if self._desk.journal.books.ledger(*leg).contracts * target.side.sign > 0:
-            await self._note_in_doubt(leg, "the venue lists the opposite of what our trades add up to")
-            self._alert_unprotected(leg, Rung.RETRY)
-            return
-        if (target.venue, target.symbol) in self._desk.journal.books.unprotected:
-            await self._close_unprotected(target.venue, target.symbol)
-
-    async def _close_unprotected(self, venue_id: VenueId, symbol: str) -> None:
-        leg = next(leg for leg in self._desk.journal.books.unprotected if leg == (venue_id, symbol))
-        self._tried_since.pop(leg, None)
-        await self._desk.journal.record(LegProtected(at=self._desk.clock.now(), venue=venue_id, symbol=leg[1]))
-        self._desk.alerts.close_alert("unprotected", cause=f"{venue_id}/{symbol}")
-
-    async def _note_unprotected(self, target: StopTarget, view: _View, bare: Decimal) -> None:
-        """Count a leg as unprotected of which so many contracts have no stop."""
-        now = self._desk.clock.now()
-        leg = (target.venue, target.symbol)
-        why = "no stop of the position's size rests at the venue"
-        if leg not in self._desk.journal.books.unprotected:
-            await self._desk.journal.record(LegUnprotected(at=now, venue=target.venue, symbol=target.symbol, why=why))
-        since, _ = self._desk.journal.books.unprotected[leg]
-        # Told about from the first moment on; acted on by the time that there was to mend it. While the process was
-        # down nothing was tried.
-        rung = rung_after(now - self._tried_since.setdefault(leg, now), self._desk.policy.stops)
-        is_partly = bare < target.contracts
-        told = f"{decimal_text(bare)} of {decimal_text(target.contracts)}" if is_partly else None
-        self._alert_unprotected(leg, rung, told)
-        if rung is not Rung.RETRY and rung_after(now - since, self._desk.policy.stops) is not Rung.RETRY:
-            await self._climb(rung, target, view, bare)
-
-    async def _climb(self, rung: Rung, target: StopTarget, view: _View, bare: Decimal) -> None:
-        """Act on what has no stop; what has one is left alone."""
-        quote = view.quotes[target.venue, target.symbol]
-        closes_long = target.side is Side.SELL
-        is_through = (
-            quote.mark_price <= target.trigger_price if closes_long else quote.mark_price >= target.trigger_price
-        )
-        instrument = view.instruments[target.venue, target.symbol]
-        if is_through:
-            await self._shrink(target, target.contracts, instrument, quote)
-        elif rung is Rung.FLATTEN:
-            await self._shrink(target, bare, instrument, quote)
-        elif rung is Rung.REDUCE and not self._is_halved(target):
-            half = instrument.floor_contracts(bare / 2)
-            await self._shrink(target, half or bare, instrument, quote)
-
-    def _is_halved(self, target: StopTarget) -> bool:
-        return (target.asset, "unprotected") in self._desk.journal.books.ceilings
-
-    async def _shrink(self, target: StopTarget, contracts: Decimal, instrument: Instrument, quote: Quote) -> None:
-        now = self._desk.clock.now()
-        left = instrument.base_from_contracts(target.contracts - contracts, quote.mark_price)
-        await self._desk.journal.record(
-            CeilingSet(
-                at=now,
-                asset=target.asset,
-                cause="unprotected",
-                max_delta_base=abs(left),
-                release_at=now + self._desk.policy.stops.ceiling_duration,
-                why=f"{target.symbol} could not be protected",
-            )
-        )
-        await self._reductions.send(target.venue, instrument, target.side, contracts, quote.mark_price)
+        await self._unprotected.note_closed(venue_id, held)
 
     async def _reduce(self, reduction: ProtectiveReduction) -> None:
         await self._desk.journal.record(reduction.ceiling)
@@ -491,11 +356,6 @@ class Protection:
             cause=f"{leg.instrument.venue}/{leg.instrument.symbol}",
         )
         await self._reductions.send(leg.instrument.venue, leg.instrument, leg.side, leg.contracts, leg.index_price)
-
-
-def _make_up(sizes: Sequence[Decimal], contracts: Decimal) -> bool:
-    """Return True when stops of these sizes close so much: one alone, or all together."""
-    return contracts in sizes or (bool(sizes) and sum(sizes) == contracts)
 
 
 def _pair(target: StopTarget, resting: Sequence[VenueOrder]) -> tuple[list[VenueOrder], list[Decimal]]:

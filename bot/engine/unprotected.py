@@ -1,0 +1,168 @@
+"""What is done about a position without its stop?
+
+It is journalled at once and alerted after a deadline; then the ladder of ``decisions.unprotected`` is climbed: what has
+no stop is halved, then closed. Where the venue does not tell, what is booked decides.
+"""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from decimal import Decimal
+
+from bot.decisions.unprotected import Rung, rung_after
+from bot.domain.books import Leg
+from bot.domain.events import CeilingSet, LegProtected, LegUnprotected
+from bot.domain.ids import Symbol, VenueId
+from bot.domain.instruments import Instrument
+from bot.domain.market import Quote
+from bot.domain.orders import OrderState, OrderType, Purpose, Side
+from bot.domain.plan import StopTarget
+from bot.domain.portfolio import AccountState
+from bot.domain.units import decimal_text
+from bot.engine.desk import Desk
+from bot.engine.reductions import Reductions
+
+
+class Unprotected:
+    """Keeps count of the legs without a stop, tells of them, and makes them smaller."""
+
+    def __init__(self, desk: Desk, reductions: Reductions) -> None:
+        self._desk = desk
+        self._reductions = reductions
+        #: Since when this process has tried to protect a leg that has no stop.
+        self._tried_since: dict[Leg, datetime] = {}
+
+    async def note_blind(self, venue_id: VenueId) -> None:
+        """Count as unprotected what has no stop of its size by our own books; what has one is believed to keep it."""
+        books = self._desk.journal.books
+        for (venue, symbol), ledger in books.ledgers.items():
+            is_concerned = venue == venue_id and ledger.contracts != 0 and (venue, symbol) not in books.unprotected
+            if is_concerned and not self.has_booked_stop((venue, symbol)):
+                await self._note_in_doubt((venue, symbol), "the venue cannot be read")
+
+    async def note_vanished(self, account: AccountState) -> None:
+        """Go on looking after what our trades add up to and the venue does not list: it may be the list that is short.
+
+        Its stops stay. Without one of its size it counts as unprotected, and is told.
+        """
+        books, venue_id = self._desk.journal.books, account.venue
+        held = {position.symbol for position in account.positions}
+        listed = [order for order in account.open_orders if order.type is OrderType.STOP_MARKET and order.reduce_only]
+        for leg, ledger in list(books.ledgers.items()):
+            if leg[0] != venue_id or leg[1] in held or ledger.contracts == 0:
+                continue
+            if not account.has_stops_listed and self.has_booked_stop(leg):
+                continue
+            sizes = [order.contracts * order.side.sign for order in listed if order.symbol == leg[1]]
+            if not _make_up(sizes, -ledger.contracts):
+                await self._note_in_doubt(leg, "the venue does not list it, and our trades add up to a position")
+                self._alert(leg, Rung.RETRY)
+
+    def has_booked_stop(self, leg: Leg) -> bool:
+        """Return True when by our books stops rest that close all that our trades add up to."""
+        books = self._desk.journal.books
+        sizes = [
+            order.intent.contracts * order.intent.side.sign
+            for order in books.working_orders()
+            if order.state is OrderState.OPEN
+            and not order.is_doomed
+            and order.intent.purpose is Purpose.STOP
+            and (order.intent.venue, order.intent.symbol) == leg
+        ]
+        return _make_up(sizes, -books.ledgers[leg].contracts)
+
+    async def _note_in_doubt(self, leg: Leg, why: str) -> None:
+        if leg in self._desk.journal.books.unprotected or leg[1] in self._desk.policy.foreign_symbols:
+            return
+        fact = LegUnprotected(at=self._desk.clock.now(), venue=leg[0], symbol=leg[1], why=why)
+        await self._desk.journal.record(fact)
+
+    def _alert(self, leg: Leg, rung: Rung, bare: str | None = None) -> None:
+        """Tell of a leg that has been without its stop for longer than the deadline."""
+        unprotected = self._desk.journal.books.unprotected
+        if leg not in unprotected:
+            return
+        since, _ = unprotected[leg]
+        if rung_after(self._desk.clock.now() - since, self._desk.policy.stops) is Rung.RETRY:
+            return
+        what = f"{leg[1]} has had" if bare is None else f"{bare} contracts of {leg[1]} have had"
+        self._desk.alerts.raise_alert(
+            "unprotected",
+            f"{what} no stop since {since:%Y-%m-%d %H:%M:%S} UTC; doing: {rung}",
+            severity="critical",
+            cause=f"{leg[0]}/{leg[1]}",
+        )
+
+    async def note_protected(self, target: StopTarget) -> None:
+        """Count a leg as protected, unless our trades add up to a position on the other side."""
+        leg = (target.venue, target.symbol)
+        if self._desk.journal.books.ledger(*leg).contracts * target.side.sign > 0:
+            await self._note_in_doubt(leg, "the venue lists the opposite of what our trades add up to")
+            self._alert(leg, Rung.RETRY)
+            return
+        if leg in self._desk.journal.books.unprotected:
+            await self._close(leg)
+
+    async def note_closed(self, venue_id: VenueId, held: Collection[Symbol]) -> None:
+        """Count no leg any more that is not held."""
+        for leg in list(self._desk.journal.books.unprotected):
+            if leg[0] == venue_id and leg[1] not in held:
+                await self._close(leg)
+
+    async def _close(self, leg: Leg) -> None:
+        self._tried_since.pop(leg, None)
+        await self._desk.journal.record(LegProtected(at=self._desk.clock.now(), venue=leg[0], symbol=leg[1]))
+        self._desk.alerts.close_alert("unprotected", cause=f"{leg[0]}/{leg[1]}")
+
+    async def note_unprotected(self, target: StopTarget, bare: Decimal, instrument: Instrument, quote: Quote) -> None:
+        """Count a leg as unprotected of which so many contracts have no stop."""
+        now = self._desk.clock.now()
+        leg = (target.venue, target.symbol)
+        why = "no stop of the position's size rests at the venue"
+        if leg not in self._desk.journal.books.unprotected:
+            await self._desk.journal.record(LegUnprotected(at=now, venue=target.venue, symbol=target.symbol, why=why))
+        since, _ = self._desk.journal.books.unprotected[leg]
+        # Told about from the first moment on; acted on by the time that there was to mend it. While the process was
+        # down nothing was tried.
+        rung = rung_after(now - self._tried_since.setdefault(leg, now), self._desk.policy.stops)
+        is_partly = bare < target.contracts
+        told = f"{decimal_text(bare)} of {decimal_text(target.contracts)}" if is_partly else None
+        self._alert(leg, rung, told)
+        if rung is not Rung.RETRY and rung_after(now - since, self._desk.policy.stops) is not Rung.RETRY:
+            await self._climb(rung, target, bare, instrument, quote)
+
+    async def _climb(self, rung: Rung, target: StopTarget, bare: Decimal, instrument: Instrument, quote: Quote) -> None:
+        """Act on what has no stop; what has one is left alone."""
+        closes_long = target.side is Side.SELL
+        is_through = (
+            quote.mark_price <= target.trigger_price if closes_long else quote.mark_price >= target.trigger_price
+        )
+        if is_through:
+            await self._shrink(target, target.contracts, instrument, quote)
+        elif rung is Rung.FLATTEN:
+            await self._shrink(target, bare, instrument, quote)
+        elif rung is Rung.REDUCE and not self._is_halved(target):
+            half = instrument.floor_contracts(bare / 2)
+            await self._shrink(target, half or bare, instrument, quote)
+
+    def _is_halved(self, target: StopTarget) -> bool:
+        return (target.asset, "unprotected") in self._desk.journal.books.ceilings
+
+    async def _shrink(self, target: StopTarget, contracts: Decimal, instrument: Instrument, quote: Quote) -> None:
+        now = self._desk.clock.now()
+        left = instrument.base_from_contracts(target.contracts - contracts, quote.mark_price)
+        await self._desk.journal.record(
+            CeilingSet(
+                at=now,
+                asset=target.asset,
+                cause="unprotected",
+                max_delta_base=abs(left),
+                release_at=now + self._desk.policy.stops.ceiling_duration,
+                why=f"{target.symbol} could not be protected",
+            )
+        )
+        await self._reductions.send(target.venue, instrument, target.side, contracts, quote.mark_price)
+
+
+def _make_up(sizes: Sequence[Decimal], contracts: Decimal) -> bool:
+    """Return True when stops of these sizes close so much: one alone, or all together."""
+    return contracts in sizes or (bool(sizes) and sum(sizes) == contracts)
