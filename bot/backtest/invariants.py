@@ -115,9 +115,11 @@ class InvariantChecker:
             floor = self._exchange.floor
             # At its expiry the venue closes position and orders of a contract in one go.
             is_over = order.symbol not in floor.accounts.positions or floor.has_expired(floor.contracts[order.symbol])
-            # A cancel that comes through late was right when it was asked for; the position has grown since then.
+            # A cancel that comes through late was right when it was asked for, as one that crosses a trade of somebody
+            # else; the position has grown since then.
             is_outgrown = abs(floor.accounts.contracts_of(order.symbol)) > order.contracts
-            is_over |= mark in self._exchange.deceived and is_outgrown
+            is_late = mark in self._exchange.deceived or order.symbol in self._grown_by_others
+            is_over |= is_late and is_outgrown
             self._expect(
                 is_over or self._is_protected(order.symbol, at_least=True),
                 f"{mark} was cancelled and no other stop holds {order.symbol}",

@@ -22,7 +22,7 @@ from bot.domain.instruments import Instrument
 from bot.domain.market import Quote
 from bot.domain.plan import Valuation
 from bot.domain.policy import Policy, Scope
-from bot.domain.portfolio import WalletKind
+from bot.domain.portfolio import AccountState, WalletKind
 from bot.domain.snapshot import Snapshot
 from bot.domain.units import ONE, ZERO
 
@@ -180,6 +180,16 @@ def measure_holdings(snapshot: Snapshot, policy: Policy) -> dict[Asset, Decimal]
         asset, ratio = folded(Currency(external.asset), policy)
         holdings[asset] = holdings.get(asset, ZERO) + external.amount_base * ratio
     return holdings
+
+
+def coins_in(account: AccountState, policy: Policy) -> dict[Asset, Decimal]:
+    """Return the coins that one account has of each targeted asset, without what open positions have made or lost."""
+    coins = dict.fromkeys(policy.assets, ZERO)
+    for line in account.balances:
+        asset, ratio = folded(line.currency, policy)
+        if asset in coins:
+            coins[asset] += line.balance * ratio
+    return coins
 
 
 def measure_pledged(snapshot: Snapshot, policy: Policy) -> dict[Asset, Decimal]:

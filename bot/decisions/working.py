@@ -26,6 +26,8 @@ from bot.domain.units import ONE, ZERO, ceil_to_step, floor_to_step
 
 #: A resting order is moved when the touch is better than its price by more than this share.
 _REPEG_FRAC = Decimal("0.0002")
+#: More than what trading in coins brings or costs while a leg is worked, and less than what a band is wide.
+_MOVED_FRAC = Decimal("0.01")
 
 
 def choose_style(contracts: Decimal, side: Side, quote: Quote, execution: ExecutionPolicy) -> ExecutionStyle:
@@ -297,6 +299,12 @@ def _holds_back(one: Instrument, books: Books, started_at: datetime) -> str:
     if one.asset in books.flows:
         return "holdings have changed since"
     return ""
+
+
+def have_moved(coins: Mapping[Asset, Decimal], began: Mapping[Asset, Decimal]) -> bool:
+    """Return True when an account has so many more or less coins than a look was made of that the owner has moved some,
+    and every target with them: fees and profit in coins do not come to that."""
+    return any(abs(coins[asset] - before) > _MOVED_FRAC * before for asset, before in began.items())
 
 
 def is_off_index(leg: HedgeLeg, quote: Quote | None, limits: RiskLimits, now: datetime) -> bool:

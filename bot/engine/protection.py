@@ -61,6 +61,8 @@ class _View:
     instruments: dict[Leg, Instrument]
     quotes: dict[Leg, Quote]
     plan: StopPlan
+    #: What our trades add up to, by contract.
+    booked: Mapping[Symbol, Decimal]
     #: Our stops that rest at the venue, by contract.
     resting: Mapping[Symbol, list[VenueOrder]]
     #: Our stops of which it was not known whether they have reached the venue, by contract.
@@ -95,6 +97,8 @@ class Protection:
         self._unprotected = Unprotected(desk, reductions)
         #: Since when a leg was protected that is listed with another size than our trades add up to.
         self._apart_since: dict[Leg, datetime] = {}
+        #: What our trades added up to when a venue was protected last.
+        self._protected: dict[VenueId, Mapping[Symbol, Decimal]] = {}
 
     async def check(self, _now: datetime) -> None:
         """Protect every venue; one that cannot be read does not keep the others waiting."""
@@ -155,6 +159,7 @@ class Protection:
         self._tell_unlisted(view.account)
         await self._take_profit.keep(view.account, view.instruments)
         self._note_apart(view)
+        self._protected[venue_id] = view.booked
 
     def _tell_unlisted(self, account: AccountState) -> None:
         if account.has_stops_listed:
@@ -171,10 +176,17 @@ class Protection:
     @property
     def is_settling(self) -> bool:
         """True while what was protected may be out of date already: something traded meanwhile, or lists are behind."""
+        if any(self._booked(venue_id) != protected for venue_id, protected in self._protected.items()):
+            return True
         if not self._apart_since:
             return False
         now = self._desk.clock.now()
         return any(now - since < _SETTLES_WITHIN for since in self._apart_since.values())
+
+    def _booked(self, venue_id: VenueId) -> dict[Symbol, Decimal]:
+        """Return what our trades add up to at a venue, by contract."""
+        ledgers = self._desk.journal.books.ledgers
+        return {symbol: one.contracts for (venue, symbol), one in ledgers.items() if venue == venue_id}
 
     def _note_apart(self, view: _View) -> None:
         venue_id, now = view.account.venue, self._desk.clock.now()
@@ -217,6 +229,7 @@ class Protection:
             instruments=instruments,
             quotes=quotes,
             plan=plan,
+            booked=self._booked(venue_id),
             resting=self._resting_stops(account),
             pending=self._pending_stops(venue_id),
         )

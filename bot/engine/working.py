@@ -17,11 +17,13 @@ from functools import partial
 
 import structlog
 
+from bot.decisions.exposure import coins_in
 from bot.decisions.working import (
     Aim,
     Progress,
     Step,
     StepKind,
+    have_moved,
     interruption,
     is_off_index,
     nearest_lots,
@@ -83,6 +85,8 @@ class Works:
     aim: Aim
     items: list[Work] = field(default_factory=list)
     accounts: dict[VenueId, AccountState] = field(default_factory=dict)
+    #: The coins in each account that the look was made of.
+    coins: dict[VenueId, Mapping[Asset, Decimal]] = field(default_factory=dict)
     #: The readings that protection has seen.
     guarded: dict[VenueId, AccountState] = field(default_factory=dict)
     #: One contract of each asset, and its index price as it was last read.
@@ -139,6 +143,7 @@ class Worker:
                 watched.setdefault(instrument.asset, place)
         works.watched = {place: snapshot.instruments[place] for place in watched.values()}
         works.marks = {place: quote.mark_price for place, quote in snapshot.quotes.items()}
+        works.coins = {venue: coins_in(account, self._desk.policy) for venue, account in snapshot.accounts.items()}
         planned: dict[Leg, Decimal] = {}
         for leg in decision.legs:
             one = leg.instrument
@@ -273,6 +278,8 @@ class Worker:
             raise IncompleteData(f"{work.leg.instrument.symbol} does not show what was traded")
         quote, policy, now = works.quotes.get(_place(work)), self._desk.policy, self._desk.clock.now()
         why = self._interruption(work)
+        if not why and have_moved(coins_in(account, policy), works.coins[account.venue]):
+            why = "coins have come or gone since"
         if not why and is_off_index(work.leg, quote, policy.limits, now):
             why = "mark and index are too far apart"
         if why:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from bot.bootstrap import Bot
 from bot.domain.events import CancelRequested, CeilingSet, LookTaken, OrderIntended, TrancheTaken
-from bot.domain.ids import Symbol
+from bot.domain.ids import Currency, Symbol
 from bot.domain.orders import OrderType, Purpose, Side, TimeInForce
 from bot.domain.policy import (
     CadencePolicy,
@@ -24,6 +24,7 @@ from bot.domain.policy import (
     TradingState,
     VolatilityPolicy,
 )
+from bot.domain.portfolio import WalletKind
 from bot.exchange.faults import FailRead, LoseReply, LoseRequest
 from bot.exchange.orders import OrderRequest
 from bot.exchange.records import Trade
@@ -316,4 +317,15 @@ def test_what_the_owner_buys_while_a_look_acts_is_not_bought_again() -> None:
     owner.exchange.floor.observers.append(see)
     owner.run(HOUR)
     assert owner.exchange.floor.accounts.contracts_of(ETH_PERP) == Decimal("0.36")
+    owner.is_well()
+
+
+def test_what_the_owner_takes_while_a_leg_is_worked_ends_it() -> None:
+    """The look sells 0.018 BTC in slices; after the first the owner sends 0.05 of 0.2 BTC away."""
+    owner = Owner(execution=TWAP)
+    owner.run(
+        50 * timedelta(minutes=1),
+        during=lambda _: owner.exchange.deposit(WalletKind.SPOT, Currency("BTC"), Decimal("-0.05")),
+    )
+    assert len(hedges(owner)) == 1
     owner.is_well()

@@ -23,15 +23,16 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from tests.simulation.seeds.cells import Cells, table
 from tests.simulation.seeds.life import Life, Outcome
 from tests.simulation.seeds.runs import find_shortest, run, scenario_of
+from tests.simulation.seeds.scenario import CROWDED, USUAL, Density
 from tests.simulation.seeds.story import told
 
 #: A process that was killed in a run leaves what it was doing behind: a worker is replaced after so many runs.
 _RUNS_PER_WORKER = 20
 
 
-def replay(seed: int, days: float, events: int | None, first: datetime | None) -> int:
+def replay(seed: int, days: float, density: Density, events: int | None, first: datetime | None) -> int:
     """Tell the story of a run."""
-    life = Life(scenario_of(seed, days, events))
+    life = Life(scenario_of(seed, days, density, events))
     told(life, print, first)
     outcome = life.go()
     for sentence in outcome.wrong:
@@ -44,13 +45,14 @@ def _seeds(text: str) -> range:
     return range(int(first), int(last or first) + 1)
 
 
-def _outcomes(seeds: range, days: float, workers: int, console: Console) -> Iterator[tuple[int, Outcome, float]]:
+def _outcomes(options: argparse.Namespace, console: Console) -> Iterator[tuple[int, Outcome, float]]:
+    one = partial(run, days=options.days, density=_density(options))
     bar = Progress(
         TextColumn("seeds"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=console, transient=True
     )
-    with bar, get_context("spawn").Pool(workers, maxtasksperchild=_RUNS_PER_WORKER) as pool:
-        task = bar.add_task("seeds", total=len(seeds))
-        for outcome in pool.imap_unordered(partial(run, days=days), seeds):
+    with bar, get_context("spawn").Pool(options.workers, maxtasksperchild=_RUNS_PER_WORKER) as pool:
+        task = bar.add_task("seeds", total=len(options.seeds))
+        for outcome in pool.imap_unordered(one, options.seeds):
             yield outcome
             bar.advance(task)
 
@@ -60,6 +62,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.simulation.seeds", description=__doc__)
     parser.add_argument("--seeds", type=_seeds, default="1-40", help="a seed, or the first and the last: 1-200")
     parser.add_argument("--days", type=float, default=1, help="days of trouble in each, before the calm")
+    parser.add_argument("--crowded", action="store_true", help="more of it, and most of it aimed at what is seldom met")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--out", type=Path, help="append each outcome to this file, one JSON document a line")
     parser.add_argument("--replay", type=int, metavar="SEED", help="tell the story of one seed")
@@ -67,7 +70,7 @@ def main() -> None:
     parser.add_argument("--since", type=datetime.fromisoformat, help="with --replay: 2024-03-29T06:00:00+00:00")
     options = parser.parse_args()
     if options.replay is not None:
-        sys.exit(replay(options.replay, options.days, options.events, options.since))
+        sys.exit(replay(options.replay, options.days, _density(options), options.events, options.since))
     sys.exit(simulate(options))
 
 
@@ -78,7 +81,7 @@ def simulate(options: argparse.Namespace) -> int:
     hours = cpu_seconds = 0.0
     processes = events = 0
     failed = []
-    for seed, outcome, seconds in _outcomes(options.seeds, options.days, options.workers, console):
+    for seed, outcome, seconds in _outcomes(options, console):
         cells.update(outcome.cells)
         hours, cpu_seconds = hours + outcome.hours, cpu_seconds + seconds
         processes, events = processes + outcome.processes, events + outcome.events
@@ -86,7 +89,7 @@ def simulate(options: argparse.Namespace) -> int:
             _append(options.out, seed, options.days, outcome)
         if outcome.wrong:
             failed.append(seed)
-            _tell(seed, options.days, outcome)
+            _tell(seed, options, outcome)
     print(table(cells))
     speed = hours / max(cpu_seconds, 1e-9)
     print(f"\n{len(options.seeds)} seeds, {hours:,.0f} simulated hours, {speed:.1f} per CPU second;")
@@ -101,14 +104,19 @@ def _append(path: Path, seed: int, days: float, outcome: Outcome) -> None:
         file.write(json.dumps({"seed": seed, "days": days} | fields) + "\n")
 
 
-def _tell(seed: int, days: float, outcome: Outcome) -> None:
+def _density(options: argparse.Namespace) -> Density:
+    return CROWDED if options.crowded else USUAL
+
+
+def _tell(seed: int, options: argparse.Namespace, outcome: Outcome) -> None:
     print(f"seed {seed} went wrong:")
     for sentence in outcome.wrong[:5]:
         print(f"    {sentence}")
-    events = find_shortest(seed, days)
+    events = find_shortest(seed, options.days, _density(options))
     cut = "" if events is None else f" --events {events}"
+    how = " --crowded" if options.crowded else ""
     print(f"    its first {events} events are enough; to see what happens:")
-    print(f"    python -m tests.simulation.seeds --days {days:g} --replay {seed}{cut}")
+    print(f"    python -m tests.simulation.seeds --days {options.days:g}{how} --replay {seed}{cut}", flush=True)
 
 
 if __name__ == "__main__":

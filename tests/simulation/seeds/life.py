@@ -39,8 +39,6 @@ _SOON = timedelta(seconds=10)
 _BLIND = frozenset({"protection_blind", "hard_halt"})
 #: So long a disturbance waits for what it is aimed at; then it is dropped.
 _AIMS_FOR = timedelta(hours=8)
-#: Not everything that waits for a start happens within one.
-_BETWEEN_AIMED = timedelta(seconds=2)
 #: Two intervals, and what a look may take.
 _SILENT = timedelta(hours=2, minutes=15)
 #: Loops of processes that were killed: nothing ever steps them again, nor ends what they were doing.
@@ -208,7 +206,7 @@ class Life:
         for event in self._aimed:
             if event.aim is not None and situation.is_in(event.aim):
                 self._aimed.remove(event)
-                self._aims_from = now + _BETWEEN_AIMED
+                self._aims_from = now + self.scenario.density.between_aimed
                 self._happen(event)
                 return
 

@@ -38,14 +38,29 @@ MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 #: After the last fault the market stands still, and the bot has so long to be well.
 CALM = 6 * HOUR
 _OPENING = {BTC: Decimal(50_000), ETH: Decimal(2_500), SOL: Decimal(100)}
-#: Mean time from one disturbance to the next.
-_GAP_MINUTES = 16.0
 _DAYS_BEFORE = 60
-#: Disturbances that wait until the bot is in the middle of something. They are drawn more evenly: what is seldom and
-#: meets what is short would else hardly ever be seen.
-_AIMED_CHANCE, _AIMED_EVENNESS = 0.4, 0.5
 #: Disturbances that come together, within so many seconds.
 _BURST_CHANCE, _BURST_SECONDS = 0.25, 40.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Density:
+    """How close disturbances come upon each other, and how many of them wait for what is seldom."""
+
+    #: Mean time from one disturbance to the next, bursts apart.
+    gap_minutes: float
+    #: How many wait until the bot is in the middle of something.
+    aimed_chance: float
+    #: They are drawn more evenly, what is seldom and meets what is short would else hardly ever be seen: the power
+    #: that weights are taken to. 0: all alike.
+    aimed_evenness: float
+    #: Not everything that waits for a moment happens at it.
+    between_aimed: timedelta
+    #: What the weights of those that do not wait are multiplied with.
+    weights: Mapping[str, float] = field(default_factory=dict)
+    #: What the bot may be waited for to be in the middle of, and how often.
+    aims: Mapping[State, float] = field(default_factory=dict)
+    flavours: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +85,7 @@ class Scenario:
     policy: Policy
     config: ExchangeConfig
     timeline: tuple[Event, ...]
+    density: Density
     #: When the last fault is over.
     calm_from: datetime
 
@@ -146,10 +162,34 @@ _FLAVOURS: Mapping[str, _Flavour] = {
 }
 
 
-def draw(seed: int, days: float) -> Scenario:
+_AIMS = dict.fromkeys(State, 1.0) | {State.PLAIN: 0.0, State.ROLLING: 0.0, State.DELEVERAGING: 0.5}
+_NAMES = tuple(name for name in _FLAVOURS if name != "unified")
+#: As a bad week has it.
+USUAL = Density(
+    gap_minutes=16,
+    aimed_chance=0.4,
+    aimed_evenness=0.5,
+    between_aimed=timedelta(seconds=2),
+    aims=_AIMS,
+    # In place of every other run at once.
+    flavours=(*_NAMES, "unified", *_NAMES[1:]),
+)
+#: So that every disturbance meets the bot in the middle of everything: flattened every few hours, often filled in part.
+CROWDED = Density(
+    gap_minutes=9,
+    aimed_chance=0.75,
+    aimed_evenness=0,
+    between_aimed=timedelta(seconds=0.7),
+    weights={"flatten": 12, "fills in dribbles": 3},
+    aims=_AIMS | {State.FLATTENING: 2.5, State.PARTIALLY_FILLED: 1.5, State.UNPROTECTED: 0.3, State.UNKNOWN_ORDER: 0.3},
+    flavours=("thin", "dated", "unified", "dated, legs", "thin", "worked", "unified", "dated"),
+)
+
+
+def draw(seed: int, days: float, density: Density = USUAL) -> Scenario:
     """Return what a seed decides about so many days of trouble."""
     chance = random.Random(f"scenario/{seed}")  # noqa: S311 - a simulation, not a secret
-    name = _flavour_of(seed)
+    name = density.flavours[seed % len(density.flavours)]
     flavour = _FLAVOURS[name]
     calm_from = _whole_hour(START + timedelta(days=days))
     config = ExchangeConfig(
@@ -167,15 +207,10 @@ def draw(seed: int, days: float) -> Scenario:
         flavour=name,
         policy=flavour.policy,
         config=replace(config, **flavour.config),
-        timeline=_timeline(chance, seed, calm_from, _aims(name)),
+        timeline=_timeline(chance, seed, calm_from, name, density),
+        density=density,
         calm_from=calm_from,
     )
-
-
-def _flavour_of(seed: int) -> str:
-    names = [name for name in _FLAVOURS if name != "unified"]
-    # In place of every other run at once.
-    return "unified" if seed % (2 * len(names)) == len(names) else names[seed % len(names)]
 
 
 def _whole_hour(moment: datetime) -> datetime:
@@ -225,9 +260,9 @@ def _funding(chance: random.Random, until: datetime) -> tuple[tuple[datetime, ti
     return tuple(entries)
 
 
-def _aims(flavour: str) -> Mapping[State, float]:
+def _aims(flavour: str, density: Density) -> Mapping[State, float]:
     """Return what the bot may be waited for to be in the middle of, and how often: where it happens at all."""
-    aims = dict.fromkeys(State, 1.0) | {State.PLAIN: 0.0, State.ROLLING: 0.0, State.DELEVERAGING: 0.5}
+    aims = dict(density.aims)
     if flavour.startswith("dated"):
         aims[State.ROLLING] = 3.0
     if flavour in ("thin", "unified"):
@@ -235,14 +270,14 @@ def _aims(flavour: str) -> Mapping[State, float]:
     return aims
 
 
-def _timeline(chance: random.Random, seed: int, until: datetime, aims: Mapping[State, float]) -> tuple[Event, ...]:
-    kinds = list(NAMES)
-    weights = [DISTURBANCES[kind].weight for kind in kinds]
-    aimed_weights = [weight**_AIMED_EVENNESS for weight in weights]
+def _timeline(chance: random.Random, seed: int, until: datetime, flavour: str, density: Density) -> tuple[Event, ...]:
+    kinds, aims = list(NAMES), _aims(flavour, density)
+    weights = [DISTURBANCES[kind].weight * density.weights.get(kind, 1) for kind in kinds]
+    aimed_weights = [DISTURBANCES[kind].weight ** density.aimed_evenness for kind in kinds]
     events, moment = [], START + timedelta(minutes=chance.uniform(1, 40))
     # The last hour is left for what still goes on.
     while moment < until - HOUR:
-        is_aimed = chance.random() < _AIMED_CHANCE
+        is_aimed = chance.random() < density.aimed_chance
         events.append(
             Event(
                 at=moment,
@@ -254,7 +289,7 @@ def _timeline(chance: random.Random, seed: int, until: datetime, aims: Mapping[S
         seconds = (
             chance.uniform(0, _BURST_SECONDS)
             if chance.random() < _BURST_CHANCE
-            else chance.expovariate(1 / (_GAP_MINUTES * 60))
+            else chance.expovariate(1 / (density.gap_minutes * 60))
         )
         moment += timedelta(seconds=round(seconds, 3))
     return tuple(events)
