@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.simulation.seeds.__main__ import main
-from tests.simulation.seeds.cells import Cells, State, table
+from tests.simulation.seeds.cells import Cells, State, cells_that_matter, rare, table
 from tests.simulation.seeds.disturbances import DISTURBANCES
 from tests.simulation.seeds.life import Outcome
-from tests.simulation.seeds.scenario import CALM, Scenario, draw
+from tests.simulation.seeds.scenario import CALM, CROWDED, USUAL, Scenario, draw
 from tests.simulation.seeds.shrink import shortest
 
 SEEDS = "1-30"
@@ -85,3 +85,22 @@ def test_the_table_has_a_row_for_each_fault_and_a_column_for_each_state() -> Non
     assert lines[2].startswith("| killed |")
     assert lines[2].endswith("| 1,200 |")
     assert len(lines) == 4
+
+
+def test_cells_that_were_seldom_met_are_named() -> None:
+    cells = Cells(dict.fromkeys(cells_that_matter(["outage"]), 100))
+    assert rare(cells, ["outage"], 100) == "8 of 8 cells were met at least 100 times"
+    cells["outage", State.ROLLING] = 3
+    assert rare(cells, ["outage"], 100).endswith(
+        "7 of 8 cells were met at least 100 times; less often: outage × rolling 3"
+    )
+
+
+def test_what_cannot_be_does_not_matter() -> None:
+    assert len(cells_that_matter(["restarted"])) == 7
+
+
+def test_crowded_seeds_have_more_of_it_and_most_of_it_waits_for_its_moment() -> None:
+    usual, crowded = (draw(seed, DAYS, density) for seed, density in ((3, USUAL), (3, CROWDED)))
+    assert len(crowded.timeline) > 1.3 * len(usual.timeline)
+    assert sum(event.aim is not None for event in crowded.timeline) > 0.6 * len(crowded.timeline)

@@ -20,7 +20,8 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from tests.simulation.seeds.cells import Cells, table
+from tests.simulation.seeds.cells import Cells, rare, table
+from tests.simulation.seeds.disturbances import NAMES
 from tests.simulation.seeds.life import Life, Outcome
 from tests.simulation.seeds.runs import find_shortest, run, scenario_of
 from tests.simulation.seeds.scenario import CROWDED, USUAL, Density
@@ -28,6 +29,8 @@ from tests.simulation.seeds.story import told
 
 #: A process that was killed in a run leaves what it was doing behind: a worker is replaced after so many runs.
 _RUNS_PER_WORKER = 20
+#: A fault that has met a state so often has been seen there.
+_OFTEN = 100
 
 
 def replay(seed: int, days: float, density: Density, events: int | None, first: datetime | None) -> int:
@@ -91,6 +94,7 @@ def simulate(options: argparse.Namespace) -> int:
             failed.append(seed)
             _tell(seed, options, outcome)
     print(table(cells))
+    print(f"\n{rare(cells, NAMES, _OFTEN)}")
     speed = hours / max(cpu_seconds, 1e-9)
     print(f"\n{len(options.seeds)} seeds, {hours:,.0f} simulated hours, {speed:.1f} per CPU second;")
     print(f"{events:,} disturbances, {processes:,} processes, {len(failed)} seeds went wrong")

@@ -1,7 +1,7 @@
 """Which fault has met the bot in which state? The coverage of a simulation."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -89,6 +89,27 @@ _TELLS: Mapping[State, Callable[[Situation], bool]] = {
 
 #: (fault, state) → how often.
 Cells = Counter[tuple[str, str]]
+#: What cannot be, and why.
+_NEVER: Mapping[tuple[str, State], str] = {
+    ("funding omitted", State.STARTING): "a start asks for no payments",
+    ("restarted", State.STARTING): "what has not started yet is killed, not ended in good order",
+}
+
+
+def cells_that_matter(kinds: Iterable[str]) -> list[tuple[str, State]]:
+    """Return every fault with everything that the bot can be in the middle of."""
+    states = [state for state in State if state is not State.PLAIN]
+    return [(kind, state) for kind in sorted(kinds) for state in states if (kind, state) not in _NEVER]
+
+
+def rare(cells: Cells, kinds: Iterable[str], least: int) -> str:
+    """Return a sentence about the cells that matter, and those met less often than ``least``."""
+    matter = cells_that_matter(kinds)
+    found = sorted((cells[cell], *cell) for cell in matter if cells[cell] < least)
+    listed = "; ".join(f"{kind} × {state} {count}" for count, kind, state in found)
+    return f"{len(matter) - len(found)} of {len(matter)} cells were met at least {least} times" + (
+        f"; less often: {listed}" if found else ""
+    )
 
 
 def table(cells: Cells) -> str:
