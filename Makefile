@@ -41,13 +41,13 @@ help: ## List the targets
 run: $(RUN_STAMP) ## Start the daemon on the embedded exchange; Ctrl-C ends it
 	@exec $(BIN)/python -c "$$FOREGROUND" $(BIN)/trimtab run
 
-# On all cores; what a module has set up is set up once.
-SPREAD := --numprocesses=auto --dist=loadscope
+# On all cores; what a module has set up is set up once, and the longest modules begin (tests/conftest.py).
+SPREAD := --numprocesses=auto --dist=loadscope --no-loadscope-reorder
 
 .PHONY: test
 test: $(DEV_STAMP) ## Run the tests, with coverage of all but the long runs
-	$(BIN)/pytest $(SPREAD) --cov --cov-report=term --ignore=tests/simulation --ignore=tests/backtest
-	$(BIN)/pytest $(SPREAD) tests/simulation tests/backtest
+	$(BIN)/pytest $(SPREAD) -m 'not slow' --cov --cov-report=term
+	$(BIN)/pytest $(SPREAD) -m slow
 	$(BIN)/coverage report --include='bot/domain/*,bot/decisions/*' --fail-under=100
 
 .PHONY: lint

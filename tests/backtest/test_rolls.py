@@ -29,6 +29,8 @@ from bot.exchange.exchange import Exchange, open_exchange
 from tests.backtest.command import backtest
 from tests.data_folder import data_folder
 
+pytestmark = pytest.mark.seconds(75)
+
 _BASIS = Fraction(8, 100)
 _ASSETS = ("BTC", "ETH")
 _DAY = timedelta(days=1)

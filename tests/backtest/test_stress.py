@@ -14,6 +14,8 @@ from bot.exchange.orders import OrderRequest
 from tests.data_folder import data_folder
 from tests.stress import Episode, Protection, Result, Run, episodes, told
 
+pytestmark = pytest.mark.seconds(80)
+
 NO_CASH = {"TRIMTAB_MARGIN__TRANSFER_ASSETS": "USDC"}
 PERPETUAL = Symbol("BTC/USDT:USDT")
 BOTH_ORDERS = pytest.mark.parametrize("extremes", list(ExtremeOrder))

@@ -16,6 +16,8 @@ from bot.adapters.journal.journal import open_journal
 from bot.domain.events import BotStopped
 from bot.domain.policy import TradingState
 
+pytestmark = pytest.mark.seconds(20)
+
 Start = Callable[..., "subprocess.Popen[bytes]"]
 _PATIENCE_SECONDS = 30
 

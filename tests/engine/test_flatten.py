@@ -38,6 +38,8 @@ from bot.exchange.faults import (
 from bot.exchange.orders import OrderRequest
 from tests.engine.rig import BTC_PERP, ETH_PERP, HOUR, MINUTE, Died, Rig, a_policy
 
+pytestmark = pytest.mark.seconds(15)
+
 SECOND = timedelta(seconds=1)
 BOTH = {BTC_PERP, ETH_PERP}
 

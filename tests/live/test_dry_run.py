@@ -10,6 +10,8 @@ from bot.domain.events import LookTaken, OrderIntended
 from bot.domain.orders import OrderState
 from tests.live.rig import BTC, HOUR, LiveOwner
 
+pytestmark = [pytest.mark.slow, pytest.mark.seconds(6)]
+
 READS_BY_POST = {"POST /sapi/v1/asset/get-funding-asset", "POST /fapi/v1/listenKey", "PUT /fapi/v1/listenKey"}
 
 

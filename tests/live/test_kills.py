@@ -6,8 +6,9 @@ import pytest
 
 from tests.live.kills import run_lanes
 
+pytestmark = [pytest.mark.slow, pytest.mark.seconds(25)]
 
-@pytest.mark.slow
+
 async def test_a_daemon_that_is_killed_again_and_again_loses_and_doubles_nothing(tmp_path: Path) -> None:
     report = await run_lanes(tmp_path, seed=3, times=3, lanes=1)
     assert report.is_well, report

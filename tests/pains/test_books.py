@@ -22,6 +22,8 @@ from tests.pains.scenes import DAY, HOUR, MINUTE, SHORT, sent, stops, taken
 from tests.simulation.test_contradictions import hedged
 from tests.simulation.test_scenarios import Owner
 
+pytestmark = pytest.mark.seconds(20)
+
 ETH_PERP = Symbol("ETH/USDT:USDT")
 WEEKS = 21 * DAY
 

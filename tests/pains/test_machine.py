@@ -32,6 +32,8 @@ from tests.live.rig import LiveOwner, run_on_wire
 from tests.pains.scenes import DAY, HOUR, MINUTE, SHORT, stops
 from tests.simulation.test_scenarios import Owner
 
+pytestmark = pytest.mark.seconds(25)
+
 
 @pytest.fixture(autouse=True)
 def _quiet() -> None:

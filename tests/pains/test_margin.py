@@ -19,6 +19,8 @@ from tests.engine.rig import BTC_PERP, ETH_PERP, Rig
 from tests.pains.scenes import HOUR, MINUTE
 from tests.simulation.test_scenarios import Owner
 
+pytestmark = pytest.mark.seconds(20)
+
 
 @pytest.fixture(autouse=True)
 def _quiet() -> None:

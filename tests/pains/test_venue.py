@@ -19,6 +19,8 @@ from bot.ports import Examined
 from tests.live.rig import BTC, BTC_PERP, ETH, LiveOwner
 from tests.pains.scenes import HOUR, MINUTE, SHORT, Heard, listen, stop_orders, stops, taken
 
+pytestmark = pytest.mark.seconds(50)
+
 ETH_PERP = Symbol("ETH/USDT:USDT")
 STOP_ROUTES = ("/fapi/v1/algoOrder", "/fapi/v1/openAlgoOrders", "/fapi/v1/allAlgoOrders")
 

@@ -14,7 +14,7 @@ from tests.simulation import crash, planted
 from tests.simulation.crash import World
 from tests.simulation.planted import BUGS, Bug
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="crashes are forks")
+pytestmark = [pytest.mark.seconds(150), pytest.mark.skipif(not hasattr(os, "fork"), reason="crashes are forks")]
 
 
 @pytest.fixture(scope="module")

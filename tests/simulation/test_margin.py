@@ -19,6 +19,8 @@ from bot.domain.transfers import TransferState
 from bot.exchange.faults import Effect, FailRead, LagTransfers, LoseReply, LoseRequest, Refuse
 from tests.simulation.test_scenarios import BTC, BTC_PERP, HOUR, USDT, Owner
 
+pytestmark = pytest.mark.seconds(30)
+
 MINUTE = timedelta(minutes=1)
 #: Wide, so that it is margin that has to act and not the stop.
 FAR_STOP = StopPolicy(min_distance_frac=Decimal("0.95"))

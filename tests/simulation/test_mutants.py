@@ -10,6 +10,8 @@ from tests.simulation.mutants.__main__ import Verdict, judge, page
 from tests.simulation.mutants.patches import FOLDER, Mutant, PatchError, all_mutants, changed, put_in
 from tests.simulation.mutants.trees import ROOT, Finding, copied
 
+pytestmark = pytest.mark.seconds(30)
+
 MUTANTS = {one.name: one for one in all_mutants()}
 #: Seen within the first seeds.
 CHEAPEST = ("stop-without-reduce-only", "old-stop-cancelled-first", "order-id-from-memory")

@@ -23,6 +23,8 @@ from bot.exchange.config import ExchangeConfig, MarketKind
 from bot.exchange.exchange import Exchange, open_exchange
 from bot.exchange.rehearsal import LASTING, STRIKING, FaultKind, Rehearsed
 
+pytestmark = pytest.mark.seconds(150)
+
 BTC, ETH = Asset("BTC"), Asset("ETH")
 DAYS_OF_FAULTS = timedelta(days=2)
 #: A look is taken on the hour; the account is judged right after one.

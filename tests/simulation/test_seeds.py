@@ -14,6 +14,8 @@ from tests.simulation.seeds.life import Outcome
 from tests.simulation.seeds.scenario import CALM, CROWDED, USUAL, Scenario, draw
 from tests.simulation.seeds.shrink import shortest
 
+pytestmark = pytest.mark.seconds(200)
+
 SEEDS = "1-30"
 DAYS = 1.0
 
