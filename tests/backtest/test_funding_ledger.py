@@ -17,6 +17,8 @@ import pytest
 from tests.backtest.command import backtest
 from tests.data_folder import data_folder
 
+pytestmark = pytest.mark.seconds(35)
+
 _CENT = Fraction(1, 100)
 _BEGIN, _END = "2021-01-01", "2022-01-01"
 _ASSETS = ("BTC", "ETH")
@@ -50,11 +52,11 @@ def year(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, str], Path
         "TRIMTAB_WATCH__BREAKER": "1d",
         "TRIMTAB_WATCH__MARGIN": "4h",
         "TRIMTAB_WATCH__FUNDING": "1h",
+        "TRIMTAB_WATCH__ROLL": "30m",
     }
     return backtest(data, out, environ, begin=_BEGIN, end=_END), out
 
 
-@pytest.mark.slow
 def test_a_years_ledger_is_position_times_rate_to_the_cent(year: tuple[dict[str, str], Path]) -> None:
     document, out = year
     trades, funding, marks = _rows(out / "trades.csv"), _rows(out / "funding.csv"), _marks()

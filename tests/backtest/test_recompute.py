@@ -15,6 +15,8 @@ import pytest
 
 from bot.cli.app import run_command_line
 
+pytestmark = pytest.mark.seconds(30)
+
 _CENT = Fraction(1, 100)
 
 
@@ -54,6 +56,8 @@ def result(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         "TRIMTAB_WATCH__PRICES": "1h",
         "TRIMTAB_WATCH__MARGIN": "1h",
         "TRIMTAB_WATCH__BASIS": "1h",
+        "TRIMTAB_WATCH__FUNDING": "1h",
+        "TRIMTAB_WATCH__ROLL": "30m",
         "TRIMTAB_DATA_DIR": str(out / "data"),
     }
     data = _data_folder()

@@ -15,7 +15,7 @@ from bot.backtest.invariants import InvariantChecker
 from bot.bootstrap import Bot, build
 from bot.domain.ids import Asset, Currency, Symbol
 from bot.domain.orders import OrderType
-from bot.domain.policy import BandPolicy, CadencePolicy, Destination, Policy
+from bot.domain.policy import BandPolicy, CadencePolicy, Destination, Policy, WatchIntervals
 from bot.exchange.config import ExchangeConfig, MarketKind
 from bot.exchange.exchange import Exchange, open_exchange
 from bot.exchange.orders import ExchangeOrder
@@ -23,6 +23,11 @@ from bot.exchange.orders import ExchangeOrder
 BTC, ETH = Asset("BTC"), Asset("ETH")
 BTC_PERP, ETH_PERP = Symbol("BTC/USDT:USDT"), Symbol("ETH/USDT:USDT")
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+_QUARTER = 15 * MINUTE
+#: For days in which prices stand still or move slowly: each loop has its turns, and not thousands that see the same.
+RARE = WatchIntervals(
+    protection=_QUARTER, reconcile=_QUARTER, prices=_QUARTER, margin=_QUARTER, basis=_QUARTER, roll=HOUR
+)
 
 #: Given to a running bot.
 Act = Callable[[Bot], Awaitable[Any]]

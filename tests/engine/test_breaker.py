@@ -6,6 +6,8 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
+import pytest
+
 from bot.bootstrap import Bot
 from bot.domain.books import Books, apply
 from bot.domain.events import BreakerTripped, OrderIntended, OverlayMeasured, TradingStateSet
@@ -16,15 +18,12 @@ from bot.domain.policy import (
     ExecutionStyle,
     LossMeasure,
     TradingState,
-    WatchIntervals,
 )
 from bot.exchange.faults import FailRead
 from bot.exchange.static_market import DEFAULT_START
-from tests.engine.rig import BTC, ETH, HOUR, MINUTE, Rig, a_policy
+from tests.engine.rig import BTC, ETH, HOUR, MINUTE, RARE, Rig, a_policy
 
 DAY = timedelta(days=1)
-QUARTER = timedelta(minutes=15)
-RARE = WatchIntervals(protection=QUARTER, reconcile=QUARTER, prices=QUARTER, margin=QUARTER, roll=HOUR)
 
 
 def rig(knots: list[tuple[timedelta, int]], *, weight: str = "0.4", **more: Any) -> Rig:
@@ -57,6 +56,7 @@ def increases(one: Rig, since: datetime) -> list[OrderIntended]:
     return [fact for fact in one.facts(OrderIntended) if fact.at > since and not fact.intent.reduce_only]
 
 
+@pytest.mark.slow
 def test_a_coin_that_doubles_in_a_month_against_a_short_hedge_trips_nothing() -> None:
     one = rig([(30 * DAY, 100_000)])
     one.run(30 * DAY)
@@ -69,6 +69,7 @@ def test_a_coin_that_doubles_in_a_month_against_a_short_hedge_trips_nothing() ->
     one.is_well()
 
 
+@pytest.mark.slow
 def test_a_whipsaw_that_burns_three_percent_in_fees_and_slippage_trips_it() -> None:
     one = a_whipsaw()
     one.run(10 * DAY)

@@ -15,7 +15,7 @@ from bot.domain.market import FundingRate
 from bot.domain.orders import Purpose
 from bot.exchange.faults import FailRead, LoseRequest, OmitFunding
 from bot.exchange.static_market import DEFAULT_START
-from tests.engine.rig import BTC, BTC_PERP, ETH_PERP, HOUR, MINUTE, Died, Rig, a_policy
+from tests.engine.rig import BTC, BTC_PERP, ETH_PERP, HOUR, MINUTE, RARE, Died, Rig, a_policy
 
 DAY = timedelta(days=1)
 #: A crisis: −2 % at each settlement, every 8 hours, then 4, then 2, then 8 again, and at last it is over.
@@ -37,7 +37,7 @@ def hours(count: float) -> datetime:
 def rig(*schedule: tuple[float, int, str], **more: Any) -> Rig:
     """BTC's funding follows the script, once the hedge is on; ETH pays nothing."""
     script = tuple((hours(begin), timedelta(hours=every), Decimal(rate)) for begin, every, rate in schedule)
-    return Rig(funding_schedule={BTC: script}, **more)
+    return Rig(**{"funding_schedule": {BTC: script}, "policy": a_policy(watch=RARE)} | more)
 
 
 def purposes(one: Rig) -> list[Purpose]:
@@ -113,7 +113,9 @@ def test_a_crisis_alerts_then_halves_the_hedge_and_the_ceiling_holds_until_it_is
 def test_a_crisis_moves_the_hedge_to_a_contract_that_is_cheaper_before_it_costs_anything() -> None:
     crisis = tuple((begin + 24, every, rate) for begin, every, rate in CRISIS)
     tenors = (Tenor.PERPETUAL, Tenor.DATED)
-    one = rig((0.2, 8, "0.0001"), *crisis, policy=a_policy(tenors=tenors), dated_basis_annual=Decimal("-0.02"))
+    one = rig(
+        (0.2, 8, "0.0001"), *crisis, policy=a_policy(tenors=tenors, watch=RARE), dated_basis_annual=Decimal("-0.02")
+    )
     one.run(23 * HOUR)
     full = one.held()
     assert full < 0

@@ -18,7 +18,7 @@ from bot.domain.portfolio import WalletKind
 from bot.engine.resume import clearances, kept
 from bot.exchange.faults import OmitBalances
 from bot.exchange.static_market import DEFAULT_START
-from tests.engine.rig import BTC, BTC_PERP, ETH_PERP, HOUR, MINUTE, Act, Rig, a_policy
+from tests.engine.rig import BTC, BTC_PERP, ETH_PERP, HOUR, MINUTE, RARE, Act, Rig, a_policy
 
 
 @pytest.fixture(autouse=True)
@@ -57,7 +57,7 @@ def test_reduce_only_is_journalled_with_its_command_and_outlives_a_restart() -> 
 
 
 def test_reduce_only_shrinks_positions_and_opens_none() -> None:
-    rig = Rig()
+    rig = Rig(policy=a_policy(watch=RARE))
     rig.run(10 * MINUTE, reduce_only)
     before = rig.held(BTC_PERP), rig.held(ETH_PERP)
     assert before == (Decimal("-0.018"), Decimal("0.36"))

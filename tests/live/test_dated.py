@@ -12,6 +12,8 @@ from bot.domain.instruments import Tenor
 from bot.domain.orders import OrderType
 from tests.live.rig import BTC, HOUR, LiveOwner
 
+pytestmark = [pytest.mark.slow, pytest.mark.seconds(8)]
+
 EXPIRY = datetime(2024, 3, 29, 8, tzinfo=UTC)
 NEAR, FAR = Symbol("BTC/USDT:USDT-240329"), Symbol("BTC/USDT:USDT-240628")
 
@@ -21,7 +23,6 @@ def _quiet() -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
 
 
-@pytest.mark.slow
 def test_a_dated_hedge_is_passed_on_leg_by_leg_and_its_stop_with_it() -> None:
     owner = LiveOwner(
         start=EXPIRY - 26 * HOUR,
@@ -32,8 +33,8 @@ def test_a_dated_hedge_is_passed_on_leg_by_leg_and_its_stop_with_it() -> None:
     begun = owner.held(NEAR)
     assert begun != 0
     # Nobody runs for the greater part of the day: the stop rests where it is.
-    owner.exchange.advance(EXPIRY - 9 * HOUR)
-    owner.run(3 * HOUR)
+    owner.exchange.advance(EXPIRY - 8.25 * HOUR)
+    owner.run(HOUR)
     assert (owner.held(NEAR), owner.held(FAR)) == (0, begun)
     (stop,) = [one for one in owner.exchange.floor.open_orders.values() if one.symbol.startswith(BTC)]
     assert (stop.symbol, stop.type, stop.contracts) == (FAR, OrderType.STOP_MARKET, abs(begun))

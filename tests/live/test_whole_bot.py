@@ -9,8 +9,16 @@ import structlog
 from bot.domain.events import FundingSettled, OrderIntended, StopFired, TransferChanged
 from bot.domain.ids import Symbol
 from bot.domain.orders import OrderType, Purpose
+from bot.domain.policy import WatchIntervals
 from bot.domain.transfers import TransferState
-from tests.live.rig import BTC, BTC_PERP, ETH, HOUR, SOL, USDT, LiveOwner
+from tests.live.rig import BTC, BTC_PERP, ETH, HOUR, MINUTE, SOL, USDT, LiveOwner
+
+pytestmark = [pytest.mark.slow, pytest.mark.seconds(40)]
+
+#: For hours in which prices stand still or move slowly: each loop has its turns, and not hundreds that see the same.
+EVERY_FEW_MINUTES = WatchIntervals(
+    protection=5 * MINUTE, reconcile=5 * MINUTE, prices=5 * MINUTE, margin=5 * MINUTE, roll=5 * MINUTE
+)
 
 
 @pytest.fixture(autouse=True)
@@ -41,7 +49,7 @@ def test_a_hedge_that_grows_has_its_stop_resized_before_the_old_one_goes() -> No
     owner.run(HOUR)
     before = owner.held()
     assert before < 0
-    owner.run(2 * HOUR)
+    owner.run(1.25 * HOUR)
     assert owner.held() < before
     (stop,) = [one for one in owner.exchange.floor.open_orders.values() if one.symbol == BTC_PERP]
     assert stop.contracts == abs(owner.held())
@@ -50,7 +58,7 @@ def test_a_hedge_that_grows_has_its_stop_resized_before_the_old_one_goes() -> No
 
 
 def test_funding_is_booked_as_the_wallet_has_it() -> None:
-    owner = LiveOwner(exchange={"funding_rate": Decimal("0.0003")})
+    owner = LiveOwner(exchange={"funding_rate": Decimal("0.0003")}, watch=EVERY_FEW_MINUTES)
     owner.run(9 * HOUR)
     paid = {payment.amount for payment in owner.exchange.floor.funding}
     booked = owner.facts(FundingSettled)
@@ -63,7 +71,7 @@ def test_funding_is_booked_as_the_wallet_has_it() -> None:
 
 def test_margin_that_gets_short_is_topped_up_from_the_spot_wallet_once() -> None:
     script = [(HOUR, "50000"), (5 * HOUR, "75000")]
-    owner = LiveOwner(script=script, collateral="250")
+    owner = LiveOwner(script=script, collateral="250", watch=EVERY_FEW_MINUTES)
     owner.run(8 * HOUR)
     transfers = owner.exchange.transfers.all
     assert transfers
@@ -75,7 +83,7 @@ def test_margin_that_gets_short_is_topped_up_from_the_spot_wallet_once() -> None
 
 
 def test_a_stop_out_is_found_by_the_order_that_it_became() -> None:
-    owner = LiveOwner(script=[(2.2 * HOUR, "50000"), (2.4 * HOUR, "70000")])
+    owner = LiveOwner(script=[(2.2 * HOUR, "50000"), (2.4 * HOUR, "70000")], watch=EVERY_FEW_MINUTES)
     owner.run(8 * HOUR)
     assert owner.held() == 0
     (fired,) = owner.facts(StopFired)

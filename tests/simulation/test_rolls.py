@@ -15,7 +15,9 @@ from bot.domain.orders import Purpose
 from bot.domain.policy import CadencePolicy, RollPolicy, TradingState, WatchIntervals
 from bot.domain.rolls import RollCause, RollStage
 from bot.exchange.faults import Effect, FillOnly, LoseReply, LoseRequest, Refuse
-from tests.simulation.test_scenarios import BTC, BTC_PERP, HOUR, Owner
+from tests.simulation.test_scenarios import BTC, BTC_PERP, EVERY_FEW_MINUTES, HOUR, Owner
+
+pytestmark = pytest.mark.seconds(45)
 
 MINUTE = timedelta(minutes=1)
 EXPIRY = datetime(2024, 3, 29, 8, tzinfo=UTC)
@@ -27,7 +29,8 @@ def owner(*, hours: float = 30, exchange: dict[str, Any] | None = None, **change
     """A hedge in contracts that expire, opened so many hours before they do."""
     own = {"dated_basis_annual": Decimal("0.08")} | (exchange or {})
     start = EXPIRY - hours * HOUR
-    return Owner(**({"start": start, "exchange": own, "tenors": (Tenor.DATED,), "held": "0.1"} | changes))
+    values = {"start": start, "exchange": own, "tenors": (Tenor.DATED,), "held": "0.1", "watch": EVERY_FEW_MINUTES}
+    return Owner(**(values | changes))
 
 
 def held(one: Owner) -> dict[str, Decimal]:
@@ -247,7 +250,8 @@ def turning(**changes: Any) -> Owner:
         (start + timedelta(days=12), interval, Decimal("-0.20") / 1095),
     )
     exchange = {"dated_basis_annual": Decimal("0.05"), "funding_schedule": {BTC: schedule}}
-    slow = WatchIntervals(protection=HOUR, reconcile=HOUR, prices=HOUR, margin=HOUR, funding=HOUR, roll=10 * MINUTE)
+    loops = ("protection", "reconcile", "prices", "margin", "funding", "basis")
+    slow = WatchIntervals(**dict.fromkeys(loops, HOUR), roll=30 * MINUTE)
     values = {
         "start": start,
         "exchange": exchange,

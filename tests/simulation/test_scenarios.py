@@ -19,7 +19,7 @@ from bot.domain.errors import VenueUnavailable
 from bot.domain.events import FlowSuspected, OrderIntended, StopFired, TradingStateSet
 from bot.domain.ids import Asset, ClientOrderId, Currency, Symbol
 from bot.domain.orders import OrderType, Purpose, Side, TimeInForce
-from bot.domain.policy import BandPolicy, CadencePolicy, Destination, Policy, TradingState
+from bot.domain.policy import BandPolicy, CadencePolicy, Destination, Policy, TradingState, WatchIntervals
 from bot.domain.portfolio import WalletKind
 from bot.engine.reconcile import UnadoptedPositions
 from bot.exchange.config import ExchangeConfig, MarketKind
@@ -32,6 +32,9 @@ BTC = Asset("BTC")
 BTC_PERP = Symbol("BTC/USDT:USDT")
 USDT = Currency("USDT")
 HOUR = timedelta(hours=1)
+_FEW = timedelta(minutes=5)
+#: For days in which little happens: each loop has its turns, and not thousands that see the same.
+EVERY_FEW_MINUTES = WatchIntervals(protection=_FEW, reconcile=_FEW, prices=_FEW, margin=_FEW)
 
 
 @pytest.fixture(autouse=True)

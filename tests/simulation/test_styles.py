@@ -28,7 +28,9 @@ from bot.domain.portfolio import WalletKind
 from bot.exchange.faults import FailRead, LoseReply, LoseRequest
 from bot.exchange.orders import OrderRequest
 from bot.exchange.records import Trade
-from tests.simulation.test_scenarios import BTC_PERP, HOUR, Owner
+from tests.simulation.test_scenarios import BTC_PERP, EVERY_FEW_MINUTES, HOUR, Owner
+
+pytestmark = pytest.mark.seconds(35)
 
 ETH_PERP = Symbol("ETH/USDT:USDT")
 CHASE = ExecutionPolicy(style=ExecutionStyle.CHASE)
@@ -286,7 +288,8 @@ def test_stop_and_take_profit_never_both_fill_nor_trade_more_than_the_position(
 
 
 def test_volatility_alone_says_when_to_look() -> None:
-    owner = Owner(volatility=VolatilityPolicy(reference_annual=Decimal("0.5"), base_interval=timedelta(hours=8)))
+    volatility = VolatilityPolicy(reference_annual=Decimal("0.5"), base_interval=timedelta(hours=8))
+    owner = Owner(volatility=volatility, watch=EVERY_FEW_MINUTES)
     owner.policy = replace(owner.policy, cadence=CadencePolicy(cron=None, move_sigmas=None))
     owner.run(timedelta(days=7))
     looks = [(fact.at, fact.trigger) for fact in owner.facts(LookTaken)]

@@ -11,7 +11,7 @@ from bot.domain.portfolio import WalletKind
 from bot.exchange.accounts import WalletKey
 from bot.exchange.records import MovementKind
 from tests.simulation.test_margin import FAR_STOP
-from tests.simulation.test_scenarios import BTC, HOUR, USDT, Owner
+from tests.simulation.test_scenarios import BTC, EVERY_FEW_MINUTES, HOUR, USDT, Owner
 
 ETH = Asset("ETH")
 ETH_PERP = Symbol("ETH/USDT:USDT")
@@ -55,7 +55,7 @@ def test_what_is_paid_beyond_the_cash_is_borrowed_and_told_as_the_first_rung() -
 def test_a_fall_of_coins_and_hedge_together_climbs_the_ladder_and_liquidates_nothing() -> None:
     # A long of twice the coins: the fall takes its margin and its worth at once.
     script = [(HOUR, "50000"), (30 * HOUR, "22000"), (40 * HOUR, "22000")]
-    one = owner(script=script, stops=FAR_STOP, held="0.05", target="0.95")
+    one = owner(script=script, stops=FAR_STOP, held="0.05", target="0.95", watch=EVERY_FEW_MINUTES)
     one.run(HOUR)
     assert one.held() > 0
     one.run(45 * HOUR)
