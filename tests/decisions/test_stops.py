@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.decisions.liquidation import joint_liquidation_frac
-from bot.decisions.stops import ceiling_after_stop_out, needed_room_frac, tell_stop_out, want_stops
+from bot.decisions.stops import ceiling_after_stop_out, needed_room_frac, of_size, tell_stop_out, want_stops
 from bot.decisions.wallets import wallets_of
 from bot.domain.events import CeilingSet
 from bot.domain.ids import Asset, Symbol
@@ -82,6 +82,14 @@ def test_a_position_beyond_the_largest_order_has_several_stops_and_what_they_do_
     assert (several.order_sizes, several.beyond_contracts) == ((dec("0.04"), dec("0.04"), dec("0.02")), 0)
     (short,) = plan_for(_short("-0.1"), btc=replace(BTC, max_contracts=dec("0.018"))).stops
     assert (short.order_sizes, short.beyond_contracts) == ((dec("0.018"),) * 5, dec("0.01"))
+
+
+def test_the_stop_of_a_position_of_another_size_stands_where_it_stood_in_orders_that_make_it_up():
+    btc = replace(BTC, max_contracts=dec("0.04"))
+    (stop,) = plan_for(_short("-0.1"), btc=btc).stops
+    other = of_size(stop, dec("0.05"), btc)
+    assert (other.contracts, other.order_sizes) == (dec("0.05"), (dec("0.04"), dec("0.01")))
+    assert other == replace(stop, contracts=other.contracts, order_sizes=other.order_sizes)
 
 
 @pytest.mark.parametrize(
