@@ -26,6 +26,8 @@ _ROUNDING = Decimal("0.0000001")
 _LISTED = 50
 #: What prices do while an order travels is not its doing.
 _ON_ITS_WAY = timedelta(seconds=30)
+#: What an order is sized by was read at most so long before.
+_IS_READ = timedelta(seconds=1)
 
 
 class InvariantChecker:
@@ -55,6 +57,8 @@ class InvariantChecker:
         self._told: set[Symbol] = set()
         #: Positions that somebody else has made larger last; nobody tells the bot.
         self._grown_by_others: set[Symbol] = set()
+        #: When somebody else traded an asset last.
+        self._others_traded_at: dict[Asset, datetime] = {}
         #: Whether the bot has said that it cannot see what it protects.
         self.is_blind: Callable[[], bool] = lambda: False
         self._leg_gaps = LegGaps(exchange, policy)
@@ -182,8 +186,10 @@ class InvariantChecker:
         after = before + trade.contracts * trade.side.sign
         self._contracts[trade.symbol] = after
         self._restraints.see_trade(at, trade)
+        is_ours = trade.client_order_id is not None and carries_marker(trade.client_order_id)
+        if not is_ours:
+            self._others_traded_at[self._exchange.floor.contracts[trade.symbol].asset] = at
         if abs(after) > abs(before):
-            is_ours = trade.client_order_id is not None and carries_marker(trade.client_order_id)
             (self._grown_by_others.discard if is_ours else self._grown_by_others.add)(trade.symbol)
         if trade.forced is Purpose.SETTLEMENT:
             books = self._journal.books
@@ -231,6 +237,9 @@ class InvariantChecker:
             # Or of before coins came or went, which moves every target.
             return True
         asset = self._exchange.floor.contracts[trade.symbol].asset
+        if asset in self._others_traded_at and self._others_traded_at[asset] >= intent.intended_at - _IS_READ:
+            # Or it was on its way when somebody else traded, or what it was sized by was.
+            return True
         if not self._restraints.is_present(asset, intent.decision_price, intent.intended_at):
             # Whatever that was decided on, it was not the price of the time.
             return False

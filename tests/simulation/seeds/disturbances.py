@@ -348,7 +348,10 @@ def _delist(trouble: Trouble, chance: random.Random, kind: str) -> None:
 
 def _change_terms(trouble: Trouble, chance: random.Random, kind: str) -> None:
     """The venue trades in other steps, or asks for more margin."""
-    contract = chance.choice(trouble.exchange.listing())
+    listed = trouble.exchange.listing()
+    if not listed:
+        return
+    contract = chance.choice(listed)
     terms: dict[str, Any] = chance.choice(
         (
             {"tick": contract.tick * 5},
@@ -376,6 +379,8 @@ def _second_bot(trouble: Trouble, chance: random.Random, kind: str) -> None:
     """Another bot under the same marker rests an order, in a contract for which there is collateral."""
     floor = trouble.exchange.floor
     listed = [one for one in trouble.exchange.listing() if one.is_linear and not floor.has_expired(one)]
+    if not listed:
+        return
     contract = chance.choice(listed)
     mark = floor.mark_of(contract)
     request = OrderRequest(
