@@ -237,7 +237,7 @@ class InvariantChecker:
             # Or of before coins came or went, which moves every target.
             return True
         asset = self._exchange.floor.contracts[trade.symbol].asset
-        if asset in self._others_traded_at and self._others_traded_at[asset] >= intent.intended_at - _IS_READ:
+        if self.others_have_traded(asset, intent.intended_at - _IS_READ):
             # Or it was on its way when somebody else traded, or what it was sized by was.
             return True
         if not self._restraints.is_present(asset, intent.decision_price, intent.intended_at):
@@ -245,6 +245,11 @@ class InvariantChecker:
             return False
         gaps = self._gaps(trade.symbol, -trade.contracts * trade.side.sign, index_price=intent.decision_price)
         return gaps is not None and gaps[0] < gaps[1]
+
+    def others_have_traded(self, asset: Asset, since: datetime) -> bool:
+        """Return whether somebody else has traded contracts of an asset since a moment."""
+        at = self._others_traded_at.get(asset)
+        return at is not None and at >= since
 
     def _gaps(
         self, symbol: Symbol, contracts: Decimal, *, index_price: Decimal | None = None

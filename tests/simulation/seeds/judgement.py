@@ -4,7 +4,7 @@ And while it goes on: is what only somebody may lift still there, and is nothing
 """
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from bot.backtest.invariants import InvariantChecker
@@ -17,6 +17,8 @@ from bot.exchange.exchange import Exchange
 
 #: What the smallest order is worth, as a share of the portfolio.
 _SMALLEST = Decimal("0.02")
+#: A look is judged when its orders are done.
+_LOOK_ACTS = timedelta(minutes=10)
 #: What may hold back a reduction: everything else is for what increases.
 _OF_REDUCTIONS = frozenset(
     {Rule.ORDER_RATE, Rule.UNKNOWN_ORDER, Rule.UNHEDGEABLE, Rule.BELOW_MINIMUM, Rule.COST, Rule.ROLLING}
@@ -37,8 +39,13 @@ class StateWatch:
         self._state, self._resumed = state, resumed
 
 
-def refused_reductions(exchange: Exchange, books: Books, decision: Decision) -> Iterator[str]:
-    """Yield what a look has refused although it only makes a position smaller, by the exchange's own numbers."""
+def refused_reductions(
+    exchange: Exchange, checker: InvariantChecker, books: Books, decision: Decision
+) -> Iterator[str]:
+    """Yield what a look has refused although it only makes a position smaller, by the exchange's own numbers.
+
+    What somebody else has traded while the look acted, it was not asked about.
+    """
     if decision.trading_state is TradingState.HALTED:
         return
     floor = exchange.floor
@@ -53,7 +60,8 @@ def refused_reductions(exchange: Exchange, books: Books, decision: Decision) -> 
         need = line.hedge_need_quote / line.index_price
         shrinks = len(held) == 1 and need * held[0] < 0 and abs(need) < abs(held[0])
         rules = [one.rule for one in decision.refusals if one.asset == line.asset and one.rule not in _OF_REDUCTIONS]
-        if shrinks and rules and line.asset not in reduced | rolling:
+        has_changed = checker.others_have_traded(line.asset, exchange.now - _LOOK_ACTS)
+        if shrinks and rules and line.asset not in reduced | rolling and not has_changed:
             yield f"a reduction of {line.asset} was refused: {rules[0]}"
 
 

@@ -412,7 +412,7 @@ class Life:
         self.wrong.extend(f"{self.exchange.now.isoformat()} {sentence}" for sentence in sentences)
 
     def _judge_look(self, decision: Decision, _now: datetime) -> None:
-        self._note_wrong(refused_reductions(self.exchange, self.journal.books, decision))
+        self._note_wrong(refused_reductions(self.exchange, self.checker, self.journal.books, decision))
 
     def _watch_health(self, bot: Bot, now: datetime) -> None:
         """Expect nobody to call the bot healthy that has decided nothing for longer than two intervals."""
