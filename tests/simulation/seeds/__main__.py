@@ -6,11 +6,12 @@ with the one command that replays it.
 """
 
 import argparse
+import dataclasses
 import json
 import os
 import sys
-from collections.abc import Iterator
-from dataclasses import asdict
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from functools import partial
 from multiprocessing import get_context
@@ -71,41 +72,78 @@ def main() -> None:
     parser.add_argument("--replay", type=int, metavar="SEED", help="tell the story of one seed")
     parser.add_argument("--events", type=int, help="with --replay: no more than the first events")
     parser.add_argument("--since", type=datetime.fromisoformat, help="with --replay: 2024-03-29T06:00:00+00:00")
+    parser.add_argument("--add-up", type=Path, nargs="+", metavar="FILE", help="only sum what --out has written")
     options = parser.parse_args()
+    if options.add_up:
+        sys.exit(add_up(options.add_up))
     if options.replay is not None:
         sys.exit(replay(options.replay, options.days, _density(options), options.events, options.since))
     sys.exit(simulate(options))
 
 
+@dataclass(slots=True)
+class Sum:
+    """What runs add up to."""
+
+    seeds: int = 0
+    hours: float = 0
+    cpu_seconds: float = 0
+    events: int = 0
+    processes: int = 0
+    failed: int = 0
+    cells: Cells = field(default_factory=Cells)
+
+    def add(self, outcome: Outcome, cpu_seconds: float) -> None:
+        """Count a run."""
+        self.seeds += 1
+        self.hours += outcome.hours
+        self.cpu_seconds += cpu_seconds
+        self.events += outcome.events
+        self.processes += outcome.processes
+        self.failed += bool(outcome.wrong)
+        self.cells.update(outcome.cells)
+
+    def __str__(self) -> str:
+        """The table of what met what, and the totals."""
+        speed = self.hours / max(self.cpu_seconds, 1e-9)
+        return (
+            f"{table(self.cells)}\n\n{rare(self.cells, NAMES, _OFTEN)}\n\n"
+            f"{self.seeds:,} seeds, {self.hours:,.0f} simulated hours, {speed:.1f} per CPU second;\n"
+            f"{self.events:,} disturbances, {self.processes:,} processes, {self.failed} seeds went wrong"
+        )
+
+
 def simulate(options: argparse.Namespace) -> int:
     """Run seeds, tell what went wrong, and count what was met; return 1 when anything did."""
-    console = Console(stderr=True)
-    cells: Cells = Cells()
-    hours = cpu_seconds = 0.0
-    processes = events = 0
-    failed = []
+    console, total = Console(stderr=True), Sum()
     for seed, outcome, seconds in _outcomes(options, console):
-        cells.update(outcome.cells)
-        hours, cpu_seconds = hours + outcome.hours, cpu_seconds + seconds
-        processes, events = processes + outcome.processes, events + outcome.events
+        total.add(outcome, seconds)
         if options.out is not None:
-            _append(options.out, seed, options.days, outcome)
+            _append(options.out, seed, options.days, outcome, seconds)
         if outcome.wrong:
-            failed.append(seed)
             _tell(seed, options, outcome)
-    print(table(cells))
-    print(f"\n{rare(cells, NAMES, _OFTEN)}")
-    speed = hours / max(cpu_seconds, 1e-9)
-    print(f"\n{len(options.seeds)} seeds, {hours:,.0f} simulated hours, {speed:.1f} per CPU second;")
-    print(f"{events:,} disturbances, {processes:,} processes, {len(failed)} seeds went wrong")
-    return bool(failed)
+    print(total)
+    return bool(total.failed)
 
 
-def _append(path: Path, seed: int, days: float, outcome: Outcome) -> None:
+def add_up(paths: Sequence[Path]) -> int:
+    """Print what earlier runs add up to; a seed that is there twice counts once for each file."""
+    total = Sum()
+    for path in paths:
+        for line in path.read_text(encoding="utf-8").splitlines():
+            row = json.loads(line)
+            cells = Cells({tuple(cell.split("/")): count for cell, count in row["cells"].items()})
+            fields = {one.name: row[one.name] for one in dataclasses.fields(Outcome)} | {"cells": cells}
+            total.add(Outcome(**fields), row.get("cpu_seconds", 0))
+    print(total)
+    return 0
+
+
+def _append(path: Path, seed: int, days: float, outcome: Outcome, cpu_seconds: float) -> None:
     fields: dict[str, Any] = asdict(outcome)
     fields["cells"] = {f"{kind}/{state}": count for (kind, state), count in outcome.cells.items()}
     with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps({"seed": seed, "days": days} | fields) + "\n")
+        file.write(json.dumps({"seed": seed, "days": days, "cpu_seconds": round(cpu_seconds, 2)} | fields) + "\n")
 
 
 def _density(options: argparse.Namespace) -> Density:

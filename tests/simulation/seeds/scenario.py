@@ -181,8 +181,16 @@ CROWDED = Density(
     aimed_evenness=0,
     between_aimed=timedelta(seconds=0.7),
     weights={"flatten": 12, "fills in dribbles": 3},
-    aims=_AIMS | {State.FLATTENING: 2.5, State.PARTIALLY_FILLED: 1.5, State.UNPROTECTED: 0.3, State.UNKNOWN_ORDER: 0.3},
-    flavours=("thin", "dated", "unified", "dated, legs", "thin", "worked", "unified", "dated"),
+    aims=_AIMS
+    | {
+        State.FLATTENING: 1.2,
+        State.PARTIALLY_FILLED: 1.5,
+        State.UNPROTECTED: 0.3,
+        State.UNKNOWN_ORDER: 0.3,
+        State.HALTED: 0.4,
+        State.DELEVERAGING: 2.0,
+    },
+    flavours=("thin", "dated", "unified", "dated, legs", "thin", "thin", "unified", "worked"),
 )
 
 
@@ -266,7 +274,7 @@ def _aims(flavour: str, density: Density) -> Mapping[State, float]:
     if flavour.startswith("dated"):
         aims[State.ROLLING] = 3.0
     if flavour in ("thin", "unified"):
-        aims[State.DELEVERAGING] = 3.0
+        aims[State.DELEVERAGING] *= 6
     return aims
 
 
