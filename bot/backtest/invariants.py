@@ -370,7 +370,9 @@ class InvariantChecker:
         if self.is_blind() or any(name == symbol for _, name in self._journal.books.unprotected):
             self._told.add(symbol)
         has_grown = abs(self._exchange.floor.accounts.contracts_of(symbol)) > self._protected.get(symbol, _ZERO)
-        grace = self._grace_grown if has_grown and symbol not in self._grown_by_others else self._grace
+        # What closes more than there is left by somebody else is of the wrong size, and closes all of it.
+        is_ours_to_mend = symbol not in self._grown_by_others and not self._is_protected(symbol, at_least=True)
+        grace = self._grace_grown if has_grown and is_ours_to_mend else self._grace
         if symbol not in self._overdue and lasted > grace and symbol not in self._told:
             self._overdue.add(symbol)
             self._expect(False, f"{symbol} was without its stop for {lasted} and nobody was told", at)
