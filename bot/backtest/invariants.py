@@ -12,8 +12,9 @@ from bot.backtest.leg_gaps import LegGaps
 from bot.backtest.restraints import Restraints
 from bot.domain.books import Books
 from bot.domain.ids import Asset, ClientOrderId, Symbol, carries_marker
-from bot.domain.orders import OrderState, OrderType, Purpose, Side
+from bot.domain.orders import OrderIntent, OrderState, OrderType, Purpose, Side
 from bot.domain.policy import Policy, Scope, TradingState
+from bot.domain.units import ceil_to_step
 from bot.exchange.exchange import Exchange
 from bot.exchange.matching import ON_REQUEST
 from bot.exchange.orders import ExchangeOrder
@@ -57,6 +58,8 @@ class InvariantChecker:
         self._told: set[Symbol] = set()
         #: Positions that somebody else has made larger last; nobody tells the bot.
         self._grown_by_others: set[Symbol] = set()
+        #: When an order of ours came in.
+        self._arrived_at: dict[ClientOrderId, datetime] = {}
         #: When somebody else traded an asset last.
         self._others_traded_at: dict[Asset, datetime] = {}
         #: Whether the bot has said that it cannot see what it protects.
@@ -114,6 +117,7 @@ class InvariantChecker:
         is_one = first == order.id or mark in self._exchange.deceived
         self._expect(is_one, f"two orders for one intent: {mark}", at)
         if is_new:
+            self._arrived_at[ClientOrderId(mark)] = at
             self._see_new_order(at, order, self._journal.books)
         if order.type is OrderType.STOP_MARKET and order.state is OrderState.CANCELLED and order.reason == ON_REQUEST:
             floor = self._exchange.floor
@@ -227,24 +231,31 @@ class InvariantChecker:
     def _was_right_when_decided(self, at: datetime, trade: Trade) -> bool:
         """Return whether a hedge that was just decided has brought its asset nearer, at the price of its decision."""
         intent = self._journal.books.orders[ClientOrderId(trade.client_order_id or "")].intent
-        if at - intent.intended_at > _ON_ITS_WAY:
+        decided_at = self._decided_at(intent)
+        if at - decided_at > _ON_ITS_WAY:
             return False
         leapt_at = self._exchange.leapt_at
-        if leapt_at is not None and leapt_at >= intent.intended_at - _ON_ITS_WAY:
+        if leapt_at is not None and leapt_at >= decided_at - _ON_ITS_WAY:
             # The look that sent it was of before the leap.
             return True
-        if self._restraints.has_moved_since(intent.intended_at - _ON_ITS_WAY):
+        if self._restraints.has_moved_since(decided_at - _ON_ITS_WAY):
             # Or of before coins came or went, which moves every target.
             return True
         asset = self._exchange.floor.contracts[trade.symbol].asset
-        if self.others_have_traded(asset, intent.intended_at - _IS_READ):
+        if self.others_have_traded(asset, decided_at - _IS_READ):
             # Or it was on its way when somebody else traded, or what it was sized by was.
             return True
-        if not self._restraints.is_present(asset, intent.decision_price, intent.intended_at):
+        if not self._restraints.is_present(asset, intent.decision_price, decided_at):
             # Whatever that was decided on, it was not the price of the time.
             return False
         gaps = self._gaps(trade.symbol, -trade.contracts * trade.side.sign, index_price=intent.decision_price)
         return gaps is not None and gaps[0] < gaps[1]
+
+    def _decided_at(self, intent: OrderIntent) -> datetime:
+        """Return when an order was meant; where the bot's clock is wrong, when it came in."""
+        arrived_at = self._arrived_at.get(intent.client_order_id, intent.intended_at)
+        is_off = abs(arrived_at - intent.intended_at) > _ON_ITS_WAY
+        return arrived_at if is_off else intent.intended_at
 
     def others_have_traded(self, asset: Asset, since: datetime) -> bool:
         """Return whether somebody else has traded contracts of an asset since a moment."""
@@ -353,7 +364,9 @@ class InvariantChecker:
             and order.side is closing
             and order.reduce_only
         ]
-        is_alone = any(size == abs(held) or (at_least and size > abs(held)) for size in sizes)
+        # On the lot that it was sent with, which may have become finer since.
+        wanted = [(size, ceil_to_step(abs(held), Decimal(1).scaleb(int(size.as_tuple().exponent)))) for size in sizes]
+        is_alone = any(size == on_lot or (at_least and size > on_lot) for size, on_lot in wanted)
         return is_alone or (bool(sizes) and sum(sizes) == abs(held))
 
     def _end_unprotected(self, symbol: Symbol, at: datetime) -> None:
