@@ -27,6 +27,8 @@ _ROUNDING = Decimal("0.0000001")
 _LISTED = 50
 #: What prices do while an order travels is not its doing.
 _ON_ITS_WAY = timedelta(seconds=30)
+#: A list may be on its way for so long.
+_IS_TOLD = timedelta(seconds=10)
 #: What an order is sized by was read at most so long before.
 _IS_READ = timedelta(seconds=1)
 
@@ -58,6 +60,8 @@ class InvariantChecker:
         self._told: set[Symbol] = set()
         #: Positions that somebody else has made larger last; nobody tells the bot.
         self._grown_by_others: set[Symbol] = set()
+        #: When somebody else cancelled a stop last.
+        self._taken_away_at: dict[Symbol, datetime] = {}
         #: When an order of ours came in.
         self._arrived_at: dict[ClientOrderId, datetime] = {}
         #: When somebody else traded an asset last.
@@ -119,20 +123,30 @@ class InvariantChecker:
         if is_new:
             self._arrived_at[ClientOrderId(mark)] = at
             self._see_new_order(at, order, self._journal.books)
-        if order.type is OrderType.STOP_MARKET and order.state is OrderState.CANCELLED and order.reason == ON_REQUEST:
-            floor = self._exchange.floor
-            # At its expiry the venue closes position and orders of a contract in one go.
-            is_over = order.symbol not in floor.accounts.positions or floor.has_expired(floor.contracts[order.symbol])
-            # A cancel that comes through late was right when it was asked for, as one that crosses a trade of somebody
-            # else; the position has grown since then.
-            is_outgrown = abs(floor.accounts.contracts_of(order.symbol)) > order.contracts
-            is_late = mark in self._exchange.deceived or order.symbol in self._grown_by_others
-            is_over |= is_late and is_outgrown
-            self._expect(
-                is_over or self._is_protected(order.symbol, at_least=True),
-                f"{mark} was cancelled and no other stop holds {order.symbol}",
-                at,
-            )
+        if order.type is OrderType.STOP_MARKET and order.state is OrderState.CANCELLED:
+            self._see_cancelled_stop(at, order, mark)
+
+    def _see_cancelled_stop(self, at: datetime, order: ExchangeOrder, mark: str) -> None:
+        """Expect that a stop that the bot takes away leaves another one of the position's size."""
+        if order.reason != ON_REQUEST:
+            if mark not in self._exchange.deceived:
+                self._taken_away_at[order.symbol] = at
+            return
+        floor = self._exchange.floor
+        # At its expiry the venue closes position and orders of a contract in one go.
+        is_over = order.symbol not in floor.accounts.positions or floor.has_expired(floor.contracts[order.symbol])
+        # A cancel that comes through late was right when it was asked for, as one that crosses a trade of somebody
+        # else; the position has grown since then.
+        is_outgrown = abs(floor.accounts.contracts_of(order.symbol)) > order.contracts
+        is_late = mark in self._exchange.deceived or order.symbol in self._grown_by_others
+        is_over |= is_late and is_outgrown
+        # Nor does it know yet of one that somebody has just taken away.
+        is_over |= order.symbol in self._taken_away_at and at - self._taken_away_at[order.symbol] < _IS_TOLD
+        self._expect(
+            is_over or self._is_protected(order.symbol, at_least=True),
+            f"{mark} was cancelled and no other stop holds {order.symbol}",
+            at,
+        )
 
     def _see_new_order(self, at: datetime, order: ExchangeOrder, books: Books) -> None:
         mark = ClientOrderId(order.client_order_id or "")

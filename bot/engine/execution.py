@@ -9,12 +9,14 @@ The only caller of ``Venue.submit`` and ``Venue.cancel``. Rules of this file:
 
 import asyncio
 from collections.abc import Awaitable, Coroutine, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import structlog
 
+from bot.domain.books import Leg
 from bot.domain.errors import (
     VenueError,
     VenueOutcomeUnknown,
@@ -31,6 +33,7 @@ from bot.domain.orders import (
     OrderState,
     VenueOrder,
 )
+from bot.domain.units import ZERO
 from bot.engine.bookkeeping import Bookkeeping
 from bot.engine.desk import Desk
 
@@ -51,6 +54,15 @@ _ENDED = {
 }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """What an order has added to a position, by what the venue said of the order."""
+
+    since: datetime
+    client_order_id: ClientOrderId
+    contracts: Decimal
+
+
 class Execution:
     """Sends, cancels and looks up orders."""
 
@@ -61,6 +73,9 @@ class Execution:
         self._missed_at: dict[ClientOrderId, datetime] = {}
         #: Since when the venue has told fewer trades of an order than it says were filled.
         self._untold_since: dict[ClientOrderId, datetime] = {}
+        #: What was opened and is not known to have its stop yet, and whether there is any.
+        self.opened: dict[Leg, Opened] = {}
+        self.has_opened = asyncio.Event()
         #: Resting orders that a leg is being worked with; what else works is left over.
         self.attended: set[ClientOrderId] = set()
 
@@ -206,7 +221,31 @@ class Execution:
         """Take in what the venue says about an order, from a listing."""
         return await self._learn(order, seen)
 
+    def _note_opened(self, order: Order, seen: VenueOrder) -> None:
+        intent = order.intent
+        if seen.filled_contracts <= order.filled_contracts or intent.reduce_only:
+            return
+        self.opened[intent.venue, intent.symbol] = Opened(
+            since=self._desk.clock.now(),
+            client_order_id=intent.client_order_id,
+            contracts=seen.filled_contracts,
+        )
+        self.has_opened.set()
+
+    def untold_contracts(self, opened: Opened) -> Decimal:
+        """Return how much of what was opened our trades do not add up to yet; zero once they are told no more."""
+        if self._desk.clock.now() - opened.since >= _TRADES_TOLD_WITHIN:
+            return ZERO
+        return max(ZERO, opened.contracts - self._order(opened.client_order_id).filled_contracts)
+
+    def forget_opened(self, leg: Leg) -> None:
+        """Wait for nothing more: what was opened has its stop, or is closed."""
+        self.opened.pop(leg, None)
+        if not self.opened:
+            self.has_opened.clear()
+
     async def _learn(self, order: Order, seen: VenueOrder) -> Order:
+        self._note_opened(order, seen)
         if not await self._has_its_trades(order, seen):
             # It has traded, and how is not known yet: nothing is learned by halves.
             return order

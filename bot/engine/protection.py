@@ -94,7 +94,7 @@ class Protection:
         self.anchors: Mapping[Asset, Decimal] = desk.journal.books.last_look_index_prices
         #: Sends for collateral before legs are cut; True while enough of it is on its way. The caller holds the desk.
         self.relieve: Callable[[VenueId], Awaitable[bool]] = _no_relief
-        self._unprotected = Unprotected(desk, reductions)
+        self._unprotected = Unprotected(desk, execution, reductions)
         #: Since when a leg was protected that is listed with another size than our trades add up to.
         self._apart_since: dict[Leg, datetime] = {}
         #: What our trades added up to when a venue was protected last.
@@ -104,6 +104,10 @@ class Protection:
         """Protect every venue; one that cannot be read does not keep the others waiting."""
         async with self._desk.lock:
             await self.protect_all()
+
+    async def tell_overdue(self, now: datetime) -> None:
+        """Tell of what was opened and has no stop by the deadline; waits for nothing."""
+        await self._unprotected.tell_overdue(now)
 
     async def protect_all(self) -> None:
         """Protect every venue; in a hard halt none. The caller holds the desk."""

@@ -159,6 +159,7 @@ class Supervisor:
                     self._loop("breaker", self._breaker.check, watch.breaker),
                     self._loop("heartbeat", self._heartbeat.check, _HEARTBEAT),
                     self._settle(),
+                    self._watch_opened(),
                 ]
                 loops.extend(self._hints.loops())
                 loops.extend(companion() for companion in self._companions)
@@ -247,6 +248,14 @@ class Supervisor:
             await self._urgent.wait()
             await clock.sleep(_URGENT)
             await self._look_after_account(clock.now())
+
+    async def _watch_opened(self) -> None:
+        """Tell in time of what was opened and has no stop, also while whoever acts waits for slow calls."""
+        clock = self._desk.clock
+        while True:
+            await self._execution.has_opened.wait()
+            await clock.sleep(_URGENT)
+            await self._protection.tell_overdue(clock.now())
 
     async def _look_after_account(self, now: datetime) -> None:
         await self._reconcile.check(now)

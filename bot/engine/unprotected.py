@@ -19,17 +19,36 @@ from bot.domain.plan import StopTarget
 from bot.domain.portfolio import AccountState
 from bot.domain.units import decimal_text
 from bot.engine.desk import Desk
+from bot.engine.execution import Execution
 from bot.engine.reductions import Reductions
 
 
 class Unprotected:
     """Keeps count of the legs without a stop, tells of them, and makes them smaller."""
 
-    def __init__(self, desk: Desk, reductions: Reductions) -> None:
+    def __init__(self, desk: Desk, execution: Execution, reductions: Reductions) -> None:
         self._desk = desk
+        self._execution = execution
         self._reductions = reductions
         #: Since when this process has tried to protect a leg that has no stop.
         self._tried_since: dict[Leg, datetime] = {}
+
+    async def tell_overdue(self, now: datetime) -> None:
+        """Tell of what an order has opened and has no stop by the deadline, though every call takes long.
+
+        Waits for no call, and needs nobody to let go of the desk.
+        """
+        for leg, opened in list(self._execution.opened.items()):
+            if now - opened.since <= self._desk.policy.stops.deadline or leg in self._desk.journal.books.unprotected:
+                continue
+            await self._note_in_doubt(leg, "what was opened is not known to have its stop")
+            self._desk.alerts.raise_alert(
+                "unprotected",
+                f"{leg[1]} has grown at {opened.since:%Y-%m-%d %H:%M:%S} UTC and is not known to have its stop yet:"
+                f" {leg[0]} answers slowly, or contradicts itself",
+                severity="critical",
+                cause=f"{leg[0]}/{leg[1]}",
+            )
 
     async def note_blind(self, venue_id: VenueId) -> None:
         """Count as unprotected what has no stop of its size by our own books; what has one is believed to keep it."""
@@ -95,10 +114,16 @@ class Unprotected:
     async def note_protected(self, target: StopTarget) -> None:
         """Count a leg as protected, unless our trades add up to a position on the other side."""
         leg = (target.venue, target.symbol)
-        if self._desk.journal.books.ledger(*leg).contracts * target.side.sign > 0:
+        booked = -self._desk.journal.books.ledger(*leg).contracts * target.side.sign
+        if booked < 0:
             await self._note_in_doubt(leg, "the venue lists the opposite of what our trades add up to")
             self._alert(leg, Rung.RETRY)
             return
+        opened = self._execution.opened.get(leg)
+        if opened is not None and booked + self._execution.untold_contracts(opened) > target.contracts:
+            # The stop is for a position from before.
+            return
+        self._execution.forget_opened(leg)
         if leg in self._desk.journal.books.unprotected:
             await self._close(leg)
 
@@ -107,8 +132,12 @@ class Unprotected:
         for leg in list(self._desk.journal.books.unprotected):
             if leg[0] == venue_id and leg[1] not in held:
                 await self._close(leg)
+        for leg, opened in list(self._execution.opened.items()):
+            if leg[0] == venue_id and leg[1] not in held and not self._execution.untold_contracts(opened):
+                self._execution.forget_opened(leg)
 
     async def _close(self, leg: Leg) -> None:
+        self._execution.forget_opened(leg)
         self._tried_since.pop(leg, None)
         await self._desk.journal.record(LegProtected(at=self._desk.clock.now(), venue=leg[0], symbol=leg[1]))
         self._desk.alerts.close_alert("unprotected", cause=f"{leg[0]}/{leg[1]}")

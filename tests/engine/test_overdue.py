@@ -1,0 +1,59 @@
+"""Is anybody told in time that what was opened has no stop, while the one who acts waits for slow calls?"""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+
+import pytest
+import structlog
+
+from bot.adapters.paper import PaperVenue
+from bot.domain.events import LegProtected, LegUnprotected
+from bot.domain.ids import Symbol
+from bot.domain.market import Quote
+from bot.domain.orders import Fill
+from bot.domain.portfolio import AccountState
+from tests.engine.rig import Rig
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
+    yield
+    structlog.reset_defaults()
+
+
+class SlowAfterATrade(PaperVenue):
+    """Answers everything, and says that an order was filled; the reads after that take nine seconds each."""
+
+    left = 6
+
+    async def _wait(self) -> None:
+        if self.left and self._exchange.floor.trades:
+            self.left -= 1
+            await self._clock.sleep(timedelta(seconds=9))
+
+    async def fetch_account(self) -> AccountState:
+        await self._wait()
+        return await super().fetch_account()
+
+    async def fetch_fills(self, since: datetime) -> tuple[Fill, ...]:
+        await self._wait()
+        return await super().fetch_fills(since)
+
+    async def fetch_quotes(self, symbols: Sequence[Symbol]) -> tuple[Quote, ...]:
+        await self._wait()
+        return await super().fetch_quotes(symbols)
+
+
+def test_it_is_told_by_the_deadline_and_over_once_the_stop_rests() -> None:
+    one = Rig()
+    one.venue_kind = SlowAfterATrade
+    one.run(timedelta(minutes=5))
+    (trade,) = [trade for trade in one.exchange.floor.trades if trade.symbol.startswith("BTC")]
+    told = one.facts(LegUnprotected)
+    assert told
+    assert told[0].at - trade.at <= one.policy.stops.deadline + timedelta(seconds=5)
+    assert one.facts(LegProtected)
+    assert one.stops()
+    assert "unprotected" not in one.alerts()
+    one.is_well()
