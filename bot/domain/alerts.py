@@ -288,7 +288,7 @@ CATALOGUE: Mapping[str, AlertKind] = _catalogue(
             "A position, or a part of it, has been without a stop of its size for longer than the deadline. A position"
             " beyond the venue's largest order has several stops, at most five; the alert says how much of it has none."
         ),
-        likely_cause="The venue refuses the stop, or its outcome is not known.",
+        likely_cause="The venue refuses the stop, answers slowly, or its outcome is not known.",
         what_to_do="Look at the venue. The bot goes on: it tries again, halves what has no stop, then closes that.",
         closes="When the stop rests and has been read back, or the position is gone.",
     ),
