@@ -304,7 +304,7 @@ def _holds_back(one: Instrument, books: Books, started_at: datetime) -> str:
 def have_moved(coins: Mapping[Asset, Decimal], began: Mapping[Asset, Decimal]) -> bool:
     """Return True when an account has so many more or less coins than a look was made of that the owner has moved some,
     and every target with them: fees and profit in coins do not come to that."""
-    return any(abs(coins[asset] - before) > _MOVED_FRAC * before for asset, before in began.items())
+    return any(abs(coins[asset] - before) > _MOVED_FRAC * abs(before) for asset, before in began.items())
 
 
 def is_off_index(leg: HedgeLeg, quote: Quote | None, limits: RiskLimits, now: datetime) -> bool:

@@ -180,7 +180,8 @@ class Protection:
     @property
     def is_settling(self) -> bool:
         """True while what was protected may be out of date already: something traded meanwhile, or lists are behind."""
-        if any(self._booked(venue_id) != protected for venue_id, protected in self._protected.items()):
+        is_watched = not self._desk.journal.books.is_hard_halt
+        if is_watched and any(self._booked(venue) != protected for venue, protected in self._protected.items()):
             return True
         if not self._apart_since:
             return False
@@ -263,7 +264,7 @@ class Protection:
             for order in resting:
                 if order.client_order_id not in known:
                     await self._drop(order, "replaced")
-        elif not _pair(target, resting)[1]:
+        elif not _pair(target, [order for order in resting if self._may_stay(order)])[1]:
             # Earlier stops of the position's size still rest; moving them is tried again.
             bare = ZERO
         bare = min(bare + target.beyond_contracts, target.contracts)

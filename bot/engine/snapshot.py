@@ -292,7 +292,8 @@ class SnapshotGatherer:
         prices: dict[Asset, CoinPrice] = {}
         for venue in self._desk.venues.values() if missing else ():
             found = await self._desk.read(venue.fetch_coin_prices(missing))
-            prices.update({one.asset: one for one in found if one.asset not in prices})
+            # A quote of zero is no price.
+            prices.update({one.asset: one for one in found if one.asset not in prices and one.price > 0})
         for asset, one in prices.items():
             self._note_index(asset, one.price)
             self._refuse_leap(asset, one.price)

@@ -95,7 +95,8 @@ class Transfers:
         if not self._may_be_judged(transfer):
             return False
         is_silent = self._desk.clock.now() - intent.intended_at >= _HISTORY_SHOWS
-        return is_silent or _source_balance(intent, account) == intent.source_balance
+        holds = _source_balance(intent, account)
+        return is_silent or (holds is not None and holds == intent.source_balance)
 
     def _tell_overdue(self, transfer: Transfer) -> None:
         alerts, intent = self._desk.alerts, transfer.intent
@@ -136,8 +137,10 @@ def _what(transfer: Transfer) -> str:
     return f"{decimal_text(intent.amount)} {intent.currency} to the {intent.target.replace('_', ' ')} wallet"
 
 
-def _source_balance(draft: TransferDraft, account: AccountState) -> Decimal:
-    """Return what the wallet holds that a transfer leaves."""
+def _source_balance(draft: TransferDraft, account: AccountState) -> Decimal | None:
+    """Return what the wallet holds that a transfer leaves; None while a part of the account cannot be read."""
+    if account.unreadable_wallets:
+        return None
     lines = (line for line in account.balances if (line.wallet, line.currency) == (draft.source, draft.currency))
     return sum((line.balance for line in lines), ZERO)
 

@@ -87,7 +87,7 @@ class Unprotected:
             and order.intent.purpose is Purpose.STOP
             and (order.intent.venue, order.intent.symbol) == leg
         ]
-        return _make_up(sizes, -books.ledgers[leg].contracts)
+        return _make_up(sizes, -books.ledger(*leg).contracts)
 
     async def _note_in_doubt(self, leg: Leg, why: str) -> None:
         if leg in self._desk.journal.books.unprotected or leg[1] in self._desk.policy.foreign_symbols:

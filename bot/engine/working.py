@@ -278,11 +278,13 @@ class Worker:
             raise IncompleteData(f"{work.leg.instrument.symbol} does not show what was traded")
         quote, policy, now = works.quotes.get(_place(work)), self._desk.policy, self._desk.clock.now()
         why = self._interruption(work)
-        if not why and have_moved(coins_in(account, policy), works.coins[account.venue]):
+        is_readable = not account.unreadable_wallets
+        if not why and is_readable and have_moved(coins_in(account, policy), works.coins[account.venue]):
             why = "coins have come or gone since"
         if not why and is_off_index(work.leg, quote, policy.limits, now):
             why = "mark and index are too far apart"
         if why:
+            works.is_cut_short = True
             await self._end(work, why)
             return False
         step = next_step(self._progress(work, works, account), quote, work.leg.style, policy.execution, now)

@@ -1,15 +1,16 @@
 """Is money moved once, whatever the venue's replies, its history and its balances leave open?"""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 
-from bot.adapters.paper import PAPER
+from bot.adapters.paper import PAPER, PaperVenue
 from bot.bootstrap import Bot
 from bot.domain.ids import Currency
-from bot.domain.portfolio import WalletKind
+from bot.domain.portfolio import AccountState, WalletKind
 from bot.domain.transfers import Transfer, TransferDraft, TransferState
 from bot.engine.transfers import Transfers
 from bot.exchange.faults import FailRead, LagTransfers, LoseReply, LoseRequest
@@ -121,3 +122,34 @@ def test_one_that_the_venue_has_numbered_is_known_by_its_number() -> None:
     one.run(10 * MINUTE, moved_by_hand_too)
     (transfer,) = one.journal.books.transfers.values()
     assert (transfer.state, transfer.venue_transfer_id) == (TransferState.DONE, "2")
+
+
+class FundingDark(PaperVenue):
+    """Some of the cash lies in the funding wallet, which counts as spot, and whose host does not answer at first."""
+
+    is_dark = True
+
+    async def fetch_account(self) -> AccountState:
+        account = await super().fetch_account()
+        if not self.is_dark:
+            return account
+        told = (line for line in account.balances if (line.wallet, line.currency) != (WalletKind.SPOT, USDT))
+        (cash,) = (line for line in account.balances if (line.wallet, line.currency) == (WalletKind.SPOT, USDT))
+        lines = (*told, replace(cash, balance=cash.balance - 50))
+        return replace(account, balances=lines, unreadable_wallets=("Funding",))
+
+
+def test_a_wallet_that_was_not_read_whole_proves_nothing() -> None:
+    """What was missing of it when the transfer left is just what the transfer took away."""
+    one = rig(lag=HOUR)
+    one.venue_kind = FundingDark
+    one.exchange.faults.on("transfer", LoseReply())
+
+    async def act(bot: Bot) -> None:
+        await send(bot)
+        (venue,) = bot.desk.venues.values()
+        assert isinstance(venue, FundingDark)
+        venue.is_dark = False
+
+    one.run(4 * MINUTE, act)
+    assert states(one) == [TransferState.UNKNOWN]

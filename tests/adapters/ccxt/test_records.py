@@ -283,6 +283,19 @@ def test_a_young_trade_that_may_have_increased_was_no_stop_of_ours_and_waits_for
     play(scene, wire=wire)
 
 
+@pytest.mark.parametrize("hours", [0, 20])
+def test_what_may_have_increased_holds_up_nothing_while_the_routes_of_stops_are_down(hours: int) -> None:
+    wire = with_trades(payloads.trade(1, 4711, time=NOW_MS - hours * HOUR_MS))
+    wire.say(FIND, payloads.order("web_7", orderId=4711, type="MARKET", origType="MARKET", reduceOnly=False))
+    wire.answer(ALGOS, shows_page(502))
+
+    async def scene(at: Scene) -> None:
+        (fill,) = await at.venue.fetch_fills(NOW - DAY)
+        assert fill.client_order_id == "web_7"
+
+    play(scene, wire=wire)
+
+
 @pytest.mark.parametrize(
     ("resting", "owner"),
     [
@@ -298,7 +311,8 @@ def test_while_nothing_is_told_of_stops_a_trade_belongs_to_the_only_one_that_it_
 ) -> None:
     wire = with_trades(payloads.trade(1, 4711, side="BUY"))
     wire.say("GET /fapi/v1/openAlgoOrders", resting)
-    wire.say(FIND, payloads.order("x", orderId=4711, type="MARKET", origType="STOP_MARKET", side="BUY"))
+    order = payloads.order("x", orderId=4711, type="MARKET", origType="STOP_MARKET", side="BUY", reduceOnly=True)
+    wire.say(FIND, order)
     wire.answer(ALGOS, shows_page(502))
 
     async def scene(at: Scene) -> None:

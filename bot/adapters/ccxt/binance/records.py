@@ -219,10 +219,17 @@ class Records:
         if forced is not None:
             return None, forced
         if str(row.get("origType")) != "LIMIT" and not carries_marker(client_id):
-            stop = await self._stop_that_became(number, name, row)
+            may_open = row.get("reduceOnly") is False
+            try:
+                stop = await self._stop_that_became(number, name, row)
+            except VenueUnavailable:
+                # While the routes of stops are down, what is no stop of ours must not hold up the account.
+                if not may_open:
+                    raise
+                stop = None
             if stop is not None:
                 return stop, None
-            if is_young and row.get("reduceOnly") is not False:
+            if is_young and not may_open:
                 raise VenueUnavailable(f"binanceusdm: order {number} has traded and may have been a stop")
         return ClientOrderId(client_id), None
 
