@@ -87,6 +87,8 @@ class Sum:
 
     seeds: int = 0
     hours: float = 0
+    #: Hours of which it is known what they took.
+    timed_hours: float = 0
     cpu_seconds: float = 0
     events: int = 0
     processes: int = 0
@@ -97,6 +99,7 @@ class Sum:
         """Count a run."""
         self.seeds += 1
         self.hours += outcome.hours
+        self.timed_hours += outcome.hours if cpu_seconds else 0
         self.cpu_seconds += cpu_seconds
         self.events += outcome.events
         self.processes += outcome.processes
@@ -105,10 +108,10 @@ class Sum:
 
     def __str__(self) -> str:
         """The table of what met what, and the totals."""
-        speed = self.hours / max(self.cpu_seconds, 1e-9)
+        speed = f"{self.timed_hours / self.cpu_seconds:.1f}" if self.cpu_seconds else "?"
         return (
             f"{table(self.cells)}\n\n{rare(self.cells, NAMES, _OFTEN)}\n\n"
-            f"{self.seeds:,} seeds, {self.hours:,.0f} simulated hours, {speed:.1f} per CPU second;\n"
+            f"{self.seeds:,} seeds, {self.hours:,.0f} simulated hours, {speed} per CPU second;\n"
             f"{self.events:,} disturbances, {self.processes:,} processes, {self.failed} seeds went wrong"
         )
 
