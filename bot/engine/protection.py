@@ -97,6 +97,8 @@ class Protection:
         self._unprotected = Unprotected(desk, execution, reductions)
         #: Since when a leg was protected that is listed with another size than our trades add up to.
         self._apart_since: dict[Leg, datetime] = {}
+        #: When a position was listed last, and what our trades added up to then.
+        self._listed: dict[Leg, tuple[datetime, Decimal]] = {}
         #: What our trades added up to when a venue was protected last.
         self._protected: dict[VenueId, Mapping[Symbol, Decimal]] = {}
 
@@ -163,6 +165,7 @@ class Protection:
         self._tell_unlisted(view.account)
         await self._take_profit.keep(view.account, view.instruments)
         self._note_apart(view)
+        self._note_listed(view)
         self._protected[venue_id] = view.booked
 
     def _tell_unlisted(self, account: AccountState) -> None:
@@ -350,12 +353,28 @@ class Protection:
         if order is not None:
             await self._execution.cancel(order, reason)
 
+    def _note_listed(self, view: _View) -> None:
+        now = self._desk.clock.now()
+        for position in view.account.positions:
+            booked = view.booked.get(position.symbol, ZERO)
+            self._listed[view.account.venue, position.symbol] = (now, booked)
+
+    def _may_be_held(self, view: _View) -> set[Symbol]:
+        """Return what was listed a moment ago and is not now, without a trade that tells how it ended."""
+        now, venue_id = self._desk.clock.now(), view.account.venue
+        return {
+            symbol
+            for (venue, symbol), (listed_at, booked) in self._listed.items()
+            if venue == venue_id and now - listed_at < _SETTLES_WITHIN and view.booked.get(symbol, ZERO) == booked
+        }
+
     async def _sweep(self, view: _View) -> None:
         """Cancel our stops on symbols without a position."""
         venue_id, books = view.account.venue, self._desk.journal.books
         held = {position.symbol for position in view.account.positions}
         # What is not listed and should be is not gone yet.
         held |= {symbol for (venue, symbol), one in books.ledgers.items() if venue == venue_id and one.contracts != 0}
+        held |= self._may_be_held(view)
         for order in view.account.open_orders:
             if order.type is OrderType.STOP_MARKET and order.symbol not in held:
                 await self._drop(order, "no position left to protect")

@@ -56,7 +56,7 @@ def _attributes(one: Any) -> Iterator[tuple[str, Any]]:
     names = set(getattr(one, "__dict__", ()))
     for kind in type(one).__mro__:
         names.update(getattr(kind, "__slots__", ()))
-    yield from ((name, getattr(one, name)) for name in sorted(names) if hasattr(one, name))
+    yield from ((name, getattr(one, name)) for name in sorted(names - {"__weakref__"}) if hasattr(one, name))
 
 
 def _measure(name: str, root: Any, sizes: Sizes, seen: set[int]) -> None:

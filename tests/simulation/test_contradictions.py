@@ -1,12 +1,14 @@
 """What does the whole bot do when a venue contradicts itself? Each is a night that owners of other bots have had."""
 
+import asyncio
 from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 
+from bot.bootstrap import Bot
 from bot.domain.events import LookTaken, SymbolLocked
-from bot.domain.orders import OrderState, OrderType, Purpose
+from bot.domain.orders import OrderState, OrderType, Purpose, Side
 from bot.domain.policy import ExecutionPolicy, ExecutionStyle
 from bot.exchange.faults import (
     Distortion,
@@ -21,6 +23,7 @@ from bot.exchange.faults import (
     OmitPosition,
     Refuse,
 )
+from bot.exchange.orders import OrderRequest
 from tests.simulation.test_scenarios import BTC, BTC_PERP, HOUR, Owner
 
 MINUTE = timedelta(minutes=1)
@@ -67,6 +70,25 @@ def test_a_position_that_is_listed_smaller_than_it_is_keeps_a_stop_of_its_size()
     one.exchange.faults.on("fetch_account", LagPositions(HOUR), times=10_000)
     one.run(20 * MINUTE)
     assert (-one.held(), stops(one)) == (grown, [grown])
+    one.exchange.faults.clear()
+    one.run(HOUR)
+    one.is_well()
+
+
+def test_what_was_listed_a_moment_ago_keeps_its_stop_until_a_trade_tells_how_it_ended() -> None:
+    one = Owner(target="0.76")
+    one.run(10 * MINUTE)
+    by_hand = OrderRequest(symbol=BTC_PERP, side=Side.SELL, type=OrderType.MARKET, contracts=Decimal("0.011"))
+
+    def trade(_: Bot) -> None:
+        one.exchange.faults.on("fetch_fills", LagTrades(HOUR), times=10_000)
+        one.exchange.submit(by_hand)
+        asyncio.get_running_loop().call_later(
+            45, lambda: one.exchange.faults.on("fetch_account", OmitPosition(), times=10_000)
+        )
+
+    one.run(2 * MINUTE, trade)
+    assert stops(one) == [Decimal("0.011")]
     one.exchange.faults.clear()
     one.run(HOUR)
     one.is_well()
