@@ -35,7 +35,7 @@ class AnyStopWillDo(Protection):
 
     async def _protect_leg(self, target: StopTarget, view: Any) -> None:
         if view.resting.get(target.symbol, []):
-            await self._note_protected(target)
+            await self._unprotected.note_protected(target)
         else:
             await super()._protect_leg(target, view)
 
