@@ -247,11 +247,10 @@ class Protection:
 
         What only reduces closes no more than there is.
         """
-        leg = (target.venue, target.symbol)
-        booked = -self._desk.journal.books.ledger(*leg).contracts * target.side.sign
+        booked = self._unprotected.booked_contracts(target)
         if booked <= target.contracts:
             return target
-        return of_size(target, booked, view.instruments[leg])
+        return of_size(target, booked, view.instruments[target.venue, target.symbol])
 
     async def _protect_leg(self, target: StopTarget, view: _View) -> None:
         if not view.account.has_stops_listed and self._unprotected.has_booked_stop((target.venue, target.symbol)):

@@ -89,6 +89,10 @@ class Unprotected:
         ]
         return _make_up(sizes, -books.ledger(*leg).contracts)
 
+    def booked_contracts(self, target: StopTarget) -> Decimal:
+        """Return what our trades add up to, in the direction that a stop closes; below zero on the other side."""
+        return -self._desk.journal.books.ledger(target.venue, target.symbol).contracts * target.side.sign
+
     async def _note_in_doubt(self, leg: Leg, why: str) -> None:
         if leg in self._desk.journal.books.unprotected or leg[1] in self._desk.policy.foreign_symbols:
             return
@@ -114,7 +118,7 @@ class Unprotected:
     async def note_protected(self, target: StopTarget) -> None:
         """Count a leg as protected, unless our trades add up to a position on the other side."""
         leg = (target.venue, target.symbol)
-        booked = -self._desk.journal.books.ledger(*leg).contracts * target.side.sign
+        booked = self.booked_contracts(target)
         if booked < 0:
             await self._note_in_doubt(leg, "the venue lists the opposite of what our trades add up to")
             self._alert(leg, Rung.RETRY)

@@ -48,7 +48,6 @@ log = structlog.get_logger()
 
 PAPER = VenueId("paper")
 _USDT = Currency("USDT")
-#: The venue discards a request that arrives later than this after it was meant.
 
 
 class PaperVenue:
