@@ -33,3 +33,9 @@ def _logs_of_its_own() -> Iterator[None]:
     structlog.reset_defaults()
     yield
     structlog.reset_defaults()
+
+
+@pytest.fixture
+def quiet(_logs_of_its_own: None) -> None:
+    """Let the bot say nothing: its log is not what a test is about."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))

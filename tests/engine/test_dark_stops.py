@@ -1,12 +1,10 @@
 """What if a venue tells everything but its stops, and holds what our trades do not know of?"""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
 import pytest
-import structlog
 
 from bot.adapters.paper import PaperVenue
 from bot.bootstrap import Bot
@@ -19,11 +17,7 @@ from tests.engine.rig import BTC, ETH, MINUTE, Rig
 SOL_PERP = Symbol("SOL/USDT:USDT")
 
 
-@pytest.fixture(autouse=True)
-def _quiet() -> Iterator[None]:
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
-    yield
-    structlog.reset_defaults()
+pytestmark = pytest.mark.usefixtures("quiet")
 
 
 class WithoutStops(PaperVenue):

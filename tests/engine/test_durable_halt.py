@@ -1,14 +1,12 @@
 """What does the bot do about a bug of its own, a journal that cannot be written, and ends that were none?"""
 
 import asyncio
-from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 
 from bot.adapters.journal.journal import open_journal
 from bot.adapters.paper import PaperVenue
@@ -27,11 +25,7 @@ from tests.engine.rig import BTC, BTC_PERP, ETH_PERP, HOUR, MINUTE, Rig
 BUG = "two and two are five"
 
 
-@pytest.fixture(autouse=True)
-def _quiet() -> Iterator[None]:
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
-    yield
-    structlog.reset_defaults()
+pytestmark = pytest.mark.usefixtures("quiet")
 
 
 class BreaksLooks(PaperVenue):

@@ -1,14 +1,12 @@
 """Does flatten close everything of ours, once, and take the stops away last?"""
 
 import asyncio
-from collections.abc import Iterator
 from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
-import structlog
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -38,17 +36,10 @@ from bot.exchange.faults import (
 from bot.exchange.orders import OrderRequest
 from tests.engine.rig import BTC_PERP, ETH_PERP, HOUR, MINUTE, Died, Rig, a_policy
 
-pytestmark = pytest.mark.seconds(15)
+pytestmark = [pytest.mark.seconds(15), pytest.mark.usefixtures("quiet")]
 
 SECOND = timedelta(seconds=1)
 BOTH = {BTC_PERP, ETH_PERP}
-
-
-@pytest.fixture(autouse=True)
-def _quiet() -> Iterator[None]:
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
-    yield
-    structlog.reset_defaults()
 
 
 async def flatten(bot: Bot) -> dict[str, Any]:

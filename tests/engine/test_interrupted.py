@@ -1,12 +1,11 @@
 """Is a leg that was left because of what happened meanwhile looked at again, and is nothing left for no reason?"""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-import structlog
 
 from bot.adapters.paper import PaperVenue
 from bot.bootstrap import Bot
@@ -26,11 +25,7 @@ SOL = Asset("SOL")
 SOON = timedelta(seconds=2)
 
 
-@pytest.fixture(autouse=True)
-def _quiet() -> Iterator[None]:
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
-    yield
-    structlog.reset_defaults()
+pytestmark = pytest.mark.usefixtures("quiet")
 
 
 class Counting(PaperVenue):

@@ -1,10 +1,9 @@
 """Is anybody told in time that what was opened has no stop, while the one who acts waits for slow calls?"""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import pytest
-import structlog
 
 from bot.adapters.paper import PaperVenue
 from bot.domain.events import LegProtected, LegUnprotected
@@ -14,12 +13,7 @@ from bot.domain.orders import Fill
 from bot.domain.portfolio import AccountState
 from tests.engine.rig import Rig
 
-
-@pytest.fixture(autouse=True)
-def _quiet() -> Iterator[None]:
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
-    yield
-    structlog.reset_defaults()
+pytestmark = pytest.mark.usefixtures("quiet")
 
 
 class SlowAfterATrade(PaperVenue):

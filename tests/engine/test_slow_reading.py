@@ -1,23 +1,16 @@
 """What if a machine is so slow that an account has become old before it is looked at?"""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-import structlog
 
 from bot.adapters.paper import PaperVenue
 from bot.domain.errors import StaleData
 from bot.domain.portfolio import AccountState
 from tests.engine.rig import HOUR, Rig
 
-
-@pytest.fixture(autouse=True)
-def _quiet() -> Iterator[None]:
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
-    yield
-    structlog.reset_defaults()
+pytestmark = pytest.mark.usefixtures("quiet")
 
 
 class SlowOnce(PaperVenue):

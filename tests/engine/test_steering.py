@@ -5,7 +5,6 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-import structlog
 
 from bot.bootstrap import Bot
 from bot.domain.books import Books, Ceiling
@@ -20,10 +19,7 @@ from bot.exchange.faults import OmitBalances
 from bot.exchange.static_market import DEFAULT_START
 from tests.engine.rig import BTC, BTC_PERP, ETH_PERP, HOUR, MINUTE, RARE, Act, Rig, a_policy
 
-
-@pytest.fixture(autouse=True)
-def _quiet() -> None:
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
+pytestmark = pytest.mark.usefixtures("quiet")
 
 
 async def halt_hard(bot: Bot) -> None:
