@@ -727,11 +727,11 @@ MUTATIONS = (
         test="test_sweep.py::test_nothing_goes_back",
     ),
     Mutation(
-        rule="A leap is measured from what was farthest",
+        rule="A leap has to stand, also when nothing was heard for a while",
         file="leaps.py",
-        before="return max((abs",
-        after="return min((abs",
-        test="test_leaps.py::test_a_leap_is_measured_from_the_farthest_price_of_the_last_minutes",
+        before="now - since >= settle",
+        after="now - since <= settle",
+        test="test_leaps.py::test_a_leap_while_nothing_was_heard_has_to_stand_too",
     ),
     Mutation(
         rule="Pledged coins fall when the price falls",

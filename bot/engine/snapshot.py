@@ -4,14 +4,13 @@ A snapshot is complete or it is not there: a venue that cannot be read, an index
 make it impossible, and the look is skipped and said so. Nothing is filled in.
 """
 
-from collections import deque
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 
 import structlog
 
-from bot.decisions.leaps import largest_leap
+from bot.decisions.leaps import Hearing, heard, leap
 from bot.domain.books import Leg
 from bot.domain.errors import IncompleteData, StaleData, VenueError, VenueUnavailable
 from bot.domain.ids import Asset, Currency, Symbol, VenueId
@@ -29,7 +28,7 @@ log = structlog.get_logger()
 
 #: How often, and with which pause, an account is read again that does not show a trade yet.
 _PATIENCE, _PAUSE = 3, timedelta(seconds=1)
-#: A day may move prices by so many times what a leap is.
+#: Since yesterday's close prices may have moved by so many times what a leap is.
 _OVERNIGHT = 3
 
 
@@ -44,10 +43,7 @@ class SnapshotGatherer:
         self.newest_accounts: dict[VenueId, AccountState] = {}
         self.newest_quotes: dict[Leg, Quote] = {}
         self.newest_funding_rates: dict[Leg, FundingRate] = {}
-        #: (when, index price) of the last minutes.
-        self._index_readings: dict[Asset, deque[tuple[datetime, Decimal]]] = {}
-        #: When this process has read an index for the first time.
-        self._first_read_at: dict[Asset, datetime] = {}
+        self._heard: dict[Asset, Hearing] = {}
 
     async def gather(self, *, may_be_empty: bool = False) -> Snapshot:
         """Return all inputs of one decision. ``may_be_empty``: the owner has said that the coins are gone.
@@ -209,13 +205,14 @@ class SnapshotGatherer:
             return {leg: self.newest_quotes[leg] for leg in instruments}
 
     def _note_index(self, asset: Asset, index_price: Decimal) -> None:
-        """Remember what an index was, for as long as it says whether prices leap."""
-        now = self._desk.clock.now()
-        self._first_read_at.setdefault(asset, now)
-        kept = self._index_readings.setdefault(asset, deque())
-        kept.append((now, index_price))
-        while now - kept[0][0] > self._desk.policy.limits.leap_settle:
-            kept.popleft()
+        limits = self._desk.policy.limits
+        self._heard[asset] = heard(
+            self._heard.get(asset),
+            index_price,
+            self._desk.clock.now(),
+            max_leap_frac=limits.max_leap_frac,
+            settle=limits.leap_settle,
+        )
 
     def _refuse_leapt(self, quotes: Mapping[Leg, Quote], instruments: Mapping[Leg, Instrument]) -> None:
         """Refuse to measure with a price that has just leapt: either it stands in some minutes, or it was none."""
@@ -223,27 +220,29 @@ class SnapshotGatherer:
             self._refuse_leap(instruments[leg].asset, quote.index_price)
 
     def _refuse_leap(self, asset: Asset, index_price: Decimal) -> None:
-        limits = self._desk.policy.limits
-        leap = largest_leap([price for _, price in self._index_readings[asset]], index_price)
-        if leap > limits.max_leap_frac:
-            raise StaleData(
-                f"the index of {asset} has leapt by {leap:.1%} within {limits.leap_settle}; a look waits until it"
-                " has stood for as long"
-            )
-        self._refuse_unlikely(asset, index_price)
+        believed = self._heard[asset].believed
+        if believed is None:
+            self._refuse_unlikely(asset, index_price)
+        elif leap(believed, index_price) > self._desk.policy.limits.max_leap_frac:
+            raise self._waits(f"the index of {asset} has leapt by {leap(believed, index_price):.1%}")
 
     def _refuse_unlikely(self, asset: Asset, index_price: Decimal) -> None:
-        """Refuse the first prices of a process where they are far from the last close: there is no other to hear."""
-        limits, history = self._desk.policy.limits, self._reference.histories.get(asset)
-        has_stood = self._desk.clock.now() - self._first_read_at[asset] >= limits.leap_settle
-        if has_stood or history is None or not history.closes:
+        """Refuse a price where none has stood in this process yet, and it is far from what was known before."""
+        bound = self._desk.policy.limits.max_leap_frac
+        looked_at = self._desk.journal.books.last_look_index_prices.get(asset)
+        history = self._reference.histories.get(asset)
+        if looked_at is not None:
+            known, whence = looked_at, "what it was at the last look"
+        elif history is not None and history.closes:
+            known, whence, bound = history.closes[-1], "its last daily close", bound * _OVERNIGHT
+        else:
             return
-        leap = largest_leap(history.closes[-1:], index_price)
-        if leap > limits.max_leap_frac * _OVERNIGHT:
-            raise StaleData(
-                f"the index of {asset} is {leap:.1%} from its last daily close, and nothing else is known of it yet; a"
-                f" look waits until it has stood for {limits.leap_settle}"
-            )
+        if leap(known, index_price) > bound:
+            far = f"{leap(known, index_price):.1%} from {whence}"
+            raise self._waits(f"the index of {asset} is {far}, and nothing else is known of it yet")
+
+    def _waits(self, why: str) -> StaleData:
+        return StaleData(f"{why}; a look waits until it has stood for {self._desk.policy.limits.leap_settle}")
 
     def _instruments_in_play(self, account: AccountState) -> dict[Leg, Instrument]:
         """Return the contracts that a look is about: those that may be opened, and those held or ever traded."""

@@ -1,6 +1,7 @@
 """What does the whole bot do when a venue contradicts itself? Each is a night that owners of other bots have had."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -9,10 +10,12 @@ import pytest
 from bot.bootstrap import Bot
 from bot.domain.events import LookTaken, SymbolLocked
 from bot.domain.orders import OrderState, OrderType, Purpose, Side
+from bot.domain.plan import Decision, Rule
 from bot.domain.policy import ExecutionPolicy, ExecutionStyle
 from bot.exchange.faults import (
     Distortion,
     DistortQuotes,
+    FailRead,
     FeignCancel,
     FillOnly,
     ForgetOrder,
@@ -24,6 +27,7 @@ from bot.exchange.faults import (
     Refuse,
 )
 from bot.exchange.orders import OrderRequest
+from tests.simulation.seeds.judgement import refused_reductions
 from tests.simulation.test_scenarios import BTC, BTC_PERP, HOUR, Owner
 
 MINUTE = timedelta(minutes=1)
@@ -186,6 +190,53 @@ def test_a_wrong_price_that_is_all_a_start_has_to_go_by_is_not_traded_on(off: st
     assert first.outcome == "skipped"
     assert "from its last daily close" in first.document
     assert one.held() == 0
+    one.is_well()
+
+
+def test_what_the_venue_leaves_out_is_no_reduction_that_was_refused() -> None:
+    one = hedged()
+    one.exchange.faults.on("fetch_account", OmitPosition(), times=10_000)
+    one.exchange.set_price(BTC, Decimal(30_500))
+    decision = one.run(2 * HOUR).rebalance.last_decision
+    assert decision is not None
+    assert [(no.asset, no.rule) for no in decision.refusals if no.asset == BTC] == [(BTC, Rule.LOCKED)]
+
+    def refused(seen: Decision) -> list[str]:
+        return list(refused_reductions(one.exchange, one.checker, one.journal.books, seen))
+
+    assert refused(decision) == []
+    seen = [replace(line, futures_delta_base=Decimal("-0.018")) for line in decision.lines]
+    assert refused(replace(decision, lines=tuple(seen))) == ["a reduction of BTC was refused: locked"]
+
+
+def test_a_wrong_price_that_meets_a_bot_started_again_is_not_traded_on() -> None:
+    one = hedged()
+    one.exchange.set_price(BTC, Decimal(42_500))
+    one.run(4 * MINUTE)
+    (skipped,) = {fact.document for fact in one.facts(LookTaken) if fact.outcome == "skipped"}
+    assert "15.0% from what it was at the last look" in skipped
+    assert (one.held(), hedges(one)) == (Decimal("-0.018"), 1)
+    one.is_well()
+
+
+def test_a_price_that_leapt_while_none_was_heard_is_not_traded_on_at_once() -> None:
+    one = hedged()
+
+    def fall_silent() -> None:
+        one.exchange.faults.on("fetch_quotes", FailRead(), times=10_000)
+
+    def begin(_: Bot) -> None:
+        loop = asyncio.get_running_loop()
+        loop.call_later(10 * 60, fall_silent)
+        loop.call_later(50 * 60, one.exchange.set_price, BTC, Decimal(42_500))
+        loop.call_later(57 * 60, one.exchange.faults.clear)
+        loop.call_later(62 * 60, one.exchange.set_price, BTC, Decimal(50_000))
+
+    one.run(2 * HOUR, begin)
+    at_two = [fact for fact in one.facts(LookTaken) if (fact.at.hour, fact.at.minute) == (2, 0)]
+    assert [fact.outcome for fact in at_two] == ["skipped"]
+    assert "has leapt by 15.0%" in at_two[0].document
+    assert (one.held(), hedges(one)) == (Decimal("-0.018"), 1)
     one.is_well()
 
 

@@ -44,7 +44,8 @@ def refused_reductions(
 ) -> Iterator[str]:
     """Yield what a look has refused although it only makes a position smaller, by the exchange's own numbers.
 
-    What somebody else has traded while the look acted, it was not asked about.
+    What somebody else has traded while the look acted, it was not asked about. Nor was it told of a position that the
+    venue has left out for so long that it is locked.
     """
     if decision.trading_state is TradingState.HALTED:
         return
@@ -61,7 +62,8 @@ def refused_reductions(
         shrinks = len(held) == 1 and need * held[0] < 0 and abs(need) < abs(held[0])
         rules = [one.rule for one in decision.refusals if one.asset == line.asset and one.rule not in _OF_REDUCTIONS]
         has_changed = checker.others_have_traded(line.asset, exchange.now - _LOOK_ACTS)
-        if shrinks and rules and line.asset not in reduced | rolling and not has_changed:
+        is_left_out = Rule.LOCKED in rules and line.futures_delta_base == 0
+        if shrinks and rules and line.asset not in reduced | rolling and not has_changed and not is_left_out:
             yield f"a reduction of {line.asset} was refused: {rules[0]}"
 
 
