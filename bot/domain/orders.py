@@ -229,6 +229,13 @@ class VenueOrder:
     state: OrderState
     created_at: datetime
 
+    def may_be_of(self, intent: OrderIntent) -> bool:
+        """Return False when it cannot be what an intent became, although it has its id: somebody else has used that.
+
+        Sizes are not compared: what only reduces is cut by some venues.
+        """
+        return (self.symbol, self.side) == (intent.symbol, intent.side)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fill:

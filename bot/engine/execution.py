@@ -245,6 +245,11 @@ class Execution:
             self.has_opened.clear()
 
     async def _learn(self, order: Order, seen: VenueOrder) -> Order:
+        if not seen.may_be_of(order.intent):
+            # As after an old journal was copied back. Reconciling tells of it; with that id ours can never be there.
+            if order.state not in (OrderState.INTENDED, OrderState.UNKNOWN):
+                return order
+            return await self._change(order.intent, OrderEvent.REFUSED, f"its id is that of an order on {seen.symbol}")
         self._note_opened(order, seen)
         if not await self._has_its_trades(order, seen):
             # It has traded, and how is not known yet: nothing is learned by halves.

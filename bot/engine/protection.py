@@ -37,6 +37,7 @@ from bot.domain.orders import (
 )
 from bot.domain.plan import HedgeLeg, ProtectiveReduction, StopTarget
 from bot.domain.portfolio import AccountState
+from bot.domain.snapshot import Snapshot
 from bot.domain.units import ZERO
 from bot.engine.desk import Desk
 from bot.engine.execution import Execution
@@ -50,6 +51,7 @@ log = structlog.get_logger()
 
 #: Lists and trades that disagree for longer than this are a matter for reconciling.
 _SETTLES_WITHIN = timedelta(minutes=2)
+_NO_QUOTES: Mapping[Leg, Quote] = {}
 _MAY_HAVE_ARRIVED = (OrderState.INTENDED, OrderState.UNKNOWN)
 
 
@@ -111,11 +113,15 @@ class Protection:
         """Tell of what was opened and has no stop by the deadline; waits for nothing."""
         await self._unprotected.tell_overdue(now)
 
-    async def protect_all(self) -> None:
-        """Protect every venue; in a hard halt none. The caller holds the desk."""
+    async def protect_all(self, snapshot: Snapshot | None = None) -> None:
+        """Protect every venue; in a hard halt none. The caller holds the desk.
+
+        ``snapshot``: what has just been read, so that nothing is read twice.
+        """
         self._tell_hard_halt()
         for venue_id in self._desk.venues:
-            await self.protect_safely(venue_id)
+            account = None if snapshot is None else snapshot.accounts.get(venue_id)
+            await self.protect_safely(venue_id, account, None if snapshot is None else snapshot.quotes)
 
     def _tell_hard_halt(self) -> None:
         if not self._desk.journal.books.is_hard_halt:
@@ -129,12 +135,17 @@ class Protection:
             cause="bot",
         )
 
-    async def protect_safely(self, venue_id: VenueId, account: AccountState | None = None) -> None:
+    async def protect_safely(
+        self,
+        venue_id: VenueId,
+        account: AccountState | None = None,
+        quotes: Mapping[Leg, Quote] | None = None,
+    ) -> None:
         """Protect one venue; where that cannot be done, say so and come back soon. The caller holds the desk."""
         if self._desk.journal.books.is_hard_halt:
             return
         try:
-            await self.protect(venue_id, account)
+            await self.protect(venue_id, account, quotes)
         except (DataError, VenueError) as failure:
             self._desk.alerts.raise_alert(
                 "protection_blind",
@@ -146,9 +157,17 @@ class Protection:
         else:
             self._desk.alerts.close_alert("protection_blind", cause=venue_id)
 
-    async def protect(self, venue_id: VenueId, account: AccountState | None = None) -> None:
-        """Make the resting stops of one venue equal to what they should be. The caller holds the desk."""
-        view = await self._view(venue_id, account)
+    async def protect(
+        self,
+        venue_id: VenueId,
+        account: AccountState | None = None,
+        quotes: Mapping[Leg, Quote] | None = None,
+    ) -> None:
+        """Make the resting stops of one venue equal to what they should be. The caller holds the desk.
+
+        ``account`` and ``quotes`` are what has just been read; what is missing, or no longer fresh, is read here.
+        """
+        view = await self._view(venue_id, account, quotes or _NO_QUOTES)
         for (_, symbol), why in view.plan.unstoppable:
             self._desk.alerts.raise_alert(
                 "unstoppable",
@@ -209,20 +228,26 @@ class Protection:
     async def _make_room(self, venue_id: VenueId) -> _View:
         """Let legs give up what their stops need, unless cash does; return how things stand then."""
         is_coming = await self.relieve(venue_id)
-        view = await self._view(venue_id, None)
+        view = await self._view(venue_id)
         if is_coming or not view.plan.reductions:
             return view
         for reduction in view.plan.reductions:
             await self._reduce(reduction)
-        return await self._view(venue_id, None)
+        return await self._view(venue_id)
 
-    async def _view(self, venue_id: VenueId, account: AccountState | None) -> _View:
-        account = account or await self._gatherer.read_account(venue_id)
+    async def _view(
+        self, venue_id: VenueId, account: AccountState | None = None, known_quotes: Mapping[Leg, Quote] = _NO_QUOTES
+    ) -> _View:
+        if account is None or not self._gatherer.is_fresh(account):
+            account, known_quotes = await self._gatherer.read_account(venue_id), _NO_QUOTES
         policy = self._desk.policy
         # Foreign positions get no stop of ours, but their margin counts in the distance to liquidation.
         await self._reference.refresh_histories()
         instruments = self._reference.known(venue_id, (position.symbol for position in account.positions))
-        quotes = await self._gatherer.read_quotes_or_newest(venue_id, instruments)
+        if instruments.keys() <= known_quotes.keys():
+            quotes = {leg: known_quotes[leg] for leg in instruments}
+        else:
+            quotes = await self._gatherer.read_quotes_or_newest(venue_id, instruments)
         plan = want_stops(
             account,
             instruments=instruments,

@@ -171,7 +171,7 @@ class Rebalance:
         self._tell_flows(decision)
         self._protection.anchors = {line.asset: line.index_price for line in decision.lines}
         # Protection first: it also carries out the reductions that it asks for.
-        await self._protection.protect_all()
+        await self._protection.protect_all(snapshot)
         # Protection may have traded since the snapshot was taken.
         accounts = {} if decision.reductions else snapshot.accounts
         works = await self._worker.begin(decision, cycle_id, snapshot, accounts)

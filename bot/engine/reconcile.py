@@ -124,7 +124,11 @@ class Reconcile:
         """Return what works at the venue although it was given up, or its cancel was confirmed."""
         orders = self._desk.journal.books.orders
         listed = [(orders.get(seen.client_order_id), seen) for seen in account.open_orders if seen.client_order_id]
-        return [(order, seen) for order, seen in listed if order is not None and order.state.is_final]
+        return [
+            (order, seen)
+            for order, seen in listed
+            if order is not None and order.state.is_final and seen.may_be_of(order.intent)
+        ]
 
     async def _take_back(self, back: list[tuple[Order, VenueOrder]]) -> None:
         """Look after what has come back."""
@@ -145,7 +149,9 @@ class Reconcile:
         books = self._desk.journal.books
         for order in account.open_orders:
             mark = order.client_order_id
-            if mark is None or mark in books.orders or not carries_marker(mark):
+            if mark is None or not carries_marker(mark):
+                continue
+            if mark in books.orders and order.may_be_of(books.orders[mark].intent):
                 continue
             self._desk.alerts.raise_alert(
                 "second_writer",

@@ -137,15 +137,18 @@ class SnapshotGatherer:
         desk = self._desk
         account = await desk.read(desk.venues[venue_id].fetch_account())
         await self._reference.refresh_terms(venue_id, tuple(p.symbol for p in account.positions))
-        if await self._bookkeeping.book_trades(venue_id) or self._age(account) > desk.policy.limits.max_account_age:
+        if await self._bookkeeping.book_trades(venue_id) or not self.is_fresh(account):
             # Something traded about now: read again, so that position and ledger are of one moment. So too where this
             # machine has been slow: what is read at once is as old as the venue says.
             account = await desk.read(desk.venues[venue_id].fetch_account())
-        age = self._age(account)
-        if age > desk.policy.limits.max_account_age:
-            raise StaleData(f"the account of {venue_id} is {age} old")
+        if not self.is_fresh(account):
+            raise StaleData(f"the account of {venue_id} is {self._age(account)} old")
         self.newest_accounts[venue_id] = account
         return account
+
+    def is_fresh(self, account: AccountState) -> bool:
+        """Return whether an account that was read a moment ago may still be acted on."""
+        return self._age(account) <= self._desk.policy.limits.max_account_age
 
     def _age(self, account: AccountState) -> timedelta:
         return self._desk.clock.now() - account.as_of

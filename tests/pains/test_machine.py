@@ -23,11 +23,11 @@ from bot.adapters.journal.journal import SqlJournal, open_journal
 from bot.bootstrap import Bot
 from bot.domain.errors import BotError, ConfigError, JournalError
 from bot.domain.orders import OrderState, Purpose
-from bot.domain.policy import TradingState
+from bot.domain.policy import BandPolicy, Destination, Policy, TradingState
 from bot.exchange.faults import FailRead
 from bot.exchange.static_market import DEFAULT_START
 from bot.settings.load import load_settings
-from tests.engine.rig import BTC, BTC_PERP, ETH_PERP, Rig
+from tests.engine.rig import BTC, BTC_PERP, ETH_PERP, Rig, a_policy
 from tests.live.rig import LiveOwner, run_on_wire
 from tests.pains.scenes import DAY, HOUR, MINUTE, SHORT, stops
 from tests.simulation.test_scenarios import Owner
@@ -211,22 +211,41 @@ def test_a_journal_that_was_deleted_opens_no_second_hedge_beside_the_first(tmp_p
     assert (rig.held(), len(rig.stops())) == (SHORT, 2)
 
 
-def test_an_old_journal_that_was_copied_back_finds_younger_orders_of_its_own_and_halts(tmp_path: Path) -> None:
-    rig = Rig(journal=journal_in(tmp_path))
+def copied_back(folder: Path, *, price: int, policy: Policy) -> tuple[Rig, Decimal]:
+    """Return an account whose bot has traded on since a copy of its journal was made, and goes on with the copy."""
+    rig = Rig(journal=journal_in(folder), policy=policy)
     rig.run(30 * MINUTE)
-    old = tmp_path / "old.db"
-    with closing(sqlite3.connect(tmp_path / JOURNAL_FILE)) as now, closing(sqlite3.connect(old)) as then:
+    old = folder / "old.db"
+    with closing(sqlite3.connect(folder / JOURNAL_FILE)) as now, closing(sqlite3.connect(old)) as then:
         now.backup(then)
-    rig.exchange.set_price(BTC, Decimal(36_000))
+    rig.exchange.set_price(BTC, Decimal(price))
     rig.run(3 * HOUR)
     held = rig.held()
     asyncio.run(rig.journal.close())
     rig.journal = open_journal(old, now=rig.exchange.now, epoch_tail=lambda: "OLD")
+    return rig, held
+
+
+def test_an_old_journal_that_was_copied_back_finds_younger_orders_of_its_own_and_halts(tmp_path: Path) -> None:
+    narrow = BandPolicy(destination=Destination.TARGET, total_frac=None, absolute_frac=Decimal("0.01"))
+    rig, held = copied_back(tmp_path, price=46_000, policy=a_policy(bands=narrow))
     trades = len(rig.exchange.floor.trades)
     rig.run(3 * HOUR)
     assert rig.journal.books.trading_state is TradingState.HALTED
     assert "second_writer" in rig.alerts()
     assert (rig.held(), len(rig.exchange.floor.trades)) == (held, trades), "nothing is hedged on top of what is there"
+
+
+def test_what_has_the_id_of_an_order_and_is_on_another_contract_is_not_taken_for_it(tmp_path: Path) -> None:
+    rig, _ = copied_back(tmp_path, price=36_000, policy=a_policy())
+    there = {order.client_order_id: order for order in rig.exchange.floor.orders.values()}
+    rig.run(3 * HOUR)
+    orders = rig.journal.books.orders.values()
+    taken = [
+        one for one in orders if (other := there.get(one.intent.client_order_id)) and other.symbol != one.intent.symbol
+    ]
+    assert [one.state for one in taken] == [OrderState.REJECTED], "an id was used twice, for two contracts"
+    assert rig.journal.books.trading_state is TradingState.HALTED
 
 
 _OTHER = 65_534

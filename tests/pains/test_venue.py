@@ -72,7 +72,7 @@ def test_a_clock_that_jumps_is_compared_again_within_seconds_and_nobody_stays_bl
         owner.exchange.set_price(BTC, Decimal(56_000))
 
     owner.run(4 * MINUTE, jump)
-    owner.run(2 * MINUTE, before=lambda server: shift(server, timedelta(seconds=seconds)))
+    owner.run(7 * MINUTE, before=lambda server: shift(server, timedelta(seconds=seconds)))
     assert owner.held() < SHORT, "the move is hedged by the prices of a clock that is another"
     assert not owner.alerts() & {"protection_blind", "margin_unknown", "reconcile_failed"}
     owner.is_well()
