@@ -46,8 +46,14 @@ class Bookkeeping:
         self._others_traded_at: dict[Asset, datetime] = {}
 
     async def book_trades(self, venue_id: VenueId) -> tuple[Fill, ...]:
-        """Book every trade that is not booked yet and return the new ones, oldest first."""
+        """Book every trade that is not booked yet and return the new ones, oldest first.
+
+        Raises:
+            VenueUnavailable: the venue did not tell its trades, or has never told the terms of its contracts: without
+                them what a trade leaves behind cannot be worked out.
+        """
         desk = self._desk
+        await self._reference.refresh_terms(venue_id)
         since = self._since(desk.journal.books.fills_until.get(venue_id))
         fills = await desk.read(desk.venues[venue_id].fetch_fills(since))
         now = desk.clock.now()

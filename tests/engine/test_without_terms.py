@@ -2,10 +2,12 @@
 
 from decimal import Decimal
 
+from bot.adapters.clock import LoopClock, SimulatedLoop
 from bot.adapters.paper import PaperVenue
 from bot.bootstrap import Bot
 from bot.domain.events import LookTaken
 from bot.domain.instruments import Instrument
+from bot.exchange.faults import HideOrders
 from tests.engine.rig import BTC, BTC_PERP, ETH_PERP, HOUR, MINUTE, Rig, a_policy
 
 
@@ -59,3 +61,18 @@ def test_a_reserved_contract_without_terms_keeps_nobody_from_looking_and_is_show
     assert len(rig.facts(LookTaken)) > before
     assert sorted(shown) == [BTC_PERP, ETH_PERP]
     assert not rig.alerts() & {"protection_blind", "margin_unknown", "unstoppable"}
+
+
+def test_what_the_venue_closed_is_not_put_back_though_it_is_learned_before_any_terms_are_read() -> None:
+    rig = Rig()
+    rig.run(10 * MINUTE)
+    (stop,) = [one for one in rig.journal.books.working_orders() if one.intent.symbol == BTC_PERP]
+    rig.exchange.liquidate(BTC_PERP)
+    rig.exchange.faults.on("fetch_order", HideOrders())
+    rig.journal = rig.journal.reopened()
+    loop = SimulatedLoop()
+    # As a bot does that could not start, when it ends: no account was read.
+    loop.run_until_complete(rig.build(LoopClock(loop, rig.exchange.now)).execution.look_up(stop))
+    loop.close()
+    assert rig.held() == 0
+    assert (BTC, "forced") in rig.journal.books.ceilings
