@@ -27,11 +27,13 @@ import aiohttp
 from aiohttp import web
 
 from bot.adapters.clock import SystemClock
-from bot.domain.ids import Asset, Currency
+from bot.domain.ids import Asset, ClientOrderId, Currency, Symbol
+from bot.domain.orders import Side, TimeInForce
 from bot.exchange.config import ExchangeConfig, MarketKind
 from bot.exchange.exchange import open_exchange
 from bot.exchange.wire.binance.routes import ROUTES
 from bot.exchange.wire.server import API_KEY, API_SECRET, WireServer
+from tests.builders import make_intent
 
 _FEW = {"BTC": Decimal(50_000), "ETH": Decimal(2_500), "SOL": Decimal(100)}
 _HOLDINGS = {"BTC": Decimal("0.12"), "ETH": Decimal(1), "SOL": Decimal(15)}
@@ -217,15 +219,18 @@ async def _probe(lags: list[tuple[float, float]]) -> AsyncIterator[None]:
         task.cancel()
 
 
-async def _load_ours(address: dict[str, str], lags: list[tuple[float, float]]) -> int:
+def _our_venue(address: dict[str, str], clock: SystemClock) -> Any:
     from bot.adapters.ccxt.binance.venue import BinanceUsdm
     from bot.adapters.ccxt.client import open_client
 
-    clock = SystemClock()
     client = open_client(
         api_key=API_KEY, api_secret=API_SECRET, rest_url=address["rest"], is_testnet=False, clock=clock
     )
-    venue = BinanceUsdm(client, clock)
+    return BinanceUsdm(client, clock)
+
+
+async def _load_ours(address: dict[str, str], lags: list[tuple[float, float]]) -> int:
+    venue = _our_venue(address, SystemClock())
     # As the daemon does.
     gc.freeze()
     async with _probe(lags):
@@ -325,6 +330,35 @@ async def _bare_orders(address: dict[str, str]) -> list[float]:
     return found[3:]
 
 
+async def _our_orders(address: dict[str, str]) -> list[float]:
+    """Return ms from an intent of the bot's to the order's arrival: what the bot's way to the venue adds to ccxt's."""
+    clock = SystemClock()
+    venue = _our_venue(address, clock)
+    await venue.start()
+    found = []
+    async with aiohttp.ClientSession() as session:
+        for place in range(_ORDERS):
+            intent = make_intent(
+                client_order_id=ClientOrderId(f"TTBEN{place:08}00"),
+                venue=venue.id,
+                symbol=Symbol("ETH/USDT:USDT"),
+                asset=Asset("ETH"),
+                side=Side.BUY,
+                contracts=Decimal("0.01"),
+                price=Decimal(1500),
+                time_in_force=TimeInForce.GTC,
+                intended_at=clock.now(),
+            )
+            called = time.perf_counter_ns()
+            seen = await venue.submit(intent)
+            notes = await _notes(session, address)
+            arrived = max(at for at, what in notes if what == " ".join(_IS_ORDER))
+            found.append((arrived - called) / 1e6)
+            await venue.cancel(seen.symbol, intent.client_order_id)
+    await venue.stop()
+    return found[3:]
+
+
 async def _events(address: dict[str, str]) -> list[tuple[float, float, float, float, int]]:
     found = []
     async with aiohttp.ClientSession() as session:
@@ -338,7 +372,7 @@ async def _events(address: dict[str, str]) -> list[tuple[float, float, float, fl
 def price_to_order() -> None:
     """Print how long it is from a price on the wire to the order on the wire, beside ccxt's ``create_order`` alone."""
     with _served(len(_FEW)) as address:
-        bare = asyncio.run(_bare_orders(address))
+        bare, ours = asyncio.run(_bare_orders(address)), asyncio.run(_our_orders(address))
         with _daemon(address) as process:
             # Nobody reads on, and a full pipe would stop it.
             assert process.stdout is not None
@@ -346,10 +380,12 @@ def price_to_order() -> None:
             events = asyncio.run(_events(address))
         drain.wait(timeout=30)
         bare += asyncio.run(_bare_orders(address))
+        ours += asyncio.run(_our_orders(address))
     whole, woken, reading, deciding = (median(one[place] for one in events) for place in range(4))
     requests = median(one[4] for one in events)
     alone = median(bare)
     print(f"create_order of ccxt to its arrival: {alone:.2f} ms (a quarter above {quantiles(bare, n=4)[2]:.2f})")
+    print(f"an intent of the bot's to its arrival: {median(ours):.2f} ms, {median(ours) / alone:.2f} ×")
     print(f"a price sent to the order's arrival: {whole:.1f} ms, {whole / alone:.1f} × (goal 1.2); of it")
     for what, span in (
         ("from the price to the first request", woken),

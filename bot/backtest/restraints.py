@@ -65,6 +65,8 @@ class Restraints:
         #: When coins of an asset have last come or gone.
         self._moved_at: dict[Asset, datetime] = {}
         self._prices: deque[tuple[datetime, dict[Asset, Decimal]]] = deque()
+        #: The newest leap after which prices were read.
+        self._leapt_at: datetime | None = None
         self.follow(journal)
 
     def follow(self, journal: Journal) -> None:
@@ -108,10 +110,12 @@ class Restraints:
         return any(moved_at >= moment for moved_at in self._moved_at.values())
 
     def read_prices(self) -> None:
-        """Remember what prices are now, as often as that is worth it."""
+        """Remember what prices are now, as often as that is worth it, and when one has leapt."""
         now, floor = self._exchange.now, self._exchange.floor
-        if self._prices and now - self._prices[-1][0] < _APART:
+        has_leapt = self._exchange.leapt_at != self._leapt_at
+        if self._prices and now - self._prices[-1][0] < _APART and not has_leapt:
             return
+        self._leapt_at = self._exchange.leapt_at
         self._prices.append((now, {asset: floor.index_of(asset) for asset in self._policy.targets}))
         kept = self._policy.limits.max_quote_age + self._lasting + _ON_ITS_WAY
         while self._prices and now - self._prices[0][0] > kept:

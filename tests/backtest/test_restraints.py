@@ -184,3 +184,14 @@ def test_an_increase_is_decided_on_a_price_of_its_time() -> None:
     said = world.increase(Side.SELL, "0.01", decided_on=old)
     assert said == [f"an increase of BTC was decided on a price of {old}, which was not the price of the time"]
     assert world.increase(Side.SELL, "0.01") == []
+
+
+def test_a_price_that_leapt_and_came_back_between_two_readings_was_a_price_of_the_time() -> None:
+    world = World()
+    for price in (56_000, 50_000):
+        world.wait(timedelta(seconds=2))
+        world.exchange.set_price(BTC, Decimal(price))
+    world.wait(timedelta(seconds=2))
+    assert world.increase(Side.SELL, "0.05", decided_on=Decimal(56_000)) == []
+    (told,) = world.increase(Side.SELL, "0.05", decided_on=Decimal(58_000))
+    assert "not the price of the time" in told
