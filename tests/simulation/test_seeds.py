@@ -96,7 +96,7 @@ def test_cells_that_were_seldom_met_are_named() -> None:
     assert rare(cells, ["outage"], 100) == "8 of 8 cells were met at least 100 times"
     cells["outage", State.ROLLING] = 3
     assert rare(cells, ["outage"], 100).endswith(
-        "7 of 8 cells were met at least 100 times; less often: outage × rolling 3"
+        "7 of 8 cells were met at least 100 times; less often: outage/rolling 3"
     )
 
 
@@ -108,3 +108,16 @@ def test_crowded_seeds_have_more_of_it_and_most_of_it_waits_for_its_moment() -> 
     usual, crowded = (draw(seed, DAYS, density) for seed, density in ((3, USUAL), (3, CROWDED)))
     assert len(crowded.timeline) > 1.3 * len(usual.timeline)
     assert sum(event.aim is not None for event in crowded.timeline) > 0.6 * len(crowded.timeline)
+
+
+def test_what_was_seldom_met_can_be_aimed_at() -> None:
+    aimed = draw(3, DAYS, CROWDED.aimed_at(["outage/rolling"]))
+    met = [event for event in aimed.timeline if (event.kind, event.aim) == ("outage", State.ROLLING)]
+    assert len(met) > 0.25 * len(aimed.timeline)
+    assert draw(3, DAYS, CROWDED.aimed_at([])) == draw(3, DAYS, CROWDED)
+
+
+@pytest.mark.parametrize("cell", ["outage", "outage/at lunch", "rain/rolling"])
+def test_what_is_no_cell_is_said_to_be_none(cell: str) -> None:
+    with pytest.raises(ValueError, match=r"is no cell; one is .*/rolling"):
+        CROWDED.aimed_at([cell])

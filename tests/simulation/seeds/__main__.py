@@ -67,6 +67,13 @@ def main() -> None:
     parser.add_argument("--seeds", type=_seeds, default="1-40", help="a seed, or the first and the last: 1-200")
     parser.add_argument("--days", type=float, default=1, help="days of trouble in each, before the calm")
     parser.add_argument("--crowded", action="store_true", help="more of it, and most of it aimed at what is seldom met")
+    parser.add_argument(
+        "--aim",
+        action="append",
+        default=[],
+        metavar="CELL",
+        help="let more of a cell happen, as it is named where few were met: 'outage/rolling'; as often as you like",
+    )
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--out", type=Path, help="append each outcome to this file, one JSON document a line")
     parser.add_argument("--replay", type=int, metavar="SEED", help="tell the story of one seed")
@@ -74,6 +81,10 @@ def main() -> None:
     parser.add_argument("--since", type=datetime.fromisoformat, help="with --replay: 2024-03-29T06:00:00+00:00")
     parser.add_argument("--add-up", type=Path, nargs="+", metavar="FILE", help="only sum what --out has written")
     options = parser.parse_args()
+    try:
+        _density(options)
+    except ValueError as failure:
+        parser.error(str(failure))
     if options.add_up:
         sys.exit(add_up(options.add_up))
     if options.replay is not None:
@@ -150,7 +161,7 @@ def _append(path: Path, seed: int, days: float, outcome: Outcome, cpu_seconds: f
 
 
 def _density(options: argparse.Namespace) -> Density:
-    return CROWDED if options.crowded else USUAL
+    return (CROWDED if options.crowded else USUAL).aimed_at(options.aim)
 
 
 def _tell(seed: int, options: argparse.Namespace, outcome: Outcome) -> None:
@@ -160,6 +171,7 @@ def _tell(seed: int, options: argparse.Namespace, outcome: Outcome) -> None:
     events = find_shortest(seed, options.days, _density(options))
     cut = "" if events is None else f" --events {events}"
     how = " --crowded" if options.crowded else ""
+    how += "".join(f" --aim '{pair}'" for pair in options.aim)
     print(f"    its first {events} events are enough; to see what happens:")
     print(f"    python -m tests.simulation.seeds --days {options.days:g}{how} --replay {seed}{cut}", flush=True)
 

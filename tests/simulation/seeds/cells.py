@@ -108,7 +108,7 @@ def rare(cells: Cells, kinds: Iterable[str], least: int) -> str:
     """Return a sentence about the cells that matter, and those met less often than ``least``."""
     matter = cells_that_matter(kinds)
     found = sorted((cells[cell], *cell) for cell in matter if cells[cell] < least)
-    listed = "; ".join(f"{kind} × {state} {count}" for count, kind, state in found[:_NAMED])
+    listed = "; ".join(f"{kind}/{state} {count}" for count, kind, state in found[:_NAMED])
     listed += f"; and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
     return f"{len(matter) - len(found)} of {len(matter)} cells were met at least {least} times" + (
         f"; less often: {listed}" if found else ""

@@ -5,7 +5,7 @@ comes before the cut as it was.
 """
 
 import random
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -41,6 +41,7 @@ _OPENING = {BTC: Decimal(50_000), ETH: Decimal(2_500), SOL: Decimal(100)}
 _DAYS_BEFORE = 60
 #: Disturbances that come together, within so many seconds.
 _BURST_CHANCE, _BURST_SECONDS = 0.25, 40.0
+_PAIR_CHANCE = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +62,22 @@ class Density:
     #: What the bot may be waited for to be in the middle of, and how often.
     aims: Mapping[State, float] = field(default_factory=dict)
     flavours: tuple[str, ...]
+    #: What is to meet the bot in the middle of what, before all else: every second one that waits is of these.
+    pairs: tuple[tuple[str, State], ...] = ()
+
+    def aimed_at(self, pairs: Iterable[str]) -> "Density":
+        """Return the same with more of some cells, each named as in the table: ``outage/rolling``.
+
+        Raises:
+            ValueError: there is no such disturbance, or no such state.
+        """
+        found = []
+        for pair in pairs:
+            kind, _, state = pair.partition("/")
+            if kind not in NAMES or state not in list(State):
+                raise ValueError(f"{pair!r} is no cell; one is {NAMES[0]}/{State.ROLLING}")
+            found.append((kind, State(state)))
+        return replace(self, pairs=tuple(found))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -286,14 +303,11 @@ def _timeline(chance: random.Random, seed: int, until: datetime, flavour: str, d
     # The last hour is left for what still goes on.
     while moment < until - HOUR:
         is_aimed = chance.random() < density.aimed_chance
-        events.append(
-            Event(
-                at=moment,
-                kind=chance.choices(kinds, aimed_weights if is_aimed else weights)[0],
-                seed=f"{seed}/{len(events)}",
-                aim=chance.choices(list(aims), list(aims.values()))[0] if is_aimed else None,
-            )
-        )
+        kind = chance.choices(kinds, aimed_weights if is_aimed else weights)[0]
+        aim = chance.choices(list(aims), list(aims.values()))[0] if is_aimed else None
+        if is_aimed and density.pairs and chance.random() < _PAIR_CHANCE:
+            kind, aim = chance.choice(density.pairs)
+        events.append(Event(at=moment, kind=kind, seed=f"{seed}/{len(events)}", aim=aim))
         seconds = (
             chance.uniform(0, _BURST_SECONDS)
             if chance.random() < _BURST_CHANCE
