@@ -10,13 +10,12 @@ from typing import Any
 
 from bot.backtest.leg_gaps import LegGaps
 from bot.backtest.restraints import Restraints
+from bot.backtest.stop_timing import StopTiming
 from bot.domain.books import Books
 from bot.domain.ids import Asset, ClientOrderId, Symbol, carries_marker
-from bot.domain.orders import OrderIntent, OrderState, OrderType, Purpose, Side
+from bot.domain.orders import OrderIntent, OrderState, OrderType, Purpose
 from bot.domain.policy import Policy, Scope, TradingState
-from bot.domain.units import ceil_to_step
 from bot.exchange.exchange import Exchange
-from bot.exchange.matching import ON_REQUEST
 from bot.exchange.orders import ExchangeOrder
 from bot.exchange.records import Liquidation, Movement, MovementKind, Trade
 from bot.ports import Journal
@@ -27,8 +26,6 @@ _ROUNDING = Decimal("0.0000001")
 _LISTED = 50
 #: What prices do while an order travels is not its doing.
 _ON_ITS_WAY = timedelta(seconds=30)
-#: A list may be on its way for so long.
-_IS_TOLD = timedelta(seconds=10)
 #: What an order is sized by was read at most so long before.
 _IS_READ = timedelta(seconds=1)
 
@@ -42,26 +39,11 @@ class InvariantChecker:
         self._policy = policy
         self.checked = 0
         self.violated: list[str] = []
-        #: Longest time that a position was without a stop of its size.
-        self.unprotected_seconds_max = 0.0
-        self._unprotected_since: dict[Symbol, datetime] = {}
         self._seen_ids: dict[ClientOrderId, int] = {}
         #: Of hedges that rest: whether all of them would have brought their asset nearer when they were sent.
         self._was_right: dict[int | None, bool] = {}
         self._contracts: dict[Symbol, Decimal] = {}
         self._opening = _wallet_total(exchange)
-        #: A stop must be back by then, or an alert must be out: the deadline, and one round of the loop that acts. A
-        #: position that has grown was made to grow by an order of ours, and whoever works that sees it sooner.
-        self._grace = policy.stops.deadline + policy.watch.protection
-        self._grace_grown = policy.stops.deadline + policy.execution.work_interval
-        self._protected: dict[Symbol, Decimal] = {}
-        self._overdue: set[Symbol] = set()
-        #: Positions of which the owner has been told, since they have been without their stop.
-        self._told: set[Symbol] = set()
-        #: Positions that somebody else has made larger last; nobody tells the bot.
-        self._grown_by_others: set[Symbol] = set()
-        #: When somebody else cancelled a stop last.
-        self._taken_away_at: dict[Symbol, datetime] = {}
         #: When an order of ours came in.
         self._arrived_at: dict[ClientOrderId, datetime] = {}
         #: When somebody else traded an asset last.
@@ -70,6 +52,7 @@ class InvariantChecker:
         self.is_blind: Callable[[], bool] = lambda: False
         self._leg_gaps = LegGaps(exchange, policy)
         self._restraints = Restraints(exchange, journal, policy)
+        self._stops = StopTiming(exchange, policy, self._is_told)
         #: Number of the last fact when fills were last looked at.
         self._fills_until = 0
         #: What hedging has earned, by as many movements as were added up.
@@ -80,15 +63,18 @@ class InvariantChecker:
         """Go on with the journal of a bot that was started again; while it was down it could tell nobody anything."""
         self._journal = journal
         self._restraints.follow(journal)
-        now = self._exchange.now
-        self._unprotected_since = dict.fromkeys(self._unprotected_since, now)
-        self._told.clear()
+        self._stops.begin_anew()
         self._leg_gaps.pause()
 
     @property
     def is_unprotected(self) -> bool:
         """True while a position has no stop of its size."""
-        return bool(self._unprotected_since)
+        return self._stops.is_unprotected
+
+    @property
+    def unprotected_seconds_max(self) -> float:
+        """Longest time that a position was without a stop of its size."""
+        return self._stops.unprotected_seconds_max
 
     def _expect(self, holds: bool, sentence: str, at: datetime) -> None:
         self.checked += 1
@@ -110,7 +96,7 @@ class InvariantChecker:
             self._expect_all(self._restraints.see_movement(record), at)
         elif isinstance(record, Liquidation):
             self._expect(False, f"liquidated: {record.currency} wallet, balance {record.margin_balance}", at)
-        self._time_protection(at)
+        self._judge_stops(at)
 
     def _see_order(self, at: datetime, order: ExchangeOrder) -> None:
         mark = order.client_order_id
@@ -124,29 +110,7 @@ class InvariantChecker:
             self._arrived_at[ClientOrderId(mark)] = at
             self._see_new_order(at, order, self._journal.books)
         if order.type is OrderType.STOP_MARKET and order.state is OrderState.CANCELLED:
-            self._see_cancelled_stop(at, order, mark)
-
-    def _see_cancelled_stop(self, at: datetime, order: ExchangeOrder, mark: str) -> None:
-        """Expect that a stop that the bot takes away leaves another one of the position's size."""
-        if order.reason != ON_REQUEST:
-            if mark not in self._exchange.deceived:
-                self._taken_away_at[order.symbol] = at
-            return
-        floor = self._exchange.floor
-        # At its expiry the venue closes position and orders of a contract in one go.
-        is_over = order.symbol not in floor.accounts.positions or floor.has_expired(floor.contracts[order.symbol])
-        # A cancel that comes through late was right when it was asked for, as one that crosses a trade of somebody
-        # else; the position has grown since then.
-        is_outgrown = abs(floor.accounts.contracts_of(order.symbol)) > order.contracts
-        is_late = mark in self._exchange.deceived or order.symbol in self._grown_by_others
-        is_over |= is_late and is_outgrown
-        # Nor does it know yet of one that somebody has just taken away.
-        is_over |= order.symbol in self._taken_away_at and at - self._taken_away_at[order.symbol] < _IS_TOLD
-        self._expect(
-            is_over or self._is_protected(order.symbol, at_least=True),
-            f"{mark} was cancelled and no other stop holds {order.symbol}",
-            at,
-        )
+            self._expect_all(self._stops.see_cancelled(at, order), at)
 
     def _see_new_order(self, at: datetime, order: ExchangeOrder, books: Books) -> None:
         mark = ClientOrderId(order.client_order_id or "")
@@ -208,7 +172,7 @@ class InvariantChecker:
         if not is_ours:
             self._others_traded_at[self._exchange.floor.contracts[trade.symbol].asset] = at
         if abs(after) > abs(before):
-            (self._grown_by_others.discard if is_ours else self._grown_by_others.add)(trade.symbol)
+            self._stops.see_grown(trade, is_ours=is_ours)
         if trade.forced is Purpose.SETTLEMENT:
             books = self._journal.books
             is_excused = not books.is_running or books.trading_state is TradingState.HALTED
@@ -334,7 +298,7 @@ class InvariantChecker:
             self._leg_gaps.pause()
         self._judge_rolls(now)
         self._restraints.read_prices()
-        self._time_protection(now)
+        self._judge_stops(now)
         self._check_fills(now)
 
     def _check_fills(self, now: datetime) -> None:
@@ -348,66 +312,17 @@ class InvariantChecker:
                 told = f"{order.filled_contracts} of {order.intent.contracts} contracts"
                 self._expect(False, f"order {mark} is booked with {told}: a trade was booked twice", now)
 
-    def _time_protection(self, at: datetime) -> None:
-        floor = self._exchange.floor
-        for symbol in list(self._unprotected_since):
-            if symbol not in floor.accounts.positions:
-                self._end_unprotected(symbol, at)
-                self._protected.pop(symbol, None)
-        for symbol in floor.accounts.positions:
-            if self._is_protected(symbol):
-                self._end_unprotected(symbol, at)
-                self._protected[symbol] = abs(floor.accounts.contracts_of(symbol))
-            else:
-                self._unprotected_since.setdefault(symbol, at)
-                self._measure(symbol, at)
+    def _is_told(self, symbol: Symbol) -> bool:
+        """Return whether the owner is told that a position has no stop."""
+        return self.is_blind() or any(name == symbol for _, name in self._journal.books.unprotected)
 
-    def _is_protected(self, symbol: Symbol, *, at_least: bool = False) -> bool:
-        """Return whether a stop of the position's size rests, or several that add up to it.
-
-        ``at_least``: or one that closes more than all of it.
-        """
-        floor = self._exchange.floor
-        held = floor.accounts.contracts_of(symbol)
-        closing = Side.SELL if held > 0 else Side.BUY
-        sizes = [
-            order.remaining
-            for order in floor.open_orders.values()
-            if order.symbol == symbol
-            and order.type is OrderType.STOP_MARKET
-            and order.side is closing
-            and order.reduce_only
-        ]
-        # On the lot that it was sent with, which may have become finer since.
-        wanted = [(size, ceil_to_step(abs(held), Decimal(1).scaleb(int(size.as_tuple().exponent)))) for size in sizes]
-        is_alone = any(size == on_lot or (at_least and size > on_lot) for size, on_lot in wanted)
-        return is_alone or (bool(sizes) and sum(sizes) == abs(held))
-
-    def _end_unprotected(self, symbol: Symbol, at: datetime) -> None:
-        if symbol in self._unprotected_since:
-            self._measure(symbol, at)
-            del self._unprotected_since[symbol]
-            self._overdue.discard(symbol)
-            self._told.discard(symbol)
-
-    def _measure(self, symbol: Symbol, at: datetime) -> None:
-        """Take note of how long a position has been without its stop; longer than the deadline, somebody must know."""
-        lasted = at - self._unprotected_since[symbol]
-        self.unprotected_seconds_max = max(self.unprotected_seconds_max, lasted.total_seconds())
-        if self.is_blind() or any(name == symbol for _, name in self._journal.books.unprotected):
-            self._told.add(symbol)
-        has_grown = abs(self._exchange.floor.accounts.contracts_of(symbol)) > self._protected.get(symbol, _ZERO)
-        # What closes more than there is left by somebody else is of the wrong size, and closes all of it.
-        is_ours_to_mend = symbol not in self._grown_by_others and not self._is_protected(symbol, at_least=True)
-        grace = self._grace_grown if has_grown and is_ours_to_mend else self._grace
-        if symbol not in self._overdue and lasted > grace and symbol not in self._told:
-            self._overdue.add(symbol)
-            self._expect(False, f"{symbol} was without its stop for {lasted} and nobody was told", at)
+    def _judge_stops(self, now: datetime) -> None:
+        self._expect_all(self._stops.judge(now), now)
 
     def check_at_rest(self, now: datetime) -> None:
         """Check what must hold whenever nothing is going on."""
         self._judge_rolls(now)
-        self._time_protection(now)
+        self._judge_stops(now)
         floor, books = self._exchange.floor, self._journal.books
         for order in floor.open_orders.values():
             is_stop = order.type is OrderType.STOP_MARKET

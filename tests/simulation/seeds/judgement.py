@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from bot.backtest.invariants import InvariantChecker
+from bot.backtest.stop_timing import closing_stops
 from bot.domain.books import Books
 from bot.domain.ids import Asset, Symbol
-from bot.domain.orders import OrderState, OrderType, Purpose, Side
+from bot.domain.orders import OrderState, Purpose
 from bot.domain.plan import Decision, Rule
 from bot.domain.policy import Policy, TradingState
 from bot.exchange.exchange import Exchange
@@ -93,20 +94,17 @@ def _unsettled(books: Books) -> Iterator[str]:
             yield f"{order.intent.client_order_id} is still {order.state}"
 
 
-def _unprotected(exchange: Exchange) -> list[Symbol]:
-    floor = exchange.floor
-    stops: dict[tuple[Symbol, Side], list[Decimal]] = {}
-    for order in floor.open_orders.values():
-        if order.type is OrderType.STOP_MARKET and order.reduce_only:
-            stops.setdefault((order.symbol, order.side), []).append(order.remaining)
-    held = {symbol: floor.accounts.contracts_of(symbol) for symbol in floor.accounts.positions}
-    return [
-        symbol
-        for symbol, contracts in held.items()
-        # One of its size, or several that add up to it.
-        if abs(contracts) not in (sizes := stops.get((symbol, Side.SELL if contracts > 0 else Side.BUY), []))
-        and sum(sizes) != abs(contracts)
-    ]
+def _unprotected(exchange: Exchange) -> Iterator[Symbol]:
+    """Yield the positions without a stop of their size, or several that add up to it.
+
+    By now it is exactly their size, also on a lot that has become finer; while things go on the checker lets a stop
+    pass that is right on the lot that it was sent with.
+    """
+    for symbol in exchange.floor.accounts.positions:
+        held = abs(exchange.floor.accounts.contracts_of(symbol))
+        sizes = closing_stops(exchange, symbol)
+        if held not in sizes and sum(sizes) != held:
+            yield symbol
 
 
 def _out_of_band(
