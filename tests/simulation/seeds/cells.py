@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from itertools import islice
+from itertools import islice, takewhile
 
 from bot.domain.books import Books
 from bot.domain.orders import Order, OrderState, Purpose
@@ -56,7 +56,7 @@ class Situation:
     @property
     def _newest(self) -> list[Order]:
         newest = islice(reversed(self.books.orders.values()), _NEWEST)
-        return [order for order in newest if self.now - order.intent.intended_at < _FRESH]
+        return list(takewhile(lambda order: self.now - order.intent.intended_at < _FRESH, newest))
 
     @property
     def _has_unknown_order(self) -> bool:
