@@ -346,17 +346,21 @@ def ceiling_after_stop_out(
     mark_price: Decimal,
     policy: Policy,
     now: datetime,
+    closed_at: datetime,
     cause: str,
     source: str,
 ) -> CeilingSet:
-    """Return the ceiling that keeps the next look from putting back what a stop took off."""
+    """Return the ceiling that keeps the next look from putting back what a stop took off.
+
+    It lasts from ``closed_at`` by the venue, or from now where that is later: this machine's clock may be behind.
+    """
     left = instrument.base_from_contracts(remaining_contracts, mark_price)
     return CeilingSet(
         at=now,
         asset=instrument.asset,
         cause=cause,
         max_delta_base=abs(left),
-        release_at=now + policy.stops.ceiling_duration,
+        release_at=max(now, closed_at) + policy.stops.ceiling_duration,
         why=f"{instrument.symbol} was closed at {decimal_text(mark_price)} without a look",
         source=source,
     )

@@ -182,6 +182,7 @@ class Bookkeeping:
                 mark_price=fill.price,
                 policy=self._desk.policy,
                 now=now,
+                closed_at=fill.filled_at,
                 cause="stop_out" if is_stop else "take_profit" if is_profit else "forced",
                 source=source,
             )

@@ -395,6 +395,7 @@ def test_a_stop_out_leaves_a_ceiling_at_what_remains():
         mark_price=dec(50_000),
         policy=make_policy({"BTC": "1"}),
         now=NOW,
+        closed_at=NOW - timedelta(minutes=1),
         cause="stop_out",
         source="fill/paper/x/1",
     )
@@ -408,6 +409,20 @@ def test_a_stop_out_leaves_a_ceiling_at_what_remains():
         why="BTC/USD:BTC was closed at 50000 without a look",
         source="fill/paper/x/1",
     )
+
+
+def test_a_ceiling_does_not_end_early_because_this_machines_clock_was_behind():
+    ceiling = ceiling_after_stop_out(
+        instrument=INVERSE,
+        remaining_contracts=dec(0),
+        mark_price=dec(50_000),
+        policy=make_policy({"BTC": "1"}),
+        now=NOW,
+        closed_at=NOW + timedelta(hours=1),
+        cause="forced",
+        source="fill/paper/x/1",
+    )
+    assert (ceiling.at, ceiling.release_at) == (NOW, NOW + timedelta(hours=25))
 
 
 @pytest.mark.parametrize(
