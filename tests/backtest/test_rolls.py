@@ -29,7 +29,7 @@ from bot.exchange.exchange import Exchange, open_exchange
 from tests.backtest.command import backtest
 from tests.data_folder import data_folder
 
-pytestmark = pytest.mark.seconds(75)
+pytestmark = [pytest.mark.seconds(75), pytest.mark.usefixtures("quiet")]
 
 _BASIS = Fraction(8, 100)
 _ASSETS = ("BTC", "ETH")
@@ -150,11 +150,6 @@ def test_a_roll_costs_what_the_curve_implies(years: tuple[dict[str, Any], list[A
 
     assert abs(paid + fees - Fraction(document["roll_cost_quote"])) < Fraction(1, 100)
     assert abs(fees - Fraction(document["roll_fees_quote"])) < Fraction(1, 100)
-
-
-@pytest.fixture(autouse=True)
-def _quiet() -> None:
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
 
 
 # --- around one expiry, by the days before and after it ----------------------------------------

@@ -4,7 +4,6 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
-import structlog
 
 from bot.domain.events import RollEnded
 from bot.domain.ids import Symbol
@@ -12,15 +11,10 @@ from bot.domain.instruments import Tenor
 from bot.domain.orders import OrderType
 from tests.live.rig import BTC, HOUR, LiveOwner
 
-pytestmark = [pytest.mark.slow, pytest.mark.seconds(8)]
+pytestmark = [pytest.mark.slow, pytest.mark.seconds(8), pytest.mark.usefixtures("quiet")]
 
 EXPIRY = datetime(2024, 3, 29, 8, tzinfo=UTC)
 NEAR, FAR = Symbol("BTC/USDT:USDT-240329"), Symbol("BTC/USDT:USDT-240628")
-
-
-@pytest.fixture(autouse=True)
-def _quiet() -> None:
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
 
 
 def test_a_dated_hedge_is_passed_on_leg_by_leg_and_its_stop_with_it() -> None:

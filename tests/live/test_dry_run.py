@@ -3,21 +3,15 @@
 from decimal import Decimal
 
 import pytest
-import structlog
 
 from bot.adapters.ccxt.binance.dry import DryBinanceUsdm
 from bot.domain.events import LookTaken, OrderIntended
 from bot.domain.orders import OrderState
 from tests.live.rig import BTC, HOUR, LiveOwner
 
-pytestmark = [pytest.mark.slow, pytest.mark.seconds(6)]
+pytestmark = [pytest.mark.slow, pytest.mark.seconds(6), pytest.mark.usefixtures("quiet")]
 
 READS_BY_POST = {"POST /sapi/v1/asset/get-funding-asset", "POST /fapi/v1/listenKey", "PUT /fapi/v1/listenKey"}
-
-
-@pytest.fixture(autouse=True)
-def _quiet() -> None:
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
 
 
 @pytest.mark.parametrize("is_listening", [False, True])

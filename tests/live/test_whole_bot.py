@@ -4,7 +4,6 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-import structlog
 
 from bot.domain.events import FundingSettled, OrderIntended, StopFired, TransferChanged
 from bot.domain.ids import Symbol
@@ -13,17 +12,12 @@ from bot.domain.policy import WatchIntervals
 from bot.domain.transfers import TransferState
 from tests.live.rig import BTC, BTC_PERP, ETH, HOUR, MINUTE, SOL, USDT, LiveOwner
 
-pytestmark = [pytest.mark.slow, pytest.mark.seconds(40)]
+pytestmark = [pytest.mark.slow, pytest.mark.seconds(40), pytest.mark.usefixtures("quiet")]
 
 #: For hours in which prices stand still or move slowly: each loop has its turns, and not hundreds that see the same.
 EVERY_FEW_MINUTES = WatchIntervals(
     protection=5 * MINUTE, reconcile=5 * MINUTE, prices=5 * MINUTE, margin=5 * MINUTE, roll=5 * MINUTE
 )
-
-
-@pytest.fixture(autouse=True)
-def _quiet() -> None:
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 
 from bot.adapters.holdings import DeclaredHoldings
 from bot.bootstrap import Bot
@@ -22,15 +21,10 @@ from tests.pains.scenes import DAY, HOUR, MINUTE, SHORT, sent, stops, taken
 from tests.simulation.test_contradictions import hedged
 from tests.simulation.test_scenarios import Owner
 
-pytestmark = pytest.mark.seconds(20)
+pytestmark = [pytest.mark.seconds(20), pytest.mark.usefixtures("quiet")]
 
 ETH_PERP = Symbol("ETH/USDT:USDT")
 WEEKS = 21 * DAY
-
-
-@pytest.fixture(autouse=True)
-def _quiet() -> None:
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
 
 
 # --- the history of trades is too short ---------------------------------------------------------

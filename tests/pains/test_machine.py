@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 
 from bot.adapters.clock import LoopClock, SimulatedLoop
 from bot.adapters.datafolder import own_folder
@@ -32,12 +31,7 @@ from tests.live.rig import LiveOwner, run_on_wire
 from tests.pains.scenes import DAY, HOUR, MINUTE, SHORT, stops
 from tests.simulation.test_scenarios import Owner
 
-pytestmark = pytest.mark.seconds(25)
-
-
-@pytest.fixture(autouse=True)
-def _quiet() -> None:
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
+pytestmark = [pytest.mark.seconds(25), pytest.mark.usefixtures("quiet")]
 
 
 def journal_in(folder: Path, now: datetime = DEFAULT_START) -> SqlJournal:

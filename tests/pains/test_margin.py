@@ -7,7 +7,6 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-import structlog
 
 from bot.adapters.paper import PaperVenue
 from bot.domain.events import FundingSettled
@@ -19,12 +18,7 @@ from tests.engine.rig import BTC_PERP, ETH_PERP, Rig
 from tests.pains.scenes import HOUR, MINUTE
 from tests.simulation.test_scenarios import Owner
 
-pytestmark = pytest.mark.seconds(20)
-
-
-@pytest.fixture(autouse=True)
-def _quiet() -> None:
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
+pytestmark = [pytest.mark.seconds(20), pytest.mark.usefixtures("quiet")]
 
 
 # --- liquidation price null or wrong ------------------------------------------------------------

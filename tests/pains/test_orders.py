@@ -4,7 +4,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-import structlog
 
 from bot.domain.orders import OrderType, Purpose
 from bot.exchange.faults import HideOrders, LagPositions, LagTrades, LoseReply
@@ -12,10 +11,7 @@ from tests.live.rig import LiveOwner
 from tests.pains.scenes import HOUR, MINUTE, SHORT, sent, stops, taken
 from tests.simulation.test_scenarios import Owner
 
-
-@pytest.fixture(autouse=True)
-def _quiet() -> None:
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
+pytestmark = pytest.mark.usefixtures("quiet")
 
 
 #: Ways in which an order is executed and its sender does not get to know.

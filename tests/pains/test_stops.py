@@ -5,7 +5,6 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-import structlog
 
 from bot.bootstrap import Bot
 from bot.domain.events import StopFired
@@ -17,10 +16,7 @@ from tests.pains.scenes import HOUR, MINUTE, SHORT, sent, stop_orders, stops
 from tests.simulation.test_contradictions import hedged
 from tests.simulation.test_scenarios import Owner
 
-
-@pytest.fixture(autouse=True)
-def _quiet() -> None:
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
+pytestmark = pytest.mark.usefixtures("quiet")
 
 
 def close_by_hand(owner: Owner) -> None:

@@ -5,7 +5,6 @@ from decimal import Decimal
 from itertools import pairwise
 
 import pytest
-import structlog
 
 from bot.adapters.journal.journal import open_journal
 from bot.bootstrap import Bot
@@ -19,15 +18,10 @@ from bot.ports import Examined
 from tests.live.rig import BTC, BTC_PERP, ETH, LiveOwner
 from tests.pains.scenes import HOUR, MINUTE, SHORT, Heard, listen, stop_orders, stops, taken
 
-pytestmark = pytest.mark.seconds(50)
+pytestmark = [pytest.mark.seconds(50), pytest.mark.usefixtures("quiet")]
 
 ETH_PERP = Symbol("ETH/USDT:USDT")
 STOP_ROUTES = ("/fapi/v1/algoOrder", "/fapi/v1/openAlgoOrders", "/fapi/v1/allAlgoOrders")
-
-
-@pytest.fixture(autouse=True)
-def _quiet() -> None:
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
 
 
 def at_half_past() -> LiveOwner:

@@ -6,7 +6,6 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-import structlog
 
 from bot.adapters.clock import FixedClock
 from bot.adapters.journal.journal import SqlJournal, open_journal
@@ -21,6 +20,8 @@ from bot.exchange.config import ExchangeConfig, MarketKind
 from bot.exchange.exchange import Exchange, open_exchange
 from bot.settings import load_settings
 
+pytestmark = pytest.mark.usefixtures("quiet")
+
 BTC, ETH, SOL = Asset("BTC"), Asset("ETH"), Asset("SOL")
 #: Two days before the end of a quarter.
 START = datetime(2024, 3, 27, tzinfo=UTC)
@@ -29,11 +30,6 @@ POLICY = Policy(
     cadence=CadencePolicy(cron="0 * * * *"),
     asset_contract_kinds={ETH: (ContractKind.INVERSE,)},
 )
-
-
-@pytest.fixture(autouse=True)
-def _quiet() -> None:
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
 
 
 def _run(basis: str | None) -> tuple[Exchange, SqlJournal, InvariantChecker, Bot]:

@@ -9,7 +9,6 @@ from decimal import Decimal
 from functools import cache
 
 import pytest
-import structlog
 
 from bot.adapters.journal.journal import SqlJournal, open_journal
 from bot.backtest.invariants import InvariantChecker
@@ -23,7 +22,7 @@ from bot.exchange.config import ExchangeConfig, MarketKind
 from bot.exchange.exchange import Exchange, open_exchange
 from bot.exchange.rehearsal import LASTING, STRIKING, FaultKind, Rehearsed
 
-pytestmark = pytest.mark.seconds(150)
+pytestmark = [pytest.mark.seconds(150), pytest.mark.usefixtures("quiet")]
 
 BTC, ETH = Asset("BTC"), Asset("ETH")
 DAYS_OF_FAULTS = timedelta(days=2)
@@ -40,11 +39,6 @@ POLICY = Policy(
 )
 #: Per call of a kind that is rare; of reads there are thousands.
 CHANCES = dict.fromkeys(FaultKind, "0.3") | {FaultKind.FAIL_READ: "0.1", FaultKind.PARTIAL_FILL: "0.8"}
-
-
-@pytest.fixture(autouse=True)
-def _quiet() -> None:
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-import structlog
 
 from bot.adapters.alerts import LogAlerts
 from bot.adapters.clock import LoopClock, SimulatedLoop
@@ -28,6 +27,8 @@ from bot.exchange.faults import FailRead, LoseReply, LoseRequest
 from bot.exchange.orders import OrderRequest
 from bot.exchange.static_market import DEFAULT_START
 
+pytestmark = pytest.mark.usefixtures("quiet")
+
 BTC = Asset("BTC")
 BTC_PERP = Symbol("BTC/USDT:USDT")
 USDT = Currency("USDT")
@@ -35,11 +36,6 @@ HOUR = timedelta(hours=1)
 _FEW = timedelta(minutes=5)
 #: For days in which little happens: each loop has its turns, and not thousands that see the same.
 EVERY_FEW_MINUTES = WatchIntervals(protection=_FEW, reconcile=_FEW, prices=_FEW, margin=_FEW)
-
-
-@pytest.fixture(autouse=True)
-def _quiet() -> None:
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
 
 
 class Owner:

@@ -35,6 +35,8 @@ from bot.domain.thinning import DETAILS, DetailsThinned
 from bot.exchange.config import ExchangeConfig, MarketKind
 from bot.exchange.exchange import open_exchange
 
+pytestmark = pytest.mark.usefixtures("quiet")
+
 DAYS = 12
 DAY = timedelta(days=1)
 #: What ``explain``, the ledger and the export for accounting read.
@@ -52,11 +54,6 @@ POLICY = Policy(
     bands=BandPolicy(absolute_frac=Decimal("0.01"), destination=Destination.TARGET),
     watch=WatchIntervals(**{one.name: timedelta(hours=1) for one in dataclasses.fields(WatchIntervals)}),
 )
-
-
-@pytest.fixture(autouse=True)
-def _quiet() -> None:
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
 
 
 @pytest.fixture(scope="module")
