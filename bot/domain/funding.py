@@ -2,7 +2,7 @@
 
 Payments that were settled, the settlements that the venue has announced, the position's changes as far as they are
 needed to say what was held at a settlement, and how the cap has been counting. Folded from facts alone by
-``books.apply``; nothing else writes it.
+``folding.apply``; nothing else writes it.
 
 Signs: ``paid`` is + when it cost us, the opposite of a cash flow. Amounts are in quote currency, times are aware UTC.
 """

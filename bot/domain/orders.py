@@ -264,7 +264,7 @@ class Fill:
 class Order:
     """The journal's view of one of our orders: the intent and what has been learned since.
 
-    The only mutable value of ``domain``: it is owned by ``Books`` and changed by ``books.apply`` alone.
+    The only mutable value of ``domain``: it is owned by ``Books`` and changed by ``folding.apply`` alone.
     """
 
     intent: OrderIntent

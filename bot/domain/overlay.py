@@ -1,6 +1,6 @@
 """What do the books keep of the overlay's worth, so that its losses can be measured after a restart?
 
-Folded from facts alone by ``books.apply``. Bounded: the points of a day, one cost a day for a month, the best point,
+Folded from facts alone by ``folding.apply``. Bounded: the points of a day, one cost a day for a month, the best point,
 the ground that prices have gone over in a month.
 """
 

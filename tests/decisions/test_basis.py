@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from bot.decisions.basis import annual_basis, basis_lines, expected_basis_cost, grown
 from bot.domain.basis import BasisRecord, BasisSample
-from bot.domain.books import Books, apply
+from bot.domain.books import Books
 from bot.domain.events import BasisNoted, LookTaken
+from bot.domain.folding import apply
 from bot.domain.ids import CycleId, Symbol
 from bot.domain.policy import BasisPolicy, RiskLimits
 from tests.builders import NOW, VENUE, dec, make_quote

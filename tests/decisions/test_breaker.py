@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.decisions.breaker import day_loss_frac, judge_overlay, loss_frac, measure_overlay, read_losses
-from bot.domain.books import Books, LegLedger, apply
+from bot.domain.books import Books, LegLedger
 from bot.domain.errors import IncompleteData
 from bot.domain.events import ContractTermsNoted, OverlayMeasured
+from bot.domain.folding import apply
 from bot.domain.ids import Asset, Currency, Symbol
 from bot.domain.overlay import OverlayPoint, OverlayRecord
 from bot.domain.policy import BreakerPolicy, LossMeasure, Scope

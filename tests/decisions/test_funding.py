@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from bot.decisions.funding import FundingLine, FundingState, funding_lines, holding_annual, paid_annual, settled_annual
 from bot.decisions.funding_gaps import open_gaps
-from bot.domain.books import Books, apply
+from bot.domain.books import Books
 from bot.domain.events import Fact, FundingDue, FundingSettled, PositionAdopted, TradeFilled
+from bot.domain.folding import apply
 from bot.domain.funding import LegFunding
 from bot.domain.ids import Currency, TradeId
 from bot.domain.orders import Side

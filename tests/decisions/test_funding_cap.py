@@ -17,8 +17,9 @@ from bot.decisions.funding_cap import (
     release_ceiling,
     step_down,
 )
-from bot.domain.books import Books, Ceiling, apply
+from bot.domain.books import Books, Ceiling
 from bot.domain.events import CeilingReleased, CeilingSet, FundingJudged
+from bot.domain.folding import apply
 from bot.domain.funding import LegFunding
 from bot.domain.instruments import Instrument
 from bot.domain.orders import Side

@@ -6,8 +6,9 @@ from datetime import timedelta
 import pytest
 
 from bot.domain import events
-from bot.domain.books import Books, Ceiling, Correction, LegLedger, apply
+from bot.domain.books import Books, Ceiling, Correction, LegLedger
 from bot.domain.errors import InvariantViolated
+from bot.domain.folding import apply
 from bot.domain.ids import Asset, ClientOrderId, Currency, CycleId, TradeId, TransferId, VenueOrderId
 from bot.domain.orders import OrderEvent, OrderState, Purpose, Side
 from bot.domain.policy import MarginRung, TradingState

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain import events
-from bot.domain.books import Books, apply
+from bot.domain.books import Books
+from bot.domain.folding import apply
 from bot.domain.ids import Asset, Currency
 from bot.domain.overlay import CostPoint, OverlayRecord, fold_measurement
 from bot.domain.policy import LossMeasure, TradingState

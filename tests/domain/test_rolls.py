@@ -7,8 +7,9 @@ from decimal import Decimal
 import pytest
 
 from bot.domain import events
-from bot.domain.books import Books, Leg, apply
+from bot.domain.books import Books, Leg
 from bot.domain.errors import InvariantViolated
+from bot.domain.folding import apply
 from bot.domain.ids import Asset, CycleId, Symbol
 from bot.domain.orders import Purpose, Side
 from bot.domain.rolls import Roll, RollCause, RollStage

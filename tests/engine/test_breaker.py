@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from bot.bootstrap import Bot
-from bot.domain.books import Books, apply
+from bot.domain.books import Books
 from bot.domain.events import BreakerTripped, OrderIntended, OverlayMeasured, TradingStateSet
+from bot.domain.folding import apply
 from bot.domain.ids import Currency
 from bot.domain.policy import (
     BreakerPolicy,

@@ -12,9 +12,10 @@ from bot.adapters.journal import codec
 from bot.adapters.journal.copying import copy_database
 from bot.adapters.journal.journal import open_journal, random_epoch_tail, refuse_newer
 from bot.adapters.journal.tables import CHECKPOINTS_SINCE, SCHEMA_VERSION
-from bot.domain.books import Books, apply
+from bot.domain.books import Books
 from bot.domain.errors import ConfigError, JournalError
 from bot.domain.events import JournalOpened, TradingStateSet
+from bot.domain.folding import apply
 from bot.domain.ids import epoch_of
 from bot.domain.policy import TradingState
 from bot.domain.thinning import DetailsThinned

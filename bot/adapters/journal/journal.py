@@ -24,7 +24,7 @@ from sqlalchemy.pool import StaticPool
 
 from bot.adapters.journal import codec
 from bot.adapters.journal.tables import SCHEMA_VERSION, metadata
-from bot.domain.books import Books, apply
+from bot.domain.books import Books
 from bot.domain.errors import InvariantViolated, JournalError, JournalTooNew
 from bot.domain.events import (
     CancelRequested,
@@ -36,6 +36,7 @@ from bot.domain.events import (
     TradeFilled,
     TransferIntended,
 )
+from bot.domain.folding import apply
 from bot.domain.ids import ALPHABET, EPOCH_LENGTH, MARKER, TransferId, client_order_id, decode_base32, epoch_of
 from bot.domain.orders import OrderDraft, OrderIntent, OrderState, next_state
 from bot.domain.thinning import DetailsThinned
@@ -258,7 +259,7 @@ def _try_out(books: Books, facts: Sequence[Fact]) -> None:
     """Raise for what the books would refuse, without touching them.
 
     Raises:
-        InvariantViolated: as ``books.apply`` would.
+        InvariantViolated: as ``folding.apply`` would.
     """
     states: dict[str, OrderState] = {}
     for fact in facts:

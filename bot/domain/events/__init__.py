@@ -1,6 +1,6 @@
 """Which facts does the journal keep? All of them are named here; what they are about has a file each.
 
-Every fact is in the past tense, complete in itself, and carries when it happened. ``books.apply`` folds them into
+Every fact is in the past tense, complete in itself, and carries when it happened. ``folding.apply`` folds them into
 the state that decisions need; nothing else may change that state. Fields may be added with a default, never renamed.
 """
 

@@ -14,7 +14,7 @@ from bot.adapters.journal.care import backup_journal, restore_journal, verify_fi
 from bot.adapters.journal.journal import SqlJournal, open_journal
 from bot.adapters.journal.retention import Retention, thin
 from bot.backtest.simulation import simulate
-from bot.domain.books import Books, apply
+from bot.domain.books import Books
 from bot.domain.errors import JournalError
 from bot.domain.events import (
     BasisNoted,
@@ -29,6 +29,7 @@ from bot.domain.events import (
     OverlayMeasured,
     TradeFilled,
 )
+from bot.domain.folding import apply
 from bot.domain.ids import Asset, Currency, CycleId
 from bot.domain.policy import BandPolicy, CadencePolicy, Destination, Policy, WatchIntervals
 from bot.domain.thinning import DETAILS, DetailsThinned
