@@ -87,8 +87,7 @@ class Passing:
 
     def meet_prices(self) -> None:
         """Trade what the prices of this moment meet, and close what they liquidate."""
-        for order in due_orders(self._floor, self._matching):
-            self._meet(order)
+        self._meet_due()
         liquidate_where_due(self._floor, self._matching)
 
     def _step(self, target_us: int) -> None:
@@ -109,9 +108,7 @@ class Passing:
             if crossing_us <= stop_us and crossing_us < self._delivery.settles_us:
                 self._crossing = None
                 self._pass_to(crossing_us)
-                for order in due_orders(floor, self._matching):
-                    if order.is_open:
-                        self._meet(order)
+                self._meet_due()
                 liquidate_where_due(floor, self._matching)
                 return
         self._pass_to(stop_us)
@@ -147,6 +144,12 @@ class Passing:
             self._forgetting.do_due()
         if floor.now_us == floor.feed.boundary_us:
             floor.feed.pass_boundary(floor.now_us, floor.leans())
+
+    def _meet_due(self) -> None:
+        """Meet what is due, one by one: the trade of an earlier one may have ended a later one."""
+        for order in due_orders(self._floor, self._matching):
+            if order.is_open:
+                self._meet(order)
 
     def _meet(self, order: ExchangeOrder) -> None:
         if order.trigger_price is not None:

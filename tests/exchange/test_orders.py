@@ -193,6 +193,18 @@ def test_a_cancelled_order_says_how_it_ended() -> None:
 # --- stops
 
 
+def test_an_order_that_an_earlier_one_has_ended_in_the_same_leap_is_not_met() -> None:
+    exchange = opened()
+    sell(exchange, "0.1")
+    first = buy(exchange, "0.1", trigger_price="52000", reduce_only=True)
+    second = buy(exchange, "0.1", trigger_price="53000", reduce_only=True)
+    exchange.set_price(BTC, Decimal(60_000))
+    assert held(exchange) == 0
+    assert (first.state, second.state) == (OrderState.FILLED, OrderState.EXPIRED)
+    assert second.triggered_at is None
+    assert second.reason == "the position it would reduce is gone"
+
+
 def test_a_stop_is_triggered_by_mark_when_it_gets_there() -> None:
     exchange = opened(script=script((HOUR, 50000), (2 * HOUR, 40000)))
     buy(exchange, "0.1")
