@@ -393,15 +393,19 @@ class Protection:
         }
 
     async def _sweep(self, view: _View) -> None:
-        """Cancel our stops on symbols without a position."""
+        """Cancel our stops on symbols without a position, and on what the owner has reserved since.
+
+        What is reserved is never traded, and a stop that fires is a trade: its protection is the owner's.
+        """
         venue_id, books = view.account.venue, self._desk.journal.books
         held = {position.symbol for position in view.account.positions}
         # What is not listed and should be is not gone yet.
         held |= {symbol for (venue, symbol), one in books.ledgers.items() if venue == venue_id and one.contracts != 0}
         held |= self._may_be_held(view)
+        held -= self._desk.policy.foreign_symbols
         for order in view.account.open_orders:
             if order.type is OrderType.STOP_MARKET and order.symbol not in held:
-                await self._drop(order, "no position left to protect")
+                await self._drop(order, "no position of ours left to protect")
         await self._unprotected.note_closed(venue_id, held)
 
     async def _reduce(self, reduction: ProtectiveReduction) -> None:

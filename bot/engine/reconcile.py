@@ -173,13 +173,14 @@ class Reconcile:
         self._desk.alerts.close_alert("second_writer", cause=account.venue)
 
     async def _compare_positions(self, account: AccountState) -> None:
-        """Lock what does not add up, unlock what does."""
-        books = self._desk.journal.books
-        held = {position.symbol: position.contracts for position in self._ours(account)}
+        """Lock what does not add up, unlock what does; what is reserved for the owner need not add up."""
+        books, foreign = self._desk.journal.books, self._desk.policy.foreign_symbols
+        held = {position.symbol: position.contracts for position in account.positions}
         booked = {symbol: books.ledgers[v, symbol].contracts for v, symbol in books.ledgers if v == account.venue}
-        for symbol in sorted(held.keys() | booked.keys()):
+        locked = {symbol for venue, symbol in books.locks if venue == account.venue}
+        for symbol in sorted(held.keys() | booked.keys() | locked):
             at_venue, in_books = held.get(symbol, ZERO), booked.get(symbol, ZERO)
-            if at_venue == in_books:
+            if symbol in foreign or at_venue == in_books:
                 await self._unlock(account.venue, symbol)
             else:
                 await self._lock(
