@@ -132,8 +132,8 @@ TRANSITIONS: dict[tuple[OrderState, OrderEvent], OrderState] = {
     (_S.FILLED, _E.ACCEPTED): _S.FILLED,
     (_S.CANCELLED, _E.ACCEPTED): _S.CANCELLED,
     (_S.EXPIRED, _E.ACCEPTED): _S.EXPIRED,
-    # It was given up and shows up after all: the venue wins on facts.
-    (_S.ABSENT, _E.ACCEPTED): _S.OPEN,
+    # It was given up, or refused by word, and shows up after all: the venue wins on facts.
+    **{(s, _E.ACCEPTED): _S.OPEN for s in (_S.ABSENT, _S.REJECTED)},
     **{(s, _E.REFUSED): _S.REJECTED for s in (_S.INTENDED, _S.UNKNOWN, _S.REJECTED)},
     # An order that was working and of which the venue now shows no trace is unknown again.
     **{(s, _E.OUTCOME_LOST): _S.UNKNOWN for s in (_S.INTENDED, _S.UNKNOWN, _S.OPEN, _S.PARTIALLY_FILLED)},
@@ -149,11 +149,11 @@ TRANSITIONS: dict[tuple[OrderState, OrderEvent], OrderState] = {
     **{(s, _E.FULLY_FILLED): _S.FILLED for s in _S},
     **{
         (s, _E.CANCEL_CONFIRMED): _S.CANCELLED
-        for s in (_S.INTENDED, _S.UNKNOWN, _S.OPEN, _S.PARTIALLY_FILLED, _S.CANCELLED, _S.ABSENT)
+        for s in (_S.INTENDED, _S.UNKNOWN, _S.OPEN, _S.PARTIALLY_FILLED, _S.CANCELLED, _S.ABSENT, _S.REJECTED)
     },
     **{
         (s, _E.EXPIRED): _S.EXPIRED
-        for s in (_S.INTENDED, _S.UNKNOWN, _S.OPEN, _S.PARTIALLY_FILLED, _S.EXPIRED, _S.ABSENT)
+        for s in (_S.INTENDED, _S.UNKNOWN, _S.OPEN, _S.PARTIALLY_FILLED, _S.EXPIRED, _S.ABSENT, _S.REJECTED)
     },
     **{(s, _E.FOUND_ABSENT): _S.ABSENT for s in (_S.INTENDED, _S.UNKNOWN, _S.ABSENT)},
 }

@@ -52,6 +52,8 @@ _ENDED = {
     OrderState.EXPIRED: OrderEvent.EXPIRED,
     OrderState.REJECTED: OrderEvent.REFUSED,
 }
+#: Over by our books; what shows up all the same is an order like any other.
+_GIVEN_UP = (OrderState.ABSENT, OrderState.REJECTED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -257,11 +259,12 @@ class Execution:
         self._desk.alerts.close_alert("order_lost", cause=order.intent.client_order_id)
         facts: list[Fact] = []
         if seen.state is not OrderState.REJECTED and (
-            order.state in (OrderState.INTENDED, OrderState.UNKNOWN, OrderState.ABSENT) or order.venue_order_id is None
+            order.state in (OrderState.INTENDED, OrderState.UNKNOWN, *_GIVEN_UP) or order.venue_order_id is None
         ):
             facts.append(self._fact(order.intent, OrderEvent.ACCEPTED, seen))
         event = _ENDED.get(seen.state)
-        if event is not None and not order.state.is_final:
+        has_come_back = bool(facts) and order.state in _GIVEN_UP
+        if event is not None and (has_come_back or not order.state.is_final):
             facts.append(self._fact(order.intent, event, seen))
         if facts:
             await self._desk.journal.record(*facts)

@@ -140,7 +140,7 @@ class Reconcile:
                 symbol=seen.symbol,
                 state=order.state,
             )
-            if order.state is OrderState.ABSENT:
+            if order.state in (OrderState.ABSENT, OrderState.REJECTED):
                 await self._execution.learn(order, seen)
             if order.intent.purpose not in (Purpose.STOP, Purpose.TAKE_PROFIT):
                 await self._execution.cancel(order, "it works although it had ended")

@@ -62,9 +62,12 @@ LIFE = {
         E.EXPIRED: S.EXPIRED,
     },
     S.REJECTED: {
+        E.ACCEPTED: S.OPEN,
         E.REFUSED: S.REJECTED,
         E.PART_FILLED: S.PARTIALLY_FILLED,
         E.FULLY_FILLED: S.FILLED,
+        E.CANCEL_CONFIRMED: S.CANCELLED,
+        E.EXPIRED: S.EXPIRED,
     },
     S.ABSENT: {
         E.ACCEPTED: S.OPEN,
