@@ -8,11 +8,12 @@ Needs little on purpose: positions, terms and prices. Without a history σ is as
 venue's liquidation price is all there is.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
+from bot.decisions.basis import block_bound
 from bot.decisions.liquidation import joint_liquidation_frac, own_liquidation_frac
 from bot.decisions.sizing import reducing_leg
 from bot.decisions.volatility import daily_sigma
@@ -76,16 +77,17 @@ def want_stops(
     anchors: Mapping[Asset, Decimal],
     policy: Policy,
     now: datetime,
+    unlisted: Sequence[FuturesPosition] = (),
 ) -> StopPlan:
     """Return the stop of every position that is ours, and the reductions without which a stop does not fit.
 
     ``anchors`` holds the price of each asset at the last look, from which distances are measured; mark where there
-    is none.
+    is none. ``unlisted`` is what should be there and the venue does not list: it gets a stop and is not made smaller.
     """
     wallets = {one.currency: (one, joint_liquidation_frac(one)) for one in wallets_of(account, instruments, quotes)}
     legs: list[_OneLeg] = []
     unstoppable: list[tuple[Leg, str]] = []
-    for position in account.positions:
+    for position in (*account.positions, *unlisted):
         if position.symbol in policy.foreign_symbols:
             continue
         leg = (position.venue, position.symbol)
@@ -102,13 +104,14 @@ def want_stops(
                 quote=quote,
                 sigma=_ASSUMED_DAILY_SIGMA if sigma is None else sigma,
                 anchor=anchors.get(instrument.asset),
+                believed_basis=block_bound(instrument, policy.limits, now),
                 wallet=wallet,
                 joint_frac=joint_frac,
             )
         )
     return StopPlan(
         stops=tuple(_target(one, policy.stops) for one in legs),
-        reductions=_reductions(legs, policy, now),
+        reductions=_reductions([one for one in legs if one.position not in unlisted], policy, now),
         unstoppable=tuple(unstoppable),
         warnings=tuple(sentence for one in legs for sentence in _doubts(one)),
     )
@@ -147,6 +150,8 @@ class _OneLeg:
     quote: Quote
     sigma: Decimal
     anchor: Decimal | None
+    #: Mark and index that are further apart than this are not of one market: one of them is wrong.
+    believed_basis: Decimal
     #: None where the venue tells of no margin account in the currency that the contract settles in.
     wallet: Wallet | None
     #: Move against every leg of the wallet at which it is liquidated; None when none does it.
@@ -159,9 +164,15 @@ class _OneLeg:
 
     @property
     def look_price(self) -> Decimal:
-        """What the contract was worth at the last look: the asset then, with the basis of now; mark before any."""
-        mark = self.quote.mark_price
-        return mark if self.anchor is None else self.anchor * mark / self.quote.index_price
+        """What the contract was worth at the last look: the asset then, with the basis of now; mark before any.
+
+        Without the basis where it is so large that one of its prices is wrong: it would carry a stop to where it
+        meets the market.
+        """
+        if self.anchor is None:
+            return self.quote.mark_price
+        basis = self.quote.mark_price / self.quote.index_price
+        return self.anchor * basis if abs(basis - ONE) <= self.believed_basis else self.anchor
 
     @property
     def venue_distance_frac(self) -> Decimal | None:

@@ -36,7 +36,7 @@ from bot.domain.orders import (
     VenueOrder,
 )
 from bot.domain.plan import HedgeLeg, ProtectiveReduction, StopTarget
-from bot.domain.portfolio import AccountState
+from bot.domain.portfolio import AccountState, FuturesPosition
 from bot.domain.snapshot import Snapshot
 from bot.domain.units import ZERO
 from bot.engine.desk import Desk
@@ -51,6 +51,8 @@ log = structlog.get_logger()
 
 #: Lists and trades that disagree for longer than this are a matter for reconciling.
 _SETTLES_WITHIN = timedelta(minutes=2)
+#: What a second reading so long after the first says is no mistake of the first.
+_SAID_TWICE = timedelta(seconds=30)
 _NO_QUOTES: Mapping[Leg, Quote] = {}
 _MAY_HAVE_ARRIVED = (OrderState.INTENDED, OrderState.UNKNOWN)
 
@@ -65,9 +67,11 @@ class _View:
     plan: StopPlan
     #: What our trades add up to, by contract.
     booked: Mapping[Symbol, Decimal]
+    #: Of it, what the venue does not list.
+    unlisted: frozenset[Symbol]
     #: Our stops that rest at the venue, by contract.
     resting: Mapping[Symbol, list[VenueOrder]]
-    #: Our stops of which it was not known whether they have reached the venue, by contract.
+    #: Our stops that may rest although they are not listed, by contract.
     pending: Mapping[Symbol, list[Order]]
 
 
@@ -97,6 +101,8 @@ class Protection:
         #: Sends for collateral before legs are cut; True while enough of it is on its way. The caller holds the desk.
         self.relieve: Callable[[VenueId], Awaitable[bool]] = _no_relief
         self._unprotected = Unprotected(desk, execution, reductions)
+        #: Since when legs of a venue are too large for their stops.
+        self._tight_since: dict[VenueId, datetime] = {}
         #: Since when a leg was protected that is listed with another size than our trades add up to.
         self._apart_since: dict[Leg, datetime] = {}
         #: When a position was listed last, and what our trades added up to then.
@@ -175,7 +181,7 @@ class Protection:
                 severity="critical",
                 cause=f"{venue_id}/{symbol}",
             )
-        if view.plan.reductions:
+        if self._is_room_due(view):
             view = await self._make_room(venue_id)
         for target in view.plan.stops:
             await self._protect_leg(self._as_booked(target, view), view)
@@ -225,6 +231,16 @@ class Protection:
             if is_apart and position.symbol not in self._desk.policy.foreign_symbols:
                 self._apart_since[venue_id, position.symbol] = before.get((venue_id, position.symbol), now)
 
+    def _is_room_due(self, view: _View) -> bool:
+        """Return whether legs have to be cut for their stops, by prices that are believed or have said so twice."""
+        venue_id, now = view.account.venue, self._desk.clock.now()
+        if not view.plan.reductions:
+            self._tight_since.pop(venue_id, None)
+            return False
+        legs = [one.leg.instrument for one in view.plan.reductions]
+        is_believed = all(self._gatherer.is_believed(one, view.quotes[one.venue, one.symbol]) for one in legs)
+        return is_believed or now - self._tight_since.setdefault(venue_id, now) >= _SAID_TWICE
+
     async def _make_room(self, venue_id: VenueId) -> _View:
         """Let legs give up what their stops need, unless cash does; return how things stand then."""
         is_coming = await self.relieve(venue_id)
@@ -243,7 +259,10 @@ class Protection:
         policy = self._desk.policy
         # Foreign positions get no stop of ours, but their margin counts in the distance to liquidation.
         await self._reference.refresh_histories()
-        instruments = self._reference.known(venue_id, (position.symbol for position in account.positions))
+        booked = self._booked(venue_id)
+        held = {position.symbol for position in account.positions}
+        unlisted = self._unlisted(venue_id, held, booked)
+        instruments = self._reference.known(venue_id, sorted(held | unlisted))
         if instruments.keys() <= known_quotes.keys():
             quotes = {leg: known_quotes[leg] for leg in instruments}
         else:
@@ -256,16 +275,30 @@ class Protection:
             anchors=self.anchors,
             policy=policy,
             now=self._desk.clock.now(),
+            unlisted=[
+                _as_listed(venue_id, symbol, booked[symbol], quotes[venue_id, symbol])
+                for symbol in sorted(unlisted)
+                if (venue_id, symbol) in quotes
+            ],
         )
         return _View(
             account=account,
             instruments=instruments,
             quotes=quotes,
             plan=plan,
-            booked=self._booked(venue_id),
+            booked=booked,
+            unlisted=frozenset(unlisted),
             resting=self._resting_stops(account),
-            pending=self._pending_stops(venue_id),
+            pending=self._pending_stops(account),
         )
+
+    def _unlisted(self, venue_id: VenueId, held: set[Symbol], booked: Mapping[Symbol, Decimal]) -> set[Symbol]:
+        """Return what our trades add up to and the venue does not list; what has expired is settled."""
+        missing = (
+            {symbol for symbol, contracts in booked.items() if contracts} - held - self._desk.policy.foreign_symbols
+        )
+        known, now = self._reference.known(venue_id, missing), self._desk.clock.now()
+        return {symbol for (_, symbol), terms in known.items() if not terms.has_expired(now)}
 
     def _as_booked(self, target: StopTarget, view: _View) -> StopTarget:
         """Return a stop of what our trades add up to where the venue lists less: it may be the list that is late.
@@ -295,6 +328,9 @@ class Protection:
             # Earlier stops of the position's size still rest; moving them is tried again.
             bare = ZERO
         bare = min(bare + target.beyond_contracts, target.contracts)
+        if bare and target.symbol in view.unlisted:
+            # Whether there is anything to make smaller is not known.
+            return
         if bare:
             leg = (target.venue, target.symbol)
             await self._unprotected.note_unprotected(target, bare, view.instruments[leg], view.quotes[leg])
@@ -335,7 +371,10 @@ class Protection:
         """
         while pending:
             order = pending.pop(0)
-            if order.state in _MAY_HAVE_ARRIVED and not (await self._execution.look_up(order)).state.is_final:
+            if order.state is OrderState.OPEN:
+                if (seen := await self._read_back(order, target, size)) is not None:
+                    return seen
+            elif order.state in _MAY_HAVE_ARRIVED and not (await self._execution.look_up(order)).state.is_final:
                 return await self._read_back(order, target, size)
         draft = OrderDraft(
             venue=target.venue,
@@ -355,12 +394,16 @@ class Protection:
         (order,) = await self._execution.place([draft])
         return await self._read_back(order, target, size)
 
-    def _pending_stops(self, venue_id: VenueId) -> dict[Symbol, list[Order]]:
-        """Return our stops that may or may not have reached a venue, by contract, oldest first."""
+    def _pending_stops(self, account: AccountState) -> dict[Symbol, list[Order]]:
+        """Return our stops that may rest at a venue although it does not list them, by contract, oldest first."""
+        listed = {order.client_order_id for order in account.open_orders}
         found: dict[Symbol, list[Order]] = {}
         for order in self._desk.journal.books.working_orders():
             intent = order.intent
-            if order.state in _MAY_HAVE_ARRIVED and intent.purpose is Purpose.STOP and intent.venue == venue_id:
+            if intent.purpose is not Purpose.STOP or intent.venue != account.venue:
+                continue
+            is_hidden = order.state is OrderState.OPEN and intent.client_order_id not in listed
+            if order.state in _MAY_HAVE_ARRIVED or (is_hidden and not order.is_doomed):
                 found.setdefault(intent.symbol, []).append(order)
         return found
 
@@ -435,6 +478,13 @@ def _pair(target: StopTarget, resting: Sequence[VenueOrder]) -> tuple[list[Venue
         else:
             found.append(order)
     return found, missing
+
+
+def _as_listed(venue_id: VenueId, symbol: Symbol, contracts: Decimal, quote: Quote) -> FuturesPosition:
+    """Return what our trades add up to as the venue would list it, so that a list that is short leaves it its stop."""
+    return FuturesPosition(
+        venue=venue_id, symbol=symbol, contracts=contracts, entry_price=quote.mark_price, liquidation_price=None
+    )
 
 
 def _covers(order: VenueOrder, target: StopTarget, size: Decimal) -> bool:

@@ -10,6 +10,7 @@ from decimal import Decimal
 
 import structlog
 
+from bot.decisions.basis import block_bound
 from bot.decisions.leaps import Hearing, heard, leap
 from bot.domain.books import Leg
 from bot.domain.errors import IncompleteData, StaleData, VenueError, VenueUnavailable
@@ -18,7 +19,7 @@ from bot.domain.instruments import Instrument
 from bot.domain.market import CoinPrice, CurrencyRate, FundingRate, Quote
 from bot.domain.portfolio import AccountState
 from bot.domain.snapshot import Snapshot
-from bot.domain.units import ZERO
+from bot.domain.units import ONE, ZERO
 from bot.engine.bookkeeping import Bookkeeping
 from bot.engine.desk import Desk
 from bot.engine.reference import Reference
@@ -195,17 +196,20 @@ class SnapshotGatherer:
         return quotes
 
     async def read_quotes_or_newest(self, venue_id: VenueId, instruments: Mapping[Leg, Instrument]) -> dict[Leg, Quote]:
-        """Return one quote per contract to protect by: where the venue quotes none, the newest that is known.
+        """Return quotes to protect by: where the venue quotes none, the newest that is known.
+
+        A contract of which nothing is known is left out, and keeps no other from its stop.
 
         Raises:
-            IncompleteData: of one contract nothing is known.
+            IncompleteData, VenueUnavailable: nothing is known of any.
         """
         try:
             return await self.read_quotes(venue_id, instruments)
         except (IncompleteData, VenueUnavailable):
-            if any(leg not in self.newest_quotes for leg in instruments):
+            known = {leg: self.newest_quotes[leg] for leg in instruments if leg in self.newest_quotes}
+            if not known:
                 raise
-            return {leg: self.newest_quotes[leg] for leg in instruments}
+            return known
 
     def _note_index(self, asset: Asset, index_price: Decimal) -> None:
         limits = self._desk.policy.limits
@@ -243,6 +247,21 @@ class SnapshotGatherer:
         if leap(known, index_price) > bound:
             far = f"{leap(known, index_price):.1%} from {whence}"
             raise self._waits(f"the index of {asset} is {far}, and nothing else is known of it yet")
+
+    def is_believed(self, instrument: Instrument, quote: Quote) -> bool:
+        """Return whether prices are near those that were believed before, and mark is where it may be beside its index.
+
+        Where it is not, what protects goes by them all the same, and nothing is sold for one reading of them.
+        """
+        limits, asset = self._desk.policy.limits, instrument.asset
+        known = self._heard[asset].believed if asset in self._heard else None
+        known = known or self._desk.journal.books.last_look_index_prices.get(asset)
+        basis = quote.mark_price / quote.index_price - ONE
+        return (
+            known is not None
+            and leap(known, quote.index_price) <= limits.max_leap_frac
+            and abs(basis) <= block_bound(instrument, limits, self._desk.clock.now())
+        )
 
     def _waits(self, why: str) -> StaleData:
         return StaleData(f"{why}; a look waits until it has stood for {self._desk.policy.limits.leap_settle}")

@@ -30,7 +30,8 @@ def started_again_without_eth() -> Rig:
     rig.venue_kind = WithoutEth
     WithoutEth.asked = 0
     for stop in [one for one in rig.stops() if one.symbol == BTC_PERP]:
-        del rig.exchange.floor.open_orders[stop.id]
+        assert stop.client_order_id is not None
+        rig.exchange.cancel(BTC_PERP, stop.client_order_id)
     return rig
 
 

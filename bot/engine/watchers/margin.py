@@ -23,7 +23,7 @@ from bot.decisions.wallets import Wallet, wallets_of
 from bot.domain.books import Leg
 from bot.domain.errors import DataError, VenueError
 from bot.domain.events import CeilingReleased, CeilingSet, Fact, MarginRungChanged
-from bot.domain.ids import Asset, VenueId
+from bot.domain.ids import Asset, Symbol, VenueId
 from bot.domain.instruments import Instrument
 from bot.domain.market import Quote
 from bot.domain.orders import Purpose, side_of
@@ -69,6 +69,8 @@ class MarginWatcher:
         self._protection = protection
         self._gaps = gaps
         self._wallets: dict[VenueId, Sequence[Wallet]] = {}
+        #: What is held and has no price that is known, as of the newest check.
+        self._unpriced: dict[VenueId, Sequence[Symbol]] = {}
         #: As of the newest check, for ``status``.
         self.newest: dict[VenueId, tuple[MarginHealth, ...]] = {}
 
@@ -79,14 +81,21 @@ class MarginWatcher:
                 try:
                     await self._look_after(venue_id)
                 except (DataError, VenueError) as failure:
-                    self._tell_unknown(venue_id, failure)
+                    self._tell_unknown(venue_id, str(failure))
                 else:
-                    self._desk.alerts.close_alert("margin_unknown", cause=venue_id)
+                    self._tell_unpriced(venue_id)
 
-    def _tell_unknown(self, venue_id: VenueId, failure: Exception) -> None:
+    def _tell_unpriced(self, venue_id: VenueId) -> None:
+        """Say where the margin was measured without a position of which no price is known, and end it where not."""
+        if unpriced := self._unpriced[venue_id]:
+            self._tell_unknown(venue_id, f"nothing is known of the price of {', '.join(unpriced)}")
+        else:
+            self._desk.alerts.close_alert("margin_unknown", cause=venue_id)
+
+    def _tell_unknown(self, venue_id: VenueId, why: str) -> None:
         self._desk.alerts.raise_alert(
             "margin_unknown",
-            f"The margin of {venue_id} cannot be measured: {failure}",
+            f"The margin of {venue_id} cannot be measured: {why}",
             severity="warning",
             cause=venue_id,
         )
@@ -101,7 +110,7 @@ class MarginWatcher:
             account, _, healths = await self._measure(venue_id)
             await self._send_collateral(healths, account)
         except (DataError, VenueError) as failure:
-            self._tell_unknown(venue_id, failure)
+            self._tell_unknown(venue_id, str(failure))
             return False
         books, now = self._desk.journal.books, self._desk.clock.now()
         return any(is_room_coming(one.wallet, books, self._needed_room(one.wallet), now) for one in healths)
@@ -120,7 +129,8 @@ class MarginWatcher:
             return
         if await self._send_collateral(healths, account):
             account, instruments, healths = await self._measure(venue_id)
-        await self._sweep_back(venue_id, account)
+        if not self._unpriced[venue_id]:
+            await self._sweep_back(venue_id, account)
         has_cut = False
         for health in healths:
             if rank(health.rung) >= rank(MarginRung.CANCEL):
@@ -136,6 +146,7 @@ class MarginWatcher:
         await self._reference.refresh_terms(venue_id, held)
         instruments = self._reference.known(venue_id, held)
         quotes: dict[Leg, Quote] = await self._gatherer.read_quotes_or_newest(venue_id, instruments)
+        self._unpriced[venue_id] = sorted(symbol for _, symbol in instruments.keys() - quotes.keys())
         rungs = self._desk.journal.books.margin_rungs
         self._wallets[venue_id] = wallets_of(account, instruments, quotes)
         healths = tuple(
