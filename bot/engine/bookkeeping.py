@@ -20,6 +20,7 @@ from bot.domain.orders import Fill, Order, Purpose, Side
 from bot.domain.units import decimal_text
 from bot.engine.desk import Desk
 from bot.engine.reference import Reference
+from bot.engine.untold import TRADES_TOLD_WITHIN, Untold
 
 log = structlog.get_logger()
 
@@ -40,6 +41,8 @@ class Bookkeeping:
         self._reference = reference
         #: Keys of what the last reading gave, which the next one gives again: spares the journal the question.
         self._read_before: dict[tuple[str, VenueId], frozenset[str | None]] = {}
+        #: Trades that the venue owes.
+        self.untold = Untold()
         #: Contract sizes that this process has noted.
         self._noted: dict[Leg, Decimal] = {}
         #: When a trade was booked last that no order of ours has made.
@@ -54,7 +57,7 @@ class Bookkeeping:
         """
         desk = self._desk
         await self._reference.refresh_terms(venue_id)
-        since = self._since(desk.journal.books.fills_until.get(venue_id))
+        since = self._trades_since(venue_id)
         fills = await desk.read(desk.venues[venue_id].fetch_fills(since))
         now = desk.clock.now()
         booked_now = [
@@ -114,9 +117,15 @@ class Bookkeeping:
         """Note what was read, once it is safely booked."""
         self._read_before[what, venue_id] = frozenset(fact.dedup_key for fact in facts)
 
-    def _since(self, until: datetime | None) -> datetime:
+    def _trades_since(self, venue_id: VenueId) -> datetime:
+        """Return from when on trades are read: a history may be late for one contract alone."""
+        since = self._since(self._desk.journal.books.fills_until.get(venue_id), TRADES_TOLD_WITHIN)
+        owed_from = self.untold.asked_from(venue_id, self._desk.clock.now())
+        return since if owed_from is None else min(since, self._since(owed_from))
+
+    def _since(self, until: datetime | None, overlap: timedelta = _OVERLAP) -> datetime:
         opened_at = self._desk.journal.books.opened_at or self._desk.clock.now()
-        return max(opened_at, until - _OVERLAP) if until else opened_at
+        return max(opened_at, until - overlap) if until else opened_at
 
     def _new_terms(self, booked: TradeFilled) -> list[Fact]:
         """Return the terms of the contract that was traded, where this process has not noted them yet."""

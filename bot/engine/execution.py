@@ -10,7 +10,7 @@ The only caller of ``Venue.submit`` and ``Venue.cancel``. Rules of this file:
 import asyncio
 from collections.abc import Awaitable, Coroutine, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -36,6 +36,7 @@ from bot.domain.orders import (
 from bot.domain.units import ZERO
 from bot.engine.bookkeeping import Bookkeeping
 from bot.engine.desk import Desk
+from bot.engine.untold import TRADES_TOLD_WITHIN
 
 log = structlog.get_logger()
 
@@ -45,8 +46,6 @@ _ALREADY_THERE = "duplicate_client_order_id"
 _NOT_FOUND = "order_not_found"
 #: The price has moved on since the book was read: part of every chase.
 _WOULD_TAKE = "would_take"
-#: A history that lags behind has told a trade after this; what it has not is told no more.
-_TRADES_TOLD_WITHIN = timedelta(minutes=15)
 _ENDED = {
     OrderState.CANCELLED: OrderEvent.CANCEL_CONFIRMED,
     OrderState.EXPIRED: OrderEvent.EXPIRED,
@@ -73,8 +72,6 @@ class Execution:
         self._bookkeeping = bookkeeping
         #: When an unknown order was first looked for, late enough to count, and not found.
         self._missed_at: dict[ClientOrderId, datetime] = {}
-        #: Since when the venue has told fewer trades of an order than it says were filled.
-        self._untold_since: dict[ClientOrderId, datetime] = {}
         #: What was opened and is not known to have its stop yet, and whether there is any.
         self.opened: dict[Leg, Opened] = {}
         self.has_opened = asyncio.Event()
@@ -236,7 +233,7 @@ class Execution:
 
     def untold_contracts(self, opened: Opened) -> Decimal:
         """Return how much of what was opened our trades do not add up to yet; zero once they are told no more."""
-        if self._desk.clock.now() - opened.since >= _TRADES_TOLD_WITHIN:
+        if self._desk.clock.now() - opened.since >= TRADES_TOLD_WITHIN:
             return ZERO
         return max(ZERO, opened.contracts - self._order(opened.client_order_id).filled_contracts)
 
@@ -284,14 +281,9 @@ class Execution:
 
         History that lags behind tells it soon. What it has not told by then it has forgotten.
         """
-        number = order.intent.client_order_id
         if seen.filled_contracts > order.filled_contracts and not await self._has_booked_trades(order.intent.venue):
             return False
-        if seen.filled_contracts <= order.filled_contracts:
-            self._untold_since.pop(number, None)
-            return True
-        now = self._desk.clock.now()
-        return now - self._untold_since.setdefault(number, now) >= _TRADES_TOLD_WITHIN
+        return not self._bookkeeping.untold.is_waited_for(order, seen, self._desk.clock.now())
 
     async def _has_booked_trades(self, venue_id: VenueId) -> bool:
         """Book the trades there are; False when the venue does not tell them."""
