@@ -259,10 +259,14 @@ class Execution:
             order.state in (OrderState.INTENDED, OrderState.UNKNOWN, *_GIVEN_UP) or order.venue_order_id is None
         ):
             facts.append(self._fact(order.intent, OrderEvent.ACCEPTED, seen))
-        event = _ENDED.get(seen.state)
+        event, why = _ENDED.get(seen.state), ""
+        if seen.state is OrderState.FILLED:
+            # Its trades have not filled it; one that is told after all counts.
+            is_short = seen.filled_contracts > order.filled_contracts
+            event, why = OrderEvent.EXPIRED, "its trades are told no more" if is_short else "the venue took no more"
         has_come_back = bool(facts) and order.state in _GIVEN_UP
         if event is not None and (has_come_back or not order.state.is_final):
-            facts.append(self._fact(order.intent, event, seen))
+            facts.append(self._fact(order.intent, event, seen, why))
         if facts:
             await self._desk.journal.record(*facts)
             told = f"The {_words(order.intent.purpose)} order of {order.intent.symbol} is {_words(order.state)}"

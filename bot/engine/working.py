@@ -148,6 +148,7 @@ class Worker:
         for leg in decision.legs:
             one = leg.instrument
             if not await self._is_clear(one):
+                works.is_cut_short = True
                 continue
             try:
                 held = contracts_held(await self._account(one.venue, works), one)
