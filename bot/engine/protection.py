@@ -5,15 +5,14 @@ Rules of this file:
 - A new stop is placed and read back before the one it replaces is cancelled; a position is never without one on
 purpose.
 - A position beyond the venue's largest order has several stops that close it together.
-- A stop whose outcome is unknown is looked up, and no second one is sent until it is settled.
-- One whose cancel was asked for is relied upon no more, also while the venue goes on listing it.
 - Orphans, stops without a position, are cancelled.
 - A leg is made smaller for its stop only where cash does not make it needless.
 - Where the venue tells everything but its stops, those that are booked are believed, and no others.
-- What becomes of a leg without its stop, ``unprotected.py`` says.
+- How a stop comes to rest, and which one is relied upon, ``stop_orders.py`` says; what becomes of a leg without its
+stop, ``unprotected.py``.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -26,24 +25,17 @@ from bot.domain.errors import DataError, VenueError
 from bot.domain.ids import Asset, Symbol, VenueId
 from bot.domain.instruments import Instrument
 from bot.domain.market import Quote
-from bot.domain.orders import (
-    Order,
-    OrderDraft,
-    OrderState,
-    OrderType,
-    Purpose,
-    TimeInForce,
-    VenueOrder,
-)
+from bot.domain.orders import Order, OrderType, VenueOrder
 from bot.domain.plan import HedgeLeg, ProtectiveReduction, StopTarget
 from bot.domain.portfolio import AccountState, FuturesPosition
 from bot.domain.snapshot import Snapshot
 from bot.domain.units import ZERO
 from bot.engine.desk import Desk
 from bot.engine.execution import Execution
-from bot.engine.reductions import Reductions, protective_cycle
+from bot.engine.reductions import Reductions
 from bot.engine.reference import Reference
 from bot.engine.snapshot import SnapshotGatherer
+from bot.engine.stop_orders import StopOrders
 from bot.engine.take_profit import TakeProfit
 from bot.engine.unprotected import Unprotected
 
@@ -54,7 +46,6 @@ _SETTLES_WITHIN = timedelta(minutes=2)
 #: What a second reading so long after the first says is no mistake of the first.
 _SAID_TWICE = timedelta(seconds=30)
 _NO_QUOTES: Mapping[Leg, Quote] = {}
-_MAY_HAVE_ARRIVED = (OrderState.INTENDED, OrderState.UNKNOWN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +86,7 @@ class Protection:
         self._execution = execution
         self._reductions = reductions
         self._reference = reference
+        self._stops = StopOrders(desk, execution)
         self._take_profit = TakeProfit(desk, execution)
         #: Price of each asset at the last look, from which the distance of a stop is measured.
         self.anchors: Mapping[Asset, Decimal] = desk.journal.books.last_look_index_prices
@@ -288,8 +280,8 @@ class Protection:
             plan=plan,
             booked=booked,
             unlisted=frozenset(unlisted),
-            resting=self._resting_stops(account),
-            pending=self._pending_stops(account),
+            resting=self._stops.resting(account),
+            pending=self._stops.pending(account),
         )
 
     def _unlisted(self, venue_id: VenueId, held: set[Symbol], booked: Mapping[Symbol, Decimal]) -> set[Symbol]:
@@ -315,16 +307,16 @@ class Protection:
             await self._unprotected.note_protected(target)
             return
         resting = view.resting.get(target.symbol, [])
-        good, missing = _pair(target, [order for order in resting if self._may_stay(order) and _is_at(order, target)])
+        good, missing = self._stops.fitting(target, resting)
         known = {order.client_order_id for order in good}
         pending = [one for one in view.pending.get(target.symbol, []) if one.intent.client_order_id not in known]
-        placed, bare = await self._place_all(target, missing, pending)
+        placed, bare = await self._stops.place_all(target, missing, pending)
         if not bare:
             known |= {order.client_order_id for order in placed}
             for order in resting:
                 if order.client_order_id not in known:
-                    await self._drop(order, "replaced")
-        elif not _pair(target, [order for order in resting if self._may_stay(order)])[1]:
+                    await self._stops.drop(order, "replaced")
+        elif not self._stops.covering(target, resting)[1]:
             # Earlier stops of the position's size still rest; moving them is tried again.
             bare = ZERO
         bare = min(bare + target.beyond_contracts, target.contracts)
@@ -336,89 +328,6 @@ class Protection:
             await self._unprotected.note_unprotected(target, bare, view.instruments[leg], view.quotes[leg])
         else:
             await self._unprotected.note_protected(target)
-
-    async def _place_all(
-        self, target: StopTarget, sizes: Sequence[Decimal], pending: Sequence[Order]
-    ) -> tuple[list[VenueOrder], Decimal]:
-        """Place stops of these sizes; return those that rest, and how much is without one."""
-        placed, bare, waiting = [], ZERO, list(pending)
-        for size in sizes:
-            order = await self._place(target, size, waiting)
-            if order is None:
-                bare += size
-            else:
-                placed.append(order)
-        return placed, bare
-
-    def _may_stay(self, resting: VenueOrder) -> bool:
-        """Return False for a stop that may be gone at any moment: it has ended by our books, or was to be cancelled."""
-        orders = self._desk.journal.books.orders
-        order = None if resting.client_order_id is None else orders.get(resting.client_order_id)
-        return order is not None and not order.state.is_final and not order.is_doomed
-
-    def _resting_stops(self, account: AccountState) -> dict[Symbol, list[VenueOrder]]:
-        """Return our stops that rest at the venue, by contract."""
-        found: dict[Symbol, list[VenueOrder]] = {}
-        for order in account.open_orders:
-            if order.type is OrderType.STOP_MARKET and order.client_order_id in self._desk.journal.books.orders:
-                found.setdefault(order.symbol, []).append(order)
-        return found
-
-    async def _place(self, target: StopTarget, size: Decimal, pending: list[Order]) -> VenueOrder | None:
-        """Place a stop and return it as read back; None while it is not proved to rest.
-
-        One that may have arrived stands for it, and is taken from ``pending``.
-        """
-        while pending:
-            order = pending.pop(0)
-            if order.state is OrderState.OPEN:
-                if (seen := await self._read_back(order, target, size)) is not None:
-                    return seen
-            elif order.state in _MAY_HAVE_ARRIVED and not (await self._execution.look_up(order)).state.is_final:
-                return await self._read_back(order, target, size)
-        draft = OrderDraft(
-            venue=target.venue,
-            symbol=target.symbol,
-            asset=target.asset,
-            side=target.side,
-            type=OrderType.STOP_MARKET,
-            contracts=size,
-            price=None,
-            trigger_price=target.trigger_price,
-            time_in_force=TimeInForce.GTC,
-            reduce_only=True,
-            purpose=Purpose.STOP,
-            decision_price=target.mark_price,
-            cycle_id=protective_cycle(self._desk),
-        )
-        (order,) = await self._execution.place([draft])
-        return await self._read_back(order, target, size)
-
-    def _pending_stops(self, account: AccountState) -> dict[Symbol, list[Order]]:
-        """Return our stops that may rest at a venue although it does not list them, by contract, oldest first."""
-        listed = {order.client_order_id for order in account.open_orders}
-        found: dict[Symbol, list[Order]] = {}
-        for order in self._desk.journal.books.working_orders():
-            intent = order.intent
-            if intent.purpose is not Purpose.STOP or intent.venue != account.venue:
-                continue
-            is_hidden = order.state is OrderState.OPEN and intent.client_order_id not in listed
-            if order.state in _MAY_HAVE_ARRIVED or (is_hidden and not order.is_doomed):
-                found.setdefault(intent.symbol, []).append(order)
-        return found
-
-    async def _read_back(self, order: Order, target: StopTarget, size: Decimal) -> VenueOrder | None:
-        if order.state is not OrderState.OPEN:
-            return None
-        venue = self._desk.venues[target.venue]
-        seen = await self._desk.read(venue.fetch_order(target.symbol, order.intent.client_order_id))
-        return seen if seen is not None and _covers(seen, target, size) and _is_at(seen, target) else None
-
-    async def _drop(self, resting: VenueOrder, reason: str) -> None:
-        orders = self._desk.journal.books.orders
-        order = orders.get(resting.client_order_id) if resting.client_order_id else None
-        if order is not None:
-            await self._execution.cancel(order, reason)
 
     def _note_listed(self, view: _View) -> None:
         now = self._desk.clock.now()
@@ -448,7 +357,7 @@ class Protection:
         held -= self._desk.policy.foreign_symbols
         for order in view.account.open_orders:
             if order.type is OrderType.STOP_MARKET and order.symbol not in held:
-                await self._drop(order, "no position of ours left to protect")
+                await self._stops.drop(order, "no position of ours left to protect")
         await self._unprotected.note_closed(venue_id, held)
 
     async def _reduce(self, reduction: ProtectiveReduction) -> None:
@@ -466,39 +375,8 @@ class Protection:
         await self._reductions.send(leg.instrument.venue, leg.instrument, leg.side, leg.contracts, leg.index_price)
 
 
-def _pair(target: StopTarget, resting: Sequence[VenueOrder]) -> tuple[list[VenueOrder], list[Decimal]]:
-    """Find the stops that a position needs among those that rest; return them, and the sizes that are missing."""
-    found: list[VenueOrder] = []
-    missing: list[Decimal] = []
-    for size in target.order_sizes:
-        left = (order for order in resting if order not in found and _covers(order, target, size))
-        order = next(left, None)
-        if order is None:
-            missing.append(size)
-        else:
-            found.append(order)
-    return found, missing
-
-
 def _as_listed(venue_id: VenueId, symbol: Symbol, contracts: Decimal, quote: Quote) -> FuturesPosition:
     """Return what our trades add up to as the venue would list it, so that a list that is short leaves it its stop."""
     return FuturesPosition(
         venue=venue_id, symbol=symbol, contracts=contracts, entry_price=quote.mark_price, liquidation_price=None
     )
-
-
-def _covers(order: VenueOrder, target: StopTarget, size: Decimal) -> bool:
-    """Return True when a resting order closes so much of the position, at whichever trigger."""
-    is_alone = len(target.order_sizes) == 1
-    return (
-        order.state is OrderState.OPEN
-        and order.type is OrderType.STOP_MARKET
-        and order.side is target.side
-        and order.reduce_only
-        and (order.contracts == size or (is_alone and order.contracts == target.contracts))
-    )
-
-
-def _is_at(order: VenueOrder, target: StopTarget) -> bool:
-    """Return True when a resting order's trigger is where it may be."""
-    return order.trigger_price is not None and target.acceptable_low <= order.trigger_price <= target.acceptable_high

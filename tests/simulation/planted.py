@@ -49,7 +49,7 @@ class CancelsFirst(Protection):
                 target.acceptable_low <= (resting.trigger_price or 0) <= target.acceptable_high
             )
             if not is_good:
-                await self._drop(resting, "to be replaced")
+                await self._stops.drop(resting, "to be replaced")
         await super()._protect_leg(target, view)
 
 
