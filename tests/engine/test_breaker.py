@@ -24,6 +24,8 @@ from bot.exchange.faults import FailRead
 from bot.exchange.static_market import DEFAULT_START
 from tests.engine.rig import BTC, ETH, HOUR, MINUTE, RARE, Rig, a_policy
 
+pytestmark = [pytest.mark.slow, pytest.mark.seconds(25)]
+
 DAY = timedelta(days=1)
 
 

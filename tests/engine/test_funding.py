@@ -17,6 +17,8 @@ from bot.exchange.faults import FailRead, LoseRequest, OmitFunding
 from bot.exchange.static_market import DEFAULT_START
 from tests.engine.rig import BTC, BTC_PERP, ETH_PERP, HOUR, MINUTE, RARE, Died, Rig, a_policy
 
+pytestmark = [pytest.mark.slow, pytest.mark.seconds(45)]
+
 DAY = timedelta(days=1)
 #: A crisis: −2 % at each settlement, every 8 hours, then 4, then 2, then 8 again, and at last it is over.
 CRISIS = (

@@ -22,10 +22,10 @@ from bot.exchange.config import ExchangeConfig, MarketKind
 from bot.exchange.exchange import Exchange, open_exchange
 from bot.exchange.rehearsal import LASTING, STRIKING, FaultKind, Rehearsed
 
-pytestmark = [pytest.mark.seconds(150), pytest.mark.usefixtures("quiet")]
+pytestmark = [pytest.mark.seconds(80), pytest.mark.usefixtures("quiet")]
 
 BTC, ETH = Asset("BTC"), Asset("ETH")
-DAYS_OF_FAULTS = timedelta(days=2)
+DAYS_OF_FAULTS = timedelta(days=1)
 #: A look is taken on the hour; the account is judged right after one.
 CALM = timedelta(hours=4, minutes=2)
 #: So narrow that a hedge is traded every other hour: few calls would meet few faults.

@@ -14,9 +14,9 @@ from tests.simulation.seeds.life import Outcome
 from tests.simulation.seeds.scenario import CALM, CROWDED, USUAL, Scenario, draw
 from tests.simulation.seeds.shrink import shortest
 
-pytestmark = pytest.mark.seconds(200)
+pytestmark = pytest.mark.seconds(150)
 
-SEEDS = "1-30"
+SEEDS = "1-24"
 DAYS = 1.0
 
 
@@ -24,7 +24,7 @@ DAYS = 1.0
 def outcomes(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, object]]:
     """Run the quick set twice over its first seeds."""
     out: Path = tmp_path_factory.mktemp("seeds") / "outcomes.jsonl"
-    for seeds in (SEEDS, "1-4"):
+    for seeds in (SEEDS, "1-2"):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("sys.argv", ["seeds", "--seeds", seeds, "--days", str(DAYS), "--out", str(out)])
             with pytest.raises(SystemExit):
@@ -55,7 +55,7 @@ def test_nearly_everything_that_can_go_wrong_does(outcomes: list[dict[str, objec
 def test_a_seed_decides_everything(outcomes: list[dict[str, object]]) -> None:
     by_seed = Counter(str(one["seed"]) for one in outcomes)
     twice = [[one for one in outcomes if str(one["seed"]) == seed] for seed, times in by_seed.items() if times > 1]
-    assert len(twice) == 4
+    assert len(twice) == 2
     assert all(first == second for first, second in twice)
 
 
