@@ -192,6 +192,10 @@ class Journal(Protocol):
         """Give each draft its client order id and commit all of them in one transaction, before any is sent."""
         ...
 
+    def intent_of(self, client_order_id: ClientOrderId) -> OrderIntent | None:
+        """Return what was ever intended under an id, also when the books have long forgotten it; None for nothing."""
+        ...
+
     async def record_transfer(self, draft: TransferDraft, at: datetime) -> TransferIntent:
         """Give a transfer its id and commit it, before it is sent."""
         ...

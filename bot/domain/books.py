@@ -24,7 +24,7 @@ from bot.domain.units import ZERO
 
 Leg = tuple[VenueId, Symbol]
 
-#: Final orders stay in the books this long, for late fills and for the eye.
+#: Orders that have ended stay in the books this long, for late fills, for lists that are late, and for the eye.
 FINAL_KEPT = timedelta(days=2)
 #: They close what is there, so an asset's hedge is at most smaller than it seems.
 _PROTECTIVE = (Purpose.STOP, Purpose.TAKE_PROFIT)
@@ -100,7 +100,7 @@ class Books:
     epochs: set[str] = field(default_factory=set)
     #: When the journal was created; no trade before it is ours.
     opened_at: datetime | None = None
-    #: Orders that are not final, and the final ones of the last look-back (see ``FINAL_KEPT``).
+    #: Orders that are not final, and those that have ended of late (see ``FINAL_KEPT``).
     orders: dict[ClientOrderId, Order] = field(default_factory=dict)
     ledgers: dict[Leg, LegLedger] = field(default_factory=dict)
     #: What is known of each contract's funding.
@@ -170,7 +170,10 @@ class Books:
         if order.state.is_final:
             self._working.pop(key, None)
         elif key not in self._working:
-            self._find_working()
+            if key == next(reversed(self.orders)):
+                self._working[key] = order
+            else:
+                self._find_working()
 
     def working_orders(self) -> list[Order]:
         """Return the orders that are not final, oldest first."""

@@ -14,7 +14,7 @@ from bot.domain.books import FINAL_KEPT, Books, Ceiling, Correction, LegLedger, 
 from bot.domain.errors import InvariantViolated
 from bot.domain.funding import LegFunding, fold_change, fold_due, fold_judgement, fold_payment
 from bot.domain.ids import Symbol, VenueId
-from bot.domain.orders import Fill, Order, OrderEvent, OrderIntent, Purpose, next_state
+from bot.domain.orders import Fill, Order, OrderEvent, OrderIntent, Purpose
 from bot.domain.overlay import fold_measurement, fold_resume, fold_trip
 from bot.domain.policy import MarginRung, TradingState
 from bot.domain.rolls import Roll
@@ -58,7 +58,7 @@ def _changed(books: Books, fact: events.OrderChanged) -> None:
     order = books.orders.get(fact.client_order_id)
     if order is None:
         raise InvariantViolated(f"order {fact.client_order_id} changed without an intent")
-    order.state = next_state(order.state, fact.event)
+    order.move(fact.event, fact.at)
     books.follow(order)
     order.venue_order_id = fact.venue_order_id or order.venue_order_id
     order.reason = fact.reason or order.reason
@@ -70,7 +70,7 @@ def _filled(books: Books, fact: events.TradeFilled) -> None:
     if order is not None:
         filled = order.filled_contracts + fill.contracts
         is_full = filled >= order.intent.contracts
-        order.state = next_state(order.state, OrderEvent.FULLY_FILLED if is_full else OrderEvent.PART_FILLED)
+        order.move(OrderEvent.FULLY_FILLED if is_full else OrderEvent.PART_FILLED, fact.at)
         books.follow(order)
         order.filled_contracts = filled
         order.filled_value += fill.contracts * fill.price
@@ -345,7 +345,8 @@ def _looked(books: Books, fact: events.LookTaken) -> None:
     if fact.index_prices:
         books.last_look_index_prices = dict(fact.index_prices)
     horizon = fact.at - FINAL_KEPT
-    old = [key for key, order in books.orders.items() if order.state.is_final and order.intent.intended_at < horizon]
+    # By when they ended: a stop may have rested for weeks, and be listed a while longer than it rests.
+    old = [key for key, order in books.orders.items() if order.ended_at is not None and order.ended_at < horizon]
     for key in old:
         del books.orders[key]
     # Contracts end, and nobody asks for them any more.

@@ -276,6 +276,19 @@ class Order:
     reason: str = ""
     #: True once its cancel was asked for: it may be gone at any moment, whatever the venue says.
     is_doomed: bool = False
+    #: When it was learned that nothing but a late fill can follow; None until then.
+    ended_at: datetime | None = None
+
+    def move(self, event: OrderEvent, at: datetime) -> None:
+        """Take note of what was learned, and when.
+
+        Raises:
+            InvariantViolated: it cannot follow; nothing has changed.
+        """
+        had_ended = self.state.is_final
+        self.state = next_state(self.state, event)
+        if self.state.is_final != had_ended:
+            self.ended_at = at if self.state.is_final else None
 
     @property
     def remaining_contracts(self) -> Decimal:

@@ -2,7 +2,7 @@
 
 The venue wins on facts, the journal on intent. A symbol that does not add up is locked: it may only be reduced until it
 adds up again, which lifts the lock by itself. An order under our mark that this journal never intended means a second
-bot on the account, and halts.
+bot on the account, and halts; one that it intended long ago is only cancelled.
 """
 
 from datetime import datetime, timedelta
@@ -11,8 +11,8 @@ import structlog
 
 from bot.domain.errors import BotError, DataError, VenueError
 from bot.domain.events import SymbolLocked, SymbolUnlocked, TradingStateSet
-from bot.domain.ids import Symbol, VenueId, carries_marker
-from bot.domain.orders import Order, OrderState, Purpose, VenueOrder
+from bot.domain.ids import ClientOrderId, Symbol, VenueId, carries_marker
+from bot.domain.orders import Order, OrderIntent, OrderState, Purpose, VenueOrder
 from bot.domain.policy import TradingState
 from bot.domain.portfolio import AccountState, FuturesPosition
 from bot.domain.units import ZERO
@@ -153,6 +153,8 @@ class Reconcile:
                 continue
             if mark in books.orders and order.may_be_of(books.orders[mark].intent):
                 continue
+            if mark not in books.orders and await self._is_forgotten(mark, order):
+                continue
             self._desk.alerts.raise_alert(
                 "second_writer",
                 f"Order {mark} on {order.symbol} carries our mark, but this journal never intended it."
@@ -171,6 +173,36 @@ class Reconcile:
                 )
             return
         self._desk.alerts.close_alert("second_writer", cause=account.venue)
+
+    async def _is_forgotten(self, mark: ClientOrderId, seen: VenueOrder) -> bool:
+        """Return True for an order of ours that ended so long ago that the books hold it no more, and look after it.
+
+        It is cancelled, unless it is the only stop of a position.
+        """
+        intent = self._desk.journal.intent_of(mark)
+        if intent is None or not seen.may_be_of(intent):
+            return False
+        log.warning(
+            "An order that had ended long ago works at the venue",
+            code="order_back",
+            client_order_id=mark,
+            symbol=seen.symbol,
+        )
+        if not self._is_only_stop(intent):
+            ended = Order(intent=intent, state=OrderState.CANCELLED, venue_order_id=seen.venue_order_id)
+            await self._execution.cancel(ended, "it works although it had ended long ago")
+        return True
+
+    def _is_only_stop(self, intent: OrderIntent) -> bool:
+        books, leg = self._desk.journal.books, (intent.venue, intent.symbol)
+        if intent.purpose is not Purpose.STOP or books.ledger(*leg).contracts == 0:
+            return False
+        return not any(
+            one.intent.purpose is Purpose.STOP
+            and one.state is OrderState.OPEN
+            and (one.intent.venue, one.intent.symbol) == leg
+            for one in books.working_orders()
+        )
 
     async def _compare_positions(self, account: AccountState) -> None:
         """Lock what does not add up, unlock what does; what is reserved for the owner need not add up."""

@@ -231,7 +231,7 @@ def test_an_older_journal_is_copied_and_then_equal_to_a_new_one(tmp_path: Path) 
     fresh = tmp_path / "fresh"
     fresh.mkdir()
     assert _schema(path) == _schema(_file(fresh))
-    assert (tmp_path / "journal-before-format-5.db").exists()
+    assert (tmp_path / f"journal-before-format-{SCHEMA_VERSION}.db").exists()
 
 
 def _schema(path: Path) -> set[tuple[str, str]]:

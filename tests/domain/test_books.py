@@ -35,8 +35,8 @@ def _intended(**changes):
     return events.OrderIntended(at=NOW, intent=make_intent(**changes))
 
 
-def _changed(event, **changes):
-    return events.OrderChanged(at=NOW, client_order_id=ORDER_ID, event=event, **changes)
+def _changed(event, at=NOW, **changes):
+    return events.OrderChanged(at=at, client_order_id=ORDER_ID, event=event, **changes)
 
 
 def _filled(**changes):
@@ -330,6 +330,40 @@ def test_old_orders_are_forgotten_when_they_are_final():
 
     apply(books, _looked(at=NOW + timedelta(days=3)))
     assert set(books.orders) == {working}
+
+
+def test_an_order_that_worked_for_long_is_forgotten_when_it_has_been_final_for_long():
+    books = _books(
+        _intended(),
+        _changed(OrderEvent.ACCEPTED),
+        _looked(at=NOW + timedelta(days=9)),
+        _changed(OrderEvent.CANCEL_CONFIRMED, at=NOW + timedelta(days=9)),
+        _looked(at=NOW + timedelta(days=10)),
+    )
+    assert books.orders[ORDER_ID].ended_at == NOW + timedelta(days=9)
+
+    apply(books, _looked(at=NOW + timedelta(days=12)))
+    assert not books.orders
+
+
+def test_an_order_that_has_come_back_has_not_ended():
+    books = _books(_intended(), _changed(OrderEvent.FOUND_ABSENT), _changed(OrderEvent.ACCEPTED))
+
+    assert books.orders[ORDER_ID].ended_at is None
+    apply(books, _looked(at=NOW + timedelta(days=9)))
+    assert set(books.orders) == {ORDER_ID}
+
+
+def test_what_works_is_listed_in_the_order_of_intents_also_when_an_earlier_one_has_come_back():
+    later = ClientOrderId("TT0A100000000200")
+    books = _books(
+        _intended(),
+        _changed(OrderEvent.FOUND_ABSENT),
+        _intended(client_order_id=later),
+        _changed(OrderEvent.ACCEPTED),
+    )
+
+    assert [one.intent.client_order_id for one in books.working_orders()] == [ORDER_ID, later]
 
 
 def test_facts_that_may_be_offered_twice_have_a_key_and_others_have_none():

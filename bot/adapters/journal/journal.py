@@ -37,7 +37,16 @@ from bot.domain.events import (
     TransferIntended,
 )
 from bot.domain.folding import apply
-from bot.domain.ids import ALPHABET, EPOCH_LENGTH, MARKER, TransferId, client_order_id, decode_base32, epoch_of
+from bot.domain.ids import (
+    ALPHABET,
+    EPOCH_LENGTH,
+    MARKER,
+    ClientOrderId,
+    TransferId,
+    client_order_id,
+    decode_base32,
+    epoch_of,
+)
 from bot.domain.orders import OrderDraft, OrderIntent, OrderState, next_state
 from bot.domain.thinning import DetailsThinned
 from bot.domain.transfers import TransferDraft, TransferIntent
@@ -193,6 +202,17 @@ class SqlJournal:
         with reading():
             for sequence, name, payload in self._connection.exec_driver_sql(query, tuple(values)):
                 yield sequence, codec.decode_fact(name, payload)
+
+    def intent_of(self, client_order_id: ClientOrderId) -> OrderIntent | None:
+        """Return what was ever intended under an id; None for nothing.
+
+        Raises:
+            JournalError: it cannot be read.
+        """
+        for _, fact in self.facts(client_order_id=client_order_id, kind=OrderIntended.__name__):
+            if isinstance(fact, OrderIntended):
+                return fact.intent
+        return None
 
     @property
     def connection(self) -> Connection:

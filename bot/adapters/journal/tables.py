@@ -5,10 +5,10 @@
 
 from sqlalchemy import Column, Integer, MetaData, Table, Text
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 
 #: Checkpoints of earlier formats are of another form, and dropped when a journal is brought to today's.
-CHECKPOINTS_SINCE = 4
+CHECKPOINTS_SINCE = 6
 
 metadata = MetaData()
 
