@@ -82,7 +82,7 @@ def test_an_impossible_change_leaves_the_books_as_they_were():
     books = _books(_intended(), _changed(OrderEvent.REFUSED, reason="too small"))
 
     with pytest.raises(InvariantViolated):
-        apply(books, _changed(OrderEvent.ACCEPTED))
+        apply(books, _changed(OrderEvent.OUTCOME_LOST))
 
     order = books.orders[ORDER_ID]
     assert (order.state, order.reason) == (OrderState.REJECTED, "too small")
