@@ -157,7 +157,6 @@ class Execution:
             )
             return order
         if seen is not None:
-            self._missed_at.pop(intent.client_order_id, None)
             return await self._learn(order, seen)
         if not await self._has_booked_trades(intent.venue):
             return order
@@ -183,8 +182,7 @@ class Execution:
             return order
         if intent.may_rest and not await self._is_unknown_to_matching(order):
             return order
-        del self._missed_at[intent.client_order_id]
-        self._desk.alerts.close_alert("order_lost", cause=intent.client_order_id)
+        self._miss_no_more(intent.client_order_id)
         return await self._change(
             intent, OrderEvent.FOUND_ABSENT, "the venue has lost it" if may_work else "it never arrived"
         )
@@ -216,6 +214,15 @@ class Execution:
             cause=intent.client_order_id,
         )
 
+    def forget_ended(self) -> None:
+        """Miss no order any more that has ended by its trade."""
+        for number in [one for one in self._missed_at if self._order(one).state.is_final]:
+            self._miss_no_more(number)
+
+    def _miss_no_more(self, client_order_id: ClientOrderId) -> None:
+        self._missed_at.pop(client_order_id, None)
+        self._desk.alerts.close_alert("order_lost", cause=client_order_id)
+
     async def learn(self, order: Order, seen: VenueOrder) -> Order:
         """Take in what the venue says about an order, from a listing."""
         return await self._learn(order, seen)
@@ -244,6 +251,7 @@ class Execution:
             self.has_opened.clear()
 
     async def _learn(self, order: Order, seen: VenueOrder) -> Order:
+        self._miss_no_more(order.intent.client_order_id)
         if not seen.may_be_of(order.intent):
             # As after an old journal was copied back. Reconciling tells of it; with that id ours can never be there.
             if order.state not in (OrderState.INTENDED, OrderState.UNKNOWN):
@@ -253,7 +261,6 @@ class Execution:
         if not await self._has_its_trades(order, seen):
             # It has traded, and how is not known yet: nothing is learned by halves.
             return order
-        self._desk.alerts.close_alert("order_lost", cause=order.intent.client_order_id)
         facts: list[Fact] = []
         if seen.state is not OrderState.REJECTED and (
             order.state in (OrderState.INTENDED, OrderState.UNKNOWN, *_GIVEN_UP) or order.venue_order_id is None

@@ -99,6 +99,7 @@ class Reconcile:
         # As of the account: what is cancelled from here on is still in its list.
         back = self._ended_but_listed(account)
         await self._settle_orders(account)
+        self._execution.forget_ended()
         await self._take_back(back)
         await self._find_strangers(account)
         await self._compare_positions(account)
