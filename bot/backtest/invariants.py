@@ -4,17 +4,18 @@ The checker sees every change at the exchange as it happens, and the journal onl
 """
 
 from collections.abc import Callable, Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from bot.backtest.hedge_aims import HedgeAims
 from bot.backtest.leg_gaps import LegGaps
 from bot.backtest.restraints import Restraints
 from bot.backtest.stop_timing import StopTiming
 from bot.domain.books import Books
 from bot.domain.ids import Asset, ClientOrderId, Symbol, carries_marker
-from bot.domain.orders import OrderIntent, OrderState, OrderType, Purpose
-from bot.domain.policy import Policy, Scope, TradingState
+from bot.domain.orders import OrderState, OrderType, Purpose
+from bot.domain.policy import Policy, TradingState
 from bot.exchange.exchange import Exchange
 from bot.exchange.orders import ExchangeOrder
 from bot.exchange.records import Liquidation, Movement, MovementKind, Trade
@@ -24,10 +25,6 @@ _ZERO = Decimal(0)
 #: Ledger and wallet are kept to eight places; this much may be lost to rounding per trade.
 _ROUNDING = Decimal("0.0000001")
 _LISTED = 50
-#: What prices do while an order travels is not its doing.
-_ON_ITS_WAY = timedelta(seconds=30)
-#: What an order is sized by was read at most so long before.
-_IS_READ = timedelta(seconds=1)
 
 
 class InvariantChecker:
@@ -40,23 +37,16 @@ class InvariantChecker:
         self.checked = 0
         self.violated: list[str] = []
         self._seen_ids: dict[ClientOrderId, int] = {}
-        #: Of hedges that rest: whether all of them would have brought their asset nearer when they were sent.
-        self._was_right: dict[int | None, bool] = {}
         self._contracts: dict[Symbol, Decimal] = {}
         self._opening = _wallet_total(exchange)
-        #: When an order of ours came in.
-        self._arrived_at: dict[ClientOrderId, datetime] = {}
-        #: When somebody else traded an asset last.
-        self._others_traded_at: dict[Asset, datetime] = {}
         #: Whether the bot has said that it cannot see what it protects.
         self.is_blind: Callable[[], bool] = lambda: False
         self._leg_gaps = LegGaps(exchange, policy)
         self._restraints = Restraints(exchange, journal, policy)
+        self._aims = HedgeAims(exchange, policy, self._restraints)
         self._stops = StopTiming(exchange, policy, self._is_told)
         #: Number of the last fact when fills were last looked at.
         self._fills_until = 0
-        #: What hedging has earned, by as many movements as were added up.
-        self._earned, self._earned_until = _ZERO, 0
         exchange.floor.observers.append(self._see)
 
     def follow(self, journal: Journal) -> None:
@@ -107,7 +97,7 @@ class InvariantChecker:
         is_one = first == order.id or mark in self._exchange.deceived
         self._expect(is_one, f"two orders for one intent: {mark}", at)
         if is_new:
-            self._arrived_at[ClientOrderId(mark)] = at
+            self._aims.see_arrival(at, ClientOrderId(mark))
             self._see_new_order(at, order, self._journal.books)
         if order.type is OrderType.STOP_MARKET and order.state is OrderState.CANCELLED:
             self._expect_all(self._stops.see_cancelled(at, order), at)
@@ -151,8 +141,7 @@ class InvariantChecker:
             if intent.purpose is Purpose.HEDGE:
                 self._expect_all(self._restraints.judge_increase(at, order, intent), at)
         if intent.purpose is Purpose.HEDGE:
-            gaps = self._gaps(order.symbol, order.remaining * order.side.sign)
-            self._was_right[order.id] = order.remaining > 0 and gaps is not None and gaps[1] < gaps[0]
+            self._aims.see_sent(order, books)
             live = [
                 one.client_order_id
                 for one in self._exchange.floor.open_orders.values()
@@ -170,7 +159,7 @@ class InvariantChecker:
         self._restraints.see_trade(at, trade)
         is_ours = trade.client_order_id is not None and carries_marker(trade.client_order_id)
         if not is_ours:
-            self._others_traded_at[self._exchange.floor.contracts[trade.symbol].asset] = at
+            self._aims.see_others(at, trade)
         if abs(after) > abs(before):
             self._stops.see_grown(trade, is_ours=is_ours)
         if trade.forced is Purpose.SETTLEMENT:
@@ -186,108 +175,18 @@ class InvariantChecker:
             self._expect(shrinks, f"a reduce-only order took {trade.symbol} from {before} to {after}", at)
         intended = self._journal.books.orders.get(ClientOrderId(trade.client_order_id or ""))
         if intended is not None and intended.intent.purpose is Purpose.HEDGE:
-            self._see_gap(at, trade)
+            self._expect_all(self._aims.judge(at, trade, self._journal.books), at)
         if intended is not None:
             self._leg_gaps.see(at, trade, intended.intent.purpose, self._journal.books)
             self._judge_rolls(at)
 
-    def _see_gap(self, at: datetime, trade: Trade) -> None:
-        """Expect that a hedge has brought its asset nearer to its target.
-
-        One that has rested was right when it was sent; what prices do while it waits to be looked at is not its doing.
-        """
-        gaps = self._gaps(trade.symbol, -trade.contracts * trade.side.sign)
-        is_excused = trade.client_order_id in self._exchange.deceived
-        if gaps is None or is_excused or self._was_right.get(trade.order_id, False):
-            return
-        after, before = gaps
-        if after >= before and self._was_right_when_decided(at, trade):
-            return
-        asset = self._exchange.floor.contracts[trade.symbol].asset
-        self._expect(after < before, f"a hedge took {asset} from {before} to {after} coins off its target", at)
-
-    def _was_right_when_decided(self, at: datetime, trade: Trade) -> bool:
-        """Return whether a hedge that was just decided has brought its asset nearer, at the price of its decision."""
-        intent = self._journal.books.orders[ClientOrderId(trade.client_order_id or "")].intent
-        decided_at = self._decided_at(intent)
-        if at - decided_at > _ON_ITS_WAY:
-            return False
-        leapt_at = self._exchange.leapt_at
-        if leapt_at is not None and leapt_at >= decided_at - _ON_ITS_WAY:
-            # The look that sent it was of before the leap.
-            return True
-        if self._restraints.has_moved_since(decided_at - _ON_ITS_WAY):
-            # Or of before coins came or went, which moves every target.
-            return True
-        asset = self._exchange.floor.contracts[trade.symbol].asset
-        if self.others_have_traded(asset, decided_at - _IS_READ):
-            # Or it was on its way when somebody else traded, or what it was sized by was.
-            return True
-        if not self._restraints.is_present(asset, intent.decision_price, decided_at):
-            # Whatever that was decided on, it was not the price of the time.
-            return False
-        gaps = self._gaps(trade.symbol, -trade.contracts * trade.side.sign, index_price=intent.decision_price)
-        return gaps is not None and gaps[0] < gaps[1]
-
-    def _decided_at(self, intent: OrderIntent) -> datetime:
-        """Return when an order was meant; where the bot's clock is wrong, when it came in."""
-        arrived_at = self._arrived_at.get(intent.client_order_id, intent.intended_at)
-        is_off = abs(arrived_at - intent.intended_at) > _ON_ITS_WAY
-        return arrived_at if is_off else intent.intended_at
-
     def others_have_traded(self, asset: Asset, since: datetime) -> bool:
         """Return whether somebody else has traded contracts of an asset since a moment."""
-        at = self._others_traded_at.get(asset)
-        return at is not None and at >= since
-
-    def _gaps(
-        self, symbol: Symbol, contracts: Decimal, *, index_price: Decimal | None = None
-    ) -> tuple[Decimal, Decimal] | None:
-        """Return how many coins an asset is off its target now, and with ``contracts`` (signed) more of a contract.
-
-        None where that is not to be judged.
-        """
-        floor, policy = self._exchange.floor, self._policy
-        contract = floor.contracts[symbol]
-        asset = contract.asset
-        if policy.scope is not Scope.ASSETS or policy.aliases or asset not in policy.targets:
-            return None
-        if any(capped == asset for capped, _ in self._journal.books.ceilings):
-            # A ceiling asks for more distance than the target does.
-            return None
-        value, coins = self.portfolio()
-        change = contracts * contract.size
-        if not contract.is_linear:
-            change /= floor.mark_of(contract)
-        wanted = policy.targets[asset] * value / (index_price or floor.index_of(asset))
-        return abs(coins[asset] - wanted), abs(coins[asset] + change - wanted)
+        return self._aims.others_have_traded(asset, since)
 
     def portfolio(self) -> tuple[Decimal, dict[Asset, Decimal]]:
         """Return what the portfolio is worth and the exposure in coins, by the exchange's own numbers."""
-        floor = self._exchange.floor
-        held = dict.fromkeys(self._policy.assets, _ZERO)
-        for (_, currency), amount in floor.accounts.wallets.items():
-            if Asset(currency) in held:
-                held[Asset(currency)] += amount
-        coins, profit = dict(held), _ZERO
-        for symbol, position in floor.accounts.positions.items():
-            contract = floor.contracts[symbol]
-            if contract.asset not in coins:
-                continue
-            mark = floor.mark_of(contract)
-            unrealised = floor.accounts.unrealised(contract, mark)
-            if contract.is_linear:
-                coins[contract.asset] += position.contracts * contract.size
-                profit += unrealised
-            else:
-                coins[contract.asset] += unrealised + position.contracts * contract.size / mark
-                held[contract.asset] += unrealised
-        for movement in floor.accounts.movements[self._earned_until :]:
-            if movement.currency == "USDT" and movement.kind in _OF_TRADING:
-                self._earned += movement.amount
-        self._earned_until = len(floor.accounts.movements)
-        profit += self._earned
-        return sum((amount * floor.index_of(asset) for asset, amount in held.items()), profit), coins
+        return self._aims.portfolio()
 
     def _judge_rolls(self, now: datetime) -> None:
         self._expect_all(self._leg_gaps.judge(now, self._journal.books), now)
@@ -372,8 +271,6 @@ class InvariantChecker:
         self._expect(apart <= allowed, f"ledger and wallets are {apart} apart", now)
 
 
-#: What hedging has earned and cost.
-_OF_TRADING = (MovementKind.REALISED, MovementKind.FEE, MovementKind.FUNDING, MovementKind.LIQUIDATION_FEE)
 #: What a wallet loses or gains that no trade of ours explains.
 _NOT_OURS = (MovementKind.LIQUIDATION_FEE, MovementKind.INSURANCE)
 
