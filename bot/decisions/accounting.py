@@ -52,6 +52,8 @@ class _Position:
     contracts: Decimal = ZERO
     #: Σ signed contracts × price of what is open, or ÷ price where the contract is inverse.
     cost: Decimal = ZERO
+    #: Trades up to then were in it when it was adopted.
+    adopted_until: datetime | None = None
 
 
 def trade_rows(facts: Sequence[Fact]) -> Iterator[TradeRow]:
@@ -85,11 +87,13 @@ def trade_rows(facts: Sequence[Fact]) -> Iterator[TradeRow]:
 def _adopt(fact: PositionAdopted, positions: dict[Leg, _Position], terms: ContractTermsNoted | None) -> None:
     is_linear = terms is None or terms.is_linear
     cost = fact.contracts * fact.mark_price if is_linear else fact.contracts / fact.mark_price
-    positions[fact.venue, fact.symbol] = _Position(fact.contracts, cost)
+    positions[fact.venue, fact.symbol] = _Position(fact.contracts, cost, fact.includes_until)
 
 
 def _trade(position: _Position, fill: Fill, terms: ContractTermsNoted) -> Decimal:
-    """Book a trade into a position and return what it has realised."""
+    """Book a trade into a position and return what it has realised: nothing, where that was adopted with it."""
+    if position.adopted_until is not None and fill.filled_at <= position.adopted_until:
+        return ZERO
     traded = fill.contracts * fill.side.sign
     closing = ZERO
     if position.contracts * traded < 0:

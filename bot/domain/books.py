@@ -14,7 +14,7 @@ from bot.domain.basis import BasisRecord
 from bot.domain.events import ContractTermsNoted
 from bot.domain.funding import LegFunding
 from bot.domain.ids import Asset, ClientOrderId, Currency, Symbol, TransferId, VenueId
-from bot.domain.orders import Order, OrderState, Purpose
+from bot.domain.orders import Fill, Order, OrderState, Purpose
 from bot.domain.overlay import OverlayRecord
 from bot.domain.policy import MarginRung, TradingState
 from bot.domain.portfolio import WalletKind
@@ -54,6 +54,16 @@ class LegLedger:
     #: The same, each ÷ the price that was expected: multiplied by the contract size it is quote currency of an inverse
     #: one.
     inverse_slippage_contracts: Decimal = ZERO
+    #: Trades up to then are in a position that was adopted since; None where none was.
+    adopted_until: datetime | None = None
+
+    def has_adopted(self, fill: Fill) -> bool:
+        """Return True for a trade that was in the position already when that was adopted, and is told only now."""
+        return self.adopted_until is not None and fill.filled_at <= self.adopted_until
+
+    def contracts_after(self, fill: Fill) -> Decimal:
+        """Return the signed position that a trade leaves."""
+        return self.contracts if self.has_adopted(fill) else self.contracts + fill.contracts * fill.side.sign
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

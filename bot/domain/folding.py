@@ -97,11 +97,14 @@ def _terms_noted(books: Books, fact: events.ContractTermsNoted) -> None:
 
 def _book_trade(books: Books, fill: Fill) -> None:
     ledger = books.ledgers.setdefault((fill.venue, fill.symbol), LegLedger())
+    ledger.fees_paid[fill.fee_currency] = ledger.fees_paid.get(fill.fee_currency, ZERO) + fill.fee_paid
+    if ledger.has_adopted(fill):
+        # It came with the position, at its mark.
+        return
     signed = fill.contracts * fill.side.sign
     ledger.contracts += signed
     ledger.cash_contract_value -= signed * fill.price
     ledger.inverse_contract_value += signed / fill.price
-    ledger.fees_paid[fill.fee_currency] = ledger.fees_paid.get(fill.fee_currency, ZERO) + fill.fee_paid
     fold_change(_funding_of(books, fill.venue, fill.symbol), fill.filled_at, ledger.contracts)
 
 
@@ -199,6 +202,7 @@ def _adopted(books: Books, fact: events.PositionAdopted) -> None:
     ledger = books.ledgers.setdefault((fact.venue, fact.symbol), LegLedger())
     missing = fact.contracts - ledger.contracts
     ledger.contracts = fact.contracts
+    ledger.adopted_until = fact.includes_until
     ledger.cash_contract_value -= missing * fact.mark_price
     ledger.inverse_contract_value += missing / fact.mark_price
     fold_change(_funding_of(books, fact.venue, fact.symbol), fact.at, fact.contracts)

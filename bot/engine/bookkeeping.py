@@ -169,8 +169,7 @@ class Bookkeeping:
             # Delisted since: no look will put it back.
             return [booked]
         source = booked.dedup_key or ""
-        after = self._desk.journal.books.ledger(fill.venue, fill.symbol).contracts
-        after += fill.contracts * fill.side.sign
+        after = self._desk.journal.books.ledger(fill.venue, fill.symbol).contracts_after(fill)
         facts: list[Fact] = [booked]
         if order is not None and is_stop:
             facts.append(

@@ -354,6 +354,7 @@ async def adopt_position(
                 symbol=symbol,
                 contracts=held,
                 mark_price=mark_price,
+                as_of=account.as_of,
             ),
         )
         log.info("A position was adopted", code="adopted", venue=venue_id, symbol=symbol)

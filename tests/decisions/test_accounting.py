@@ -1,5 +1,6 @@
 """What was realised, paid and received: closed positions bring what their trades brought."""
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -75,10 +76,24 @@ def test_a_trade_through_zero_closes_and_then_opens():
 @pytest.mark.parametrize(("instrument", "expected"), [(LINEAR, dec(5_000)), (INVERSE, dec("0.0005"))])
 def test_an_adopted_position_enters_at_the_mark_of_its_adoption(instrument, expected):
     adopted = PositionAdopted(
-        at=NOW, venue=instrument.venue, symbol=instrument.symbol, contracts=dec(-1), mark_price=dec(50_000)
+        at=NOW - timedelta(minutes=1),
+        venue=instrument.venue,
+        symbol=instrument.symbol,
+        contracts=dec(-1),
+        mark_price=dec(50_000),
     )
     close = dec(45_000) if instrument.is_linear else dec(40_000)
     assert _realised(instrument, ("1", close), first=[adopted]) == [expected]
+
+
+def test_a_trade_that_came_with_an_adopted_position_realises_nothing_when_it_is_told():
+    adopted = PositionAdopted(
+        at=NOW, venue=LINEAR.venue, symbol=LINEAR.symbol, contracts=dec(-1), mark_price=dec(50_000)
+    )
+    told, close = _trade(LINEAR, "-1", 52_000, 1), _trade(LINEAR, "1", 45_000, 2)
+    told = replace(told, fill=replace(told.fill, filled_at=NOW))
+    close = replace(close, fill=replace(close.fill, filled_at=NOW + timedelta(minutes=1)))
+    assert [row.realised for row in trade_rows([_terms(LINEAR), adopted, told, close])] == [0, 5_000]
 
 
 def test_without_terms_nothing_is_claimed():

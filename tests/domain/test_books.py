@@ -219,6 +219,35 @@ def test_an_adopted_position_starts_without_profit():
     assert ledger.inverse_contract_value - ledger.contracts / 50_000 == 0
 
 
+def test_a_trade_that_is_told_after_its_position_was_adopted_brings_its_fee_and_ends_its_order():
+    adopted = events.PositionAdopted(
+        at=LATER, venue=VENUE, symbol=INSTRUMENT.symbol, contracts=dec(-2), mark_price=dec(50_000), as_of=NOW
+    )
+    before = _books(_intended(), adopted)
+    books = _books(_intended(), adopted, _filled(filled_at=NOW, contracts=make_intent().contracts))
+    told, kept = books.ledgers[LEG], before.ledgers[LEG]
+
+    assert (told.contracts, told.cash_contract_value, told.inverse_contract_value) == (
+        kept.contracts,
+        kept.cash_contract_value,
+        kept.inverse_contract_value,
+    )
+    assert sum(told.fees_paid.values()) == make_fill().fee_paid
+    assert books.orders[ORDER_ID].state is OrderState.FILLED
+
+
+def test_a_trade_that_follows_an_adoption_counts():
+    adopted = events.PositionAdopted(
+        at=NOW, venue=VENUE, symbol=INSTRUMENT.symbol, contracts=dec(-2), mark_price=dec(50_000)
+    )
+    fill = make_fill(filled_at=LATER)
+    books = _books(adopted)
+    expected = books.ledgers[LEG].contracts_after(fill)
+    apply(books, events.TradeFilled(at=LATER, fill=fill))
+
+    assert books.ledgers[LEG].contracts == expected == -2 + fill.contracts * fill.side.sign
+
+
 def test_ceilings_come_and_go():
     fact = events.CeilingSet(
         at=NOW, asset=BTC, cause="stop_out", max_delta_base=dec("0.1"), release_at=LATER, why="a stop traded"

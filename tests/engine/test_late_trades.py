@@ -94,3 +94,18 @@ def test_what_was_adopted_since_its_trades_were_never_told_is_hedged_again() -> 
     assert rig.held(ETH_PERP) > Decimal("0.36")
     # Once: what is told no more this time locks its contract again.
     assert len([one for one in rig.journal.books.orders.values() if is_hedge(one)]) == 2
+
+
+def test_a_trade_that_is_told_after_its_position_was_adopted_is_not_counted_twice() -> None:
+    rig = Rig()
+    rig.venue_kind = NeverTellsEth
+
+    async def adopt(bot: Bot) -> None:
+        await bot.control.adopt("owner", None, ETH_PERP)
+
+    rig.run(20 * MINUTE, adopt, after=10 * MINUTE)
+    rig.venue_kind = PaperVenue
+    rig.run(20 * MINUTE)
+    assert rig.journal.books.ledger(PAPER, ETH_PERP).contracts == Decimal("0.36")
+    assert not rig.journal.books.locks
+    assert rig.held(ETH_PERP) == Decimal("0.36")

@@ -1,6 +1,7 @@
 """What became of orders and positions?"""
 
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 
 from bot.domain.events.fact import Fact
@@ -72,6 +73,13 @@ class PositionAdopted(Fact):
     symbol: Symbol
     contracts: Decimal
     mark_price: Decimal
+    #: Of when the account was that showed it; None in journals of earlier versions.
+    as_of: datetime | None = None
+
+    @property
+    def includes_until(self) -> datetime:
+        """Trades up to then are in the position, also those that are told later."""
+        return self.as_of or self.at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
