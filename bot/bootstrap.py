@@ -95,7 +95,7 @@ def build(
     bookkeeping = Bookkeeping(desk, reference)
     gatherer = SnapshotGatherer(desk, reference, bookkeeping)
     execution = Execution(desk, bookkeeping)
-    reductions = Reductions(desk, execution)
+    reductions = Reductions(desk, gatherer, execution)
     protection = Protection(desk, gatherer, execution, reductions, reference)
     flatten = Flatten(desk, gatherer, execution, reference)
     reconcile = Reconcile(desk, gatherer, execution)

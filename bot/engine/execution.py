@@ -24,7 +24,7 @@ from bot.domain.errors import (
     VenueUnavailable,
 )
 from bot.domain.events import CancelRequested, Fact, OrderChanged
-from bot.domain.ids import ClientOrderId, VenueId
+from bot.domain.ids import ClientOrderId, Symbol, VenueId
 from bot.domain.orders import (
     Order,
     OrderDraft,
@@ -33,6 +33,7 @@ from bot.domain.orders import (
     OrderState,
     VenueOrder,
 )
+from bot.domain.portfolio import AccountState
 from bot.domain.units import ZERO
 from bot.engine.bookkeeping import Bookkeeping
 from bot.engine.desk import Desk
@@ -244,6 +245,23 @@ class Execution:
             return ZERO
         return max(ZERO, opened.contracts - self._order(opened.client_order_id).filled_contracts)
 
+    def has_ended(self, order: Order) -> bool:
+        """Return True for an order that trades no more: it is final, or the venue calls it so and owes its trades."""
+        return order.state.is_final or self._bookkeeping.untold.has_ended(order)
+
+    def has_traded(self, order: Order) -> bool:
+        """Return True for an order that has traded, by its trades or by what the venue says of it."""
+        return order.filled_contracts > 0 or self._bookkeeping.untold.contracts(order) != 0
+
+    def shows_what_is_untold(self, account: AccountState, symbol: Symbol) -> bool:
+        """Return True when a position is listed as trades add up to that are told, and those that are owed."""
+        books = self._desk.journal.books
+        held = next((one.contracts for one in account.positions if one.symbol == symbol), ZERO)
+        owed = (
+            self._bookkeeping.untold.contracts(one) for one in books.working_orders() if _is_of(one, account, symbol)
+        )
+        return held == books.ledger(account.venue, symbol).contracts + sum(owed, ZERO)
+
     def forget_opened(self, leg: Leg) -> None:
         """Wait for nothing more: what was opened has its stop, or is closed."""
         self.opened.pop(leg, None)
@@ -292,9 +310,10 @@ class Execution:
 
         History that lags behind tells it soon. What it has not told by then it has forgotten.
         """
-        if seen.filled_contracts > order.filled_contracts and not await self._has_booked_trades(order.intent.venue):
-            return False
-        return not self._bookkeeping.untold.is_waited_for(order, seen, self._desk.clock.now())
+        is_read = seen.filled_contracts <= order.filled_contracts or await self._has_booked_trades(order.intent.venue)
+        now = self._desk.clock.now()
+        self._bookkeeping.untold.note(order, seen, now)
+        return is_read and not self._bookkeeping.untold.is_waited_for(order, now)
 
     async def _has_booked_trades(self, venue_id: VenueId) -> bool:
         """Book the trades there are; False when the venue does not tell them."""
@@ -334,6 +353,10 @@ class Execution:
 
 async def _only(call: Awaitable[VenueOrder]) -> tuple[VenueOrder, ...]:
     return (await call,)
+
+
+def _is_of(order: Order, account: AccountState, symbol: Symbol) -> bool:
+    return (order.intent.venue, order.intent.symbol) == (account.venue, symbol)
 
 
 def _words(name: str) -> str:

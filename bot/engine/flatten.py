@@ -104,7 +104,7 @@ class Flatten:
 
     async def _clear_way(self, venue_id: VenueId) -> AccountState:
         """Take away what works to open or close, and return what is then held."""
-        for order in self._working(venue_id):
+        for order in self._tradable(venue_id):
             known = await self._execution.look_up(order) if order.state in _UNPROVED else order
             if known.state in (OrderState.OPEN, OrderState.PARTIALLY_FILLED):
                 await self._execution.cancel(known, "flatten")
@@ -114,6 +114,10 @@ class Flatten:
         return [
             order for order in self._orders() if order.intent.venue == venue_id and order.intent.purpose not in _RESTING
         ]
+
+    def _tradable(self, venue_id: VenueId) -> list[Order]:
+        """Return what works and may still trade: trades may be owed of an order that has ended."""
+        return [order for order in self._working(venue_id) if not self._execution.has_ended(order)]
 
     def _orders(self) -> list[Order]:
         foreign = self._desk.policy.foreign_symbols
@@ -132,7 +136,7 @@ class Flatten:
 
     async def _close_safely(self, position: FuturesPosition, since: datetime) -> bool:
         """Send one order that closes a position; True when it has traded. What cannot be closed holds up no other."""
-        if any(order.intent.symbol == position.symbol for order in self._working(position.venue)):
+        if any(order.intent.symbol == position.symbol for order in self._tradable(position.venue)):
             self._trouble = f"the outcome of an order of {position.symbol} is not known"
             return False
         try:
@@ -141,9 +145,10 @@ class Flatten:
             self._trouble = str(failure)
             return False
         (order,) = await self._execution.place([draft])
-        if order.filled_contracts == 0:
+        has_traded = self._execution.has_traded(order)
+        if not has_traded:
             self._trouble = f"{position.symbol}: {order.reason or 'nothing was traded within the bound'}"
-        return order.filled_contracts > 0
+        return has_traded
 
     async def _draft(self, position: FuturesPosition, *, is_patient: bool) -> OrderDraft:
         instrument = self._reference.instrument(position.venue, position.symbol)

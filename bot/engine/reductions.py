@@ -7,13 +7,15 @@ from bot.domain.instruments import Instrument
 from bot.domain.orders import OrderDraft, OrderType, Purpose, Side, TimeInForce
 from bot.engine.desk import Desk
 from bot.engine.execution import Execution
+from bot.engine.snapshot import SnapshotGatherer
 
 
 class Reductions:
     """Sends protective reductions. The caller holds the desk."""
 
-    def __init__(self, desk: Desk, execution: Execution) -> None:
+    def __init__(self, desk: Desk, gatherer: SnapshotGatherer, execution: Execution) -> None:
         self._desk = desk
+        self._gatherer = gatherer
         self._execution = execution
 
     async def send(
@@ -40,13 +42,22 @@ class Reductions:
         await self._execution.place([draft])
 
     def is_pending(self, venue_id: VenueId, instrument: Instrument) -> bool:
-        """Return True while an earlier reduction of this leg may still trade: two could together take too much."""
-        return any(
-            order.intent.venue == venue_id
+        """Return True while an earlier reduction of this leg may still trade: two could together take too much.
+
+        So too while one that has ended, and whose trades are told late, does not show in the position yet.
+        """
+        earlier = [
+            order
+            for order in self._desk.journal.books.working_orders()
+            if order.intent.venue == venue_id
             and order.intent.symbol == instrument.symbol
             and order.intent.purpose is Purpose.DELEVERAGE
-            for order in self._desk.journal.books.working_orders()
-        )
+        ]
+        if not all(self._execution.has_ended(order) for order in earlier):
+            return True
+        account = self._gatherer.newest_accounts.get(venue_id)
+        is_shown = account is not None and self._execution.shows_what_is_untold(account, instrument.symbol)
+        return bool(earlier) and not is_shown
 
 
 def protective_cycle(desk: Desk) -> CycleId:

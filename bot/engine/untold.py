@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from bot.domain.ids import ClientOrderId, VenueId
 from bot.domain.orders import Order, VenueOrder
+from bot.domain.units import ZERO
 
 #: A history that lags behind has told a trade after this; what it has not is waited for no more.
 TRADES_TOLD_WITHIN = timedelta(minutes=15)
@@ -16,7 +18,8 @@ _BEFORE_NOTICED = timedelta(days=5)
 
 @dataclass(frozen=True, slots=True)
 class _Owed:
-    venue: VenueId
+    #: The newest that the venue has said of the order.
+    seen: VenueOrder
     #: When it was noticed, and from when on the trades are asked for.
     noticed_at: datetime
     asked_from: datetime
@@ -28,17 +31,33 @@ class Untold:
     def __init__(self) -> None:
         self._owed: dict[ClientOrderId, _Owed] = {}
 
-    def is_waited_for(self, order: Order, seen: VenueOrder, now: datetime) -> bool:
-        """Return True while trades of an order are missing that may still be told; takes note of it."""
+    def note(self, order: Order, seen: VenueOrder, now: datetime) -> None:
+        """Take note of what the venue says of an order, once the trades that there are have been booked."""
         number = order.intent.client_order_id
         if seen.filled_contracts <= order.filled_contracts:
             self._owed.pop(number, None)
-            return False
-        asked_from = max(order.intent.intended_at, now - _BEFORE_NOTICED)
-        owed = self._owed.setdefault(number, _Owed(order.intent.venue, now, asked_from))
-        return now - owed.noticed_at < TRADES_TOLD_WITHIN
+            return
+        before = self._owed.get(number)
+        noticed_at = now if before is None else before.noticed_at
+        self._owed[number] = _Owed(seen, noticed_at, max(order.intent.intended_at, noticed_at - _BEFORE_NOTICED))
+
+    def is_waited_for(self, order: Order, now: datetime) -> bool:
+        """Return True while trades of an order are missing that may still be told."""
+        owed = self._owed.get(order.intent.client_order_id)
+        return owed is not None and now - owed.noticed_at < TRADES_TOLD_WITHIN
 
     def asked_from(self, venue_id: VenueId, now: datetime) -> datetime | None:
         """Return from when on a venue owes trades; None where it owes none."""
         self._owed = {number: one for number, one in self._owed.items() if now - one.noticed_at < _ASKED_FOR}
-        return min((one.asked_from for one in self._owed.values() if one.venue == venue_id), default=None)
+        return min((one.asked_from for one in self._owed.values() if one.seen.venue == venue_id), default=None)
+
+    def has_ended(self, order: Order) -> bool:
+        """Return True for an order that trades no more by the venue's own word, though its trades are owed."""
+        owed = self._owed.get(order.intent.client_order_id)
+        return owed is not None and owed.seen.state.is_final
+
+    def contracts(self, order: Order) -> Decimal:
+        """Return how much of an order is filled by the venue's word and not by its trades, signed."""
+        owed = self._owed.get(order.intent.client_order_id)
+        untold = ZERO if owed is None else max(ZERO, owed.seen.filled_contracts - order.filled_contracts)
+        return untold * order.intent.side.sign
