@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from bot.backtest.bookings import Bookings
 from bot.backtest.hedge_aims import HedgeAims
 from bot.backtest.leg_gaps import LegGaps
 from bot.backtest.restraints import Restraints
@@ -18,12 +19,10 @@ from bot.domain.orders import OrderState, OrderType, Purpose
 from bot.domain.policy import Policy, TradingState
 from bot.exchange.exchange import Exchange
 from bot.exchange.orders import ExchangeOrder
-from bot.exchange.records import Liquidation, Movement, MovementKind, Trade
+from bot.exchange.records import Liquidation, Movement, Trade
 from bot.ports import Journal
 
 _ZERO = Decimal(0)
-#: Ledger and wallet are kept to eight places; this much may be lost to rounding per trade.
-_ROUNDING = Decimal("0.0000001")
 _LISTED = 50
 
 
@@ -38,15 +37,13 @@ class InvariantChecker:
         self.violated: list[str] = []
         self._seen_ids: dict[ClientOrderId, int] = {}
         self._contracts: dict[Symbol, Decimal] = {}
-        self._opening = _wallet_total(exchange)
         #: Whether the bot has said that it cannot see what it protects.
         self.is_blind: Callable[[], bool] = lambda: False
         self._leg_gaps = LegGaps(exchange, policy)
         self._restraints = Restraints(exchange, journal, policy)
         self._aims = HedgeAims(exchange, policy, self._restraints)
         self._stops = StopTiming(exchange, policy, self._is_told)
-        #: Number of the last fact when fills were last looked at.
-        self._fills_until = 0
+        self._bookings = Bookings(exchange)
         exchange.floor.observers.append(self._see)
 
     def follow(self, journal: Journal) -> None:
@@ -198,18 +195,7 @@ class InvariantChecker:
         self._judge_rolls(now)
         self._restraints.read_prices()
         self._judge_stops(now)
-        self._check_fills(now)
-
-    def _check_fills(self, now: datetime) -> None:
-        """Expect that no order is booked with more than it was for: a trade is booked once."""
-        books = self._journal.books
-        if books.sequence == self._fills_until:
-            return
-        self._fills_until = books.sequence
-        for mark, order in books.orders.items():
-            if order.filled_contracts > order.intent.contracts and mark not in self._exchange.deceived:
-                told = f"{order.filled_contracts} of {order.intent.contracts} contracts"
-                self._expect(False, f"order {mark} is booked with {told}: a trade was booked twice", now)
+        self._expect_all(self._bookings.judge_fills(self._journal.books), now)
 
     def _is_told(self, symbol: Symbol) -> bool:
         """Return whether the owner is told that a position has no stop."""
@@ -222,7 +208,7 @@ class InvariantChecker:
         """Check what must hold whenever nothing is going on."""
         self._judge_rolls(now)
         self._judge_stops(now)
-        floor, books = self._exchange.floor, self._journal.books
+        floor = self._exchange.floor
         for order in floor.open_orders.values():
             is_stop = order.type is OrderType.STOP_MARKET
             is_profit = self._is_take_profit(order)
@@ -236,7 +222,7 @@ class InvariantChecker:
                 held = abs(floor.accounts.contracts_of(order.symbol))
                 is_fitting = order.reduce_only and order.remaining <= held
                 self._expect(is_fitting, f"take-profit {order.client_order_id} is beyond its position", now)
-        self._check_ledger(now, books)
+        self._expect_all(self._bookings.judge_ledger(self._journal.books), now)
 
     def _is_hedge(self, order: ExchangeOrder) -> bool:
         intended = self._journal.books.orders.get(ClientOrderId(order.client_order_id or ""))
@@ -245,51 +231,3 @@ class InvariantChecker:
     def _is_take_profit(self, order: ExchangeOrder) -> bool:
         intended = self._journal.books.orders.get(ClientOrderId(order.client_order_id or ""))
         return intended is not None and intended.intent.purpose is Purpose.TAKE_PROFIT
-
-    def _check_ledger(self, now: datetime, books: Books) -> None:
-        floor = self._exchange.floor
-        for symbol in floor.contracts:
-            booked = sum((led.contracts for (_, name), led in books.ledgers.items() if name == symbol), _ZERO)
-            held = floor.accounts.contracts_of(symbol)
-            self._expect(booked == held, f"{symbol}: the ledger has {booked}, the venue {held}", now)
-        moved = _wallet_total(self._exchange) - self._opening - _owner_moves(self._exchange)
-        explained = _ZERO
-        for (_, symbol), ledger in books.ledgers.items():
-            contract = floor.contracts[Symbol(symbol)]
-            if contract.is_linear:
-                cost = floor.accounts.positions[symbol].cost if symbol in floor.accounts.positions else _ZERO
-                explained += ledger.cash_contract_value * contract.size + cost
-                explained += ledger.funding - ledger.fees_paid.get(contract.settle, _ZERO)
-        for payment in floor.funding:
-            # What was settled after the last reading is not booked yet, and need not be.
-            until = max(books.funding_until.values(), default=None)
-            if floor.contracts[payment.symbol].is_linear and (until is None or payment.at > until):
-                explained += payment.amount
-        lost = sum((m.amount for m in floor.accounts.movements if m.kind in _NOT_OURS), _ZERO)
-        apart = abs(moved - explained - lost)
-        allowed = _ROUNDING * (1 + len(floor.trades) + len(floor.funding))
-        self._expect(apart <= allowed, f"ledger and wallets are {apart} apart", now)
-
-
-#: What a wallet loses or gains that no trade of ours explains.
-_NOT_OURS = (MovementKind.LIQUIDATION_FEE, MovementKind.INSURANCE)
-
-
-def _wallet_total(exchange: Exchange) -> Decimal:
-    accounts = exchange.floor.accounts
-    lines = (*accounts.wallets.items(), *accounts.in_transit.items())
-    return sum((held for (_, currency), held in lines if currency == "USDT"), _ZERO)
-
-
-def _owner_moves(exchange: Exchange) -> Decimal:
-    """Return what the owner has paid in and out since the beginning; the first deposits are the opening."""
-    return sum(
-        (
-            movement.amount
-            for movement in exchange.floor.accounts.movements
-            if movement.kind in (MovementKind.DEPOSIT, MovementKind.WITHDRAWAL)
-            and movement.currency == "USDT"
-            and movement.at > exchange.floor.accounts.movements[0].at
-        ),
-        _ZERO,
-    )
