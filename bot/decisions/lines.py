@@ -165,7 +165,7 @@ def decision_warnings(
         for one in snapshot.external_holdings
         if now - one.as_of > policy.external_max_age
     )
-    return (*exposures.warnings, *old, *stop_warnings)
+    return (*snapshot.doubts, *exposures.warnings, *old, *stop_warnings)
 
 
 def changed_corrections(

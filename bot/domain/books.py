@@ -145,6 +145,8 @@ class Books:
     locks: dict[Leg, tuple[datetime, str]] = field(default_factory=dict)
     last_look_at: datetime | None = None
     last_look_index_prices: dict[Asset, Decimal] = field(default_factory=dict)
+    #: When a look last knew prices; one that was skipped does not.
+    last_prices_at: datetime | None = None
     #: Basis of every contract that may hold a hedge, or holds one.
     basis: dict[Leg, BasisRecord] = field(default_factory=dict)
     #: What a long pays a year for holding each contract that was compared, smoothed, and as of when.

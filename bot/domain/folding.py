@@ -348,6 +348,7 @@ def _looked(books: Books, fact: events.LookTaken) -> None:
     books.last_look_at = fact.at
     if fact.index_prices:
         books.last_look_index_prices = dict(fact.index_prices)
+        books.last_prices_at = fact.at
     horizon = fact.at - FINAL_KEPT
     # By when they ended: a stop may have rested for weeks, and be listed a while longer than it rests.
     old = [key for key, order in books.orders.items() if order.ended_at is not None and order.ended_at < horizon]

@@ -35,6 +35,8 @@ class Snapshot:
     books: Books
     #: What targeted assets cost that no contract here gives an index for.
     coin_prices: Mapping[Asset, CoinPrice] = field(default_factory=dict)
+    #: Why a look would wait; nothing but a preview is decided while there is any.
+    doubts: tuple[str, ...] = ()
 
     def positions(self) -> Iterator[FuturesPosition]:
         """Yield every open futures position of the account, foreign ones too."""

@@ -111,7 +111,7 @@ class Rebalance:
             DataError, VenueError: there is nothing to decide on.
         """
         async with self._desk.lock:
-            snapshot = await self._gatherer.gather()
+            snapshot = await self._gatherer.gather(is_preview=True)
             if state is not None:
                 # A copy: the journal's books are not to be written.
                 snapshot = replace(snapshot, books=replace(snapshot.books, trading_state=state))

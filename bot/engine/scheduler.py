@@ -32,17 +32,24 @@ class LookSignal:
 
     def __init__(self) -> None:
         self._due = asyncio.Event()
+        self._pressing = asyncio.Event()
         self._triggers: list[str] = []
 
     def set(self, trigger: str) -> None:
         """Say that a look is due; the first cause of several names it."""
         self._triggers.append(trigger)
         self._due.set()
+        if trigger in _PRESSING:
+            self._pressing.set()
 
     @property
     def is_pressing(self) -> bool:
         """True while a look is due that should not wait until the present one has worked all its legs."""
-        return any(trigger in _PRESSING for trigger in self._triggers)
+        return self._pressing.is_set()
+
+    async def wait_pressing(self) -> None:
+        """Wait until such a look is due; it is not answered by that."""
+        await self._pressing.wait()
 
     async def wait(self) -> str:
         """Wait until a look is due and return its cause; from here on it counts as answered."""
@@ -50,6 +57,7 @@ class LookSignal:
         trigger, *_ = self._triggers
         self._triggers.clear()
         self._due.clear()
+        self._pressing.clear()
         return trigger
 
 

@@ -31,6 +31,7 @@ log = structlog.get_logger()
 _PATIENCE, _PAUSE = 3, timedelta(seconds=1)
 #: Since yesterday's close prices may have moved by so many times what a leap is.
 _OVERNIGHT = 3
+_DAY = timedelta(days=1)
 
 
 class SnapshotGatherer:
@@ -44,19 +45,23 @@ class SnapshotGatherer:
         self.newest_accounts: dict[VenueId, AccountState] = {}
         self.newest_quotes: dict[Leg, Quote] = {}
         self.newest_funding_rates: dict[Leg, FundingRate] = {}
-        self._heard: dict[Asset, Hearing] = {}
+        #: What is known of the index of each contract, and of the price of each coin that has none. Not by asset:
+        #: the indices of two contracts may be apart for good.
+        self._heard: dict[Leg | Asset, Hearing] = {}
 
-    async def gather(self, *, may_be_empty: bool = False) -> Snapshot:
+    async def gather(self, *, may_be_empty: bool = False, is_preview: bool = False) -> Snapshot:
         """Return all inputs of one decision. ``may_be_empty``: the owner has said that the coins are gone.
+
+        ``is_preview``: nothing is going to be sent, so that prices which have leapt are only told.
 
         Raises:
             DataError: an input is missing, stale or cannot be understood.
             VenueUnavailable: a venue did not answer.
         """
         with patiently():
-            return await self._gather(may_be_empty=may_be_empty)
+            return await self._gather(may_be_empty=may_be_empty, is_preview=is_preview)
 
-    async def _gather(self, *, may_be_empty: bool) -> Snapshot:
+    async def _gather(self, *, may_be_empty: bool, is_preview: bool) -> Snapshot:
         desk = self._desk
         accounts = {venue_id: await self.read_account(venue_id) for venue_id in desk.venues}
         if not may_be_empty:
@@ -77,8 +82,11 @@ class SnapshotGatherer:
             instruments.update(here)
             quotes.update(await self.read_quotes(venue_id, here))
             self._refuse_stale(quotes)
-            self._refuse_leapt(quotes, instruments)
             funding_rates.update(await self._read_funding_rates(venue_id, here))
+        coin_prices = await self._read_coin_prices(instruments)
+        doubts = self._doubts(quotes, instruments, coin_prices)
+        if doubts and not is_preview:
+            raise StaleData(doubts[0])
         return Snapshot(
             at=desk.clock.now(),
             accounts=accounts,
@@ -89,7 +97,8 @@ class SnapshotGatherer:
             histories=self._reference.histories,
             external_holdings=desk.holdings.read(desk.clock.now()),
             books=desk.journal.books,
-            coin_prices=await self._read_coin_prices(instruments),
+            coin_prices=coin_prices,
+            doubts=doubts,
         )
 
     def _refuse_vanished(self, accounts: Mapping[VenueId, AccountState]) -> None:
@@ -188,7 +197,7 @@ class SnapshotGatherer:
         quotes = {(venue_id, quote.symbol): quote for quote in await self._desk.read_quotes(venue_id, symbols)}
         self.newest_quotes.update(quotes)
         for leg, quote in quotes.items():
-            self._note_index(instruments[leg].asset, quote.index_price)
+            self._note_index(leg, quote.index_price)
         missing = [symbol for symbol in symbols if (venue_id, symbol) not in quotes]
         if missing:
             self._reference.doubt_terms(venue_id)
@@ -211,60 +220,81 @@ class SnapshotGatherer:
                 raise
             return known
 
-    def _note_index(self, asset: Asset, index_price: Decimal) -> None:
+    def _note_index(self, source: Leg | Asset, index_price: Decimal) -> None:
         limits = self._desk.policy.limits
-        self._heard[asset] = heard(
-            self._heard.get(asset),
+        self._heard[source] = heard(
+            self._heard.get(source),
             index_price,
             self._desk.clock.now(),
             max_leap_frac=limits.max_leap_frac,
             settle=limits.leap_settle,
         )
 
-    def _refuse_leapt(self, quotes: Mapping[Leg, Quote], instruments: Mapping[Leg, Instrument]) -> None:
-        """Refuse to measure with a price that has just leapt: either it stands in some minutes, or it was none."""
-        for leg, quote in quotes.items():
-            self._refuse_leap(instruments[leg].asset, quote.index_price)
+    def _doubts(
+        self,
+        quotes: Mapping[Leg, Quote],
+        instruments: Mapping[Leg, Instrument],
+        coin_prices: Mapping[Asset, CoinPrice],
+    ) -> tuple[str, ...]:
+        """Return which prices of targets have just leapt: either they stand in some minutes, or they were none."""
+        told: list[tuple[Leg | Asset, Asset, Decimal]] = [
+            (leg, instruments[leg].asset, quote.index_price) for leg, quote in quotes.items()
+        ]
+        told.extend((asset, asset, one.price) for asset, one in coin_prices.items())
+        why = [
+            self._why_doubted(source, asset, price)
+            for source, asset, price in told
+            if asset in self._desk.policy.assets
+        ]
+        settle = self._desk.policy.limits.leap_settle
+        return tuple(f"{one}; a look waits until it has stood for {settle}" for one in why if one)
 
-    def _refuse_leap(self, asset: Asset, index_price: Decimal) -> None:
-        believed = self._heard[asset].believed
+    def _why_doubted(self, source: Leg | Asset, asset: Asset, index_price: Decimal) -> str:
+        believed = self._heard[source].believed
         if believed is None:
-            self._refuse_unlikely(asset, index_price)
-        elif leap(believed, index_price) > self._desk.policy.limits.max_leap_frac:
-            raise self._waits(f"the index of {asset} has leapt by {leap(believed, index_price):.1%}")
+            return self._why_unlikely(asset, index_price)
+        if leap(believed, index_price) > self._desk.policy.limits.max_leap_frac:
+            return f"the index of {asset} has leapt by {leap(believed, index_price):.1%}"
+        return ""
 
-    def _refuse_unlikely(self, asset: Asset, index_price: Decimal) -> None:
-        """Refuse a price where none has stood in this process yet, and it is far from what was known before."""
-        bound = self._desk.policy.limits.max_leap_frac
-        looked_at = self._desk.journal.books.last_look_index_prices.get(asset)
+    def _why_unlikely(self, asset: Asset, index_price: Decimal) -> str:
+        """Doubt a price where none has stood in this process yet, and it is far from what was known before.
+
+        That is the newer of the last look and the last daily close.
+        """
+        bound, books = self._desk.policy.limits.max_leap_frac, self._desk.journal.books
+        looked_at, closed_at = books.last_prices_at, None
         history = self._reference.histories.get(asset)
-        if looked_at is not None:
-            known, whence = looked_at, "what it was at the last look"
-        elif history is not None and history.closes:
+        if history is not None and history.closes:
+            closed_at = history.days[-1] + _DAY
+        known = books.last_look_index_prices.get(asset)
+        whence = "what it was at the last look"
+        if (
+            history is not None
+            and closed_at is not None
+            and (known is None or looked_at is None or looked_at < closed_at)
+        ):
             known, whence, bound = history.closes[-1], "its last daily close", bound * _OVERNIGHT
-        else:
-            return
-        if leap(known, index_price) > bound:
-            far = f"{leap(known, index_price):.1%} from {whence}"
-            raise self._waits(f"the index of {asset} is {far}, and nothing else is known of it yet")
+        if known is None or leap(known, index_price) <= bound:
+            return ""
+        return (
+            f"the index of {asset} is {leap(known, index_price):.1%} from {whence}, and nothing else is known of it yet"
+        )
 
     def is_believed(self, instrument: Instrument, quote: Quote) -> bool:
         """Return whether prices are near those that were believed before, and mark is where it may be beside its index.
 
         Where it is not, what protects goes by them all the same, and nothing is sold for one reading of them.
         """
-        limits, asset = self._desk.policy.limits, instrument.asset
-        known = self._heard[asset].believed if asset in self._heard else None
-        known = known or self._desk.journal.books.last_look_index_prices.get(asset)
+        limits, leg = self._desk.policy.limits, (instrument.venue, instrument.symbol)
+        known = self._heard[leg].believed if leg in self._heard else None
+        known = known or self._desk.journal.books.last_look_index_prices.get(instrument.asset)
         basis = quote.mark_price / quote.index_price - ONE
         return (
             known is not None
             and leap(known, quote.index_price) <= limits.max_leap_frac
             and abs(basis) <= block_bound(instrument, limits, self._desk.clock.now())
         )
-
-    def _waits(self, why: str) -> StaleData:
-        return StaleData(f"{why}; a look waits until it has stood for {self._desk.policy.limits.leap_settle}")
 
     def _instruments_in_play(self, account: AccountState) -> dict[Leg, Instrument]:
         """Return the contracts that a look is about: those that may be opened, and those held or ever traded."""
@@ -317,7 +347,6 @@ class SnapshotGatherer:
             prices.update({one.asset: one for one in found if one.asset not in prices and one.price > 0})
         for asset, one in prices.items():
             self._note_index(asset, one.price)
-            self._refuse_leap(asset, one.price)
         return prices
 
     async def _read_currency_rates(

@@ -315,8 +315,22 @@ class Supervisor:
                 self._schedule.plan("volatility", decision.next_paced_at)
                 self._schedule.plan("tranche", decision.next_tranche_at)
             if decision is None or self._rebalance.was_cut_short:
-                await self._desk.clock.sleep(_RETRY_LOOK)
-                self._signal.set("retry")
+                await self._wait_for_retry()
+
+    async def _wait_for_retry(self) -> None:
+        """Wait for some minutes, or until the owner's word or a large move makes a look due at once.
+
+        Other causes wait with it, so that looks which are skipped again and again are not chased.
+        """
+        clock = self._desk.clock
+        waits = [asyncio.ensure_future(one) for one in (clock.sleep(_RETRY_LOOK), self._signal.wait_pressing())]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for one in waits:
+                one.cancel()
+        if not self._signal.is_pressing:
+            self._signal.set("retry")
 
     def health(self) -> tuple[bool, str]:
         """Return whether every loop still comes round, and looks are being taken."""
