@@ -232,9 +232,13 @@ class VenueOrder:
     def may_be_of(self, intent: OrderIntent) -> bool:
         """Return False when it cannot be what an intent became, although it has its id: somebody else has used that.
 
-        Sizes are not compared: what only reduces is cut by some venues.
+        Sizes are not compared: what only reduces is cut by some venues. A stop may be told as the market order that it
+        has become; nothing else becomes a stop, and a stop no limit order.
         """
-        return (self.symbol, self.side) == (intent.symbol, intent.side)
+        if (self.symbol, self.side) != (intent.symbol, intent.side):
+            return False
+        impossible = OrderType.LIMIT if intent.type is OrderType.STOP_MARKET else OrderType.STOP_MARKET
+        return self.type is not impossible
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -157,15 +157,17 @@ class Execution:
                 reason=str(failure),
             )
             return order
-        if seen is not None:
+        is_anothers = seen is not None and not seen.may_be_of(intent)
+        if seen is not None and not (is_anothers and order.venue_order_id is not None):
             return await self._learn(order, seen)
+        # Not there, or another order bears its id by now.
         if not await self._has_booked_trades(intent.venue):
             return order
         if order.state in (OrderState.OPEN, OrderState.PARTIALLY_FILLED):
             return await self._change(intent, OrderEvent.OUTCOME_LOST, "the venue shows no trace of it")
-        return await self._miss(order)
+        return await self._miss(order, is_anothers=is_anothers)
 
-    async def _miss(self, order: Order) -> Order:
+    async def _miss(self, order: Order, *, is_anothers: bool) -> Order:
         if order.state.is_final:
             return order
         policy = self._desk.policy.execution
@@ -181,7 +183,7 @@ class Execution:
             return order
         if missed_at == now:
             return order
-        if intent.may_rest and not await self._is_unknown_to_matching(order):
+        if intent.may_rest and not is_anothers and not await self._is_unknown_to_matching(order):
             return order
         self._miss_no_more(intent.client_order_id)
         return await self._change(
@@ -269,12 +271,13 @@ class Execution:
             self.has_opened.clear()
 
     async def _learn(self, order: Order, seen: VenueOrder) -> Order:
-        self._miss_no_more(order.intent.client_order_id)
         if not seen.may_be_of(order.intent):
             # As after an old journal was copied back. Reconciling tells of it; with that id ours can never be there.
-            if order.state not in (OrderState.INTENDED, OrderState.UNKNOWN):
+            if order.state not in (OrderState.INTENDED, OrderState.UNKNOWN) or order.venue_order_id is not None:
                 return order
+            self._miss_no_more(order.intent.client_order_id)
             return await self._change(order.intent, OrderEvent.REFUSED, f"its id is that of an order on {seen.symbol}")
+        self._miss_no_more(order.intent.client_order_id)
         self._note_opened(order, seen)
         if not await self._has_its_trades(order, seen):
             # It has traded, and how is not known yet: nothing is learned by halves.

@@ -114,7 +114,7 @@ class Reconcile:
             if order.intent.venue != account.venue:
                 continue
             seen = listed.get(order.intent.client_order_id)
-            if seen is None:
+            if seen is None or (order.venue_order_id is not None and not seen.may_be_of(order.intent)):
                 await self._execution.look_up(order)
             elif _is_news(order, seen):
                 await self._execution.learn(order, seen)

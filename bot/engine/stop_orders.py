@@ -110,10 +110,10 @@ class StopOrders:
         return seen if seen is not None and _covers(seen, target, size) and _is_at(seen, target) else None
 
     async def drop(self, resting: VenueOrder, reason: str) -> None:
-        """Cancel a stop that is ours."""
+        """Cancel a stop that is ours; what only bears the id of one of ours is left to the owner."""
         orders = self._desk.journal.books.orders
         order = orders.get(resting.client_order_id) if resting.client_order_id else None
-        if order is not None:
+        if order is not None and resting.may_be_of(order.intent):
             await self._execution.cancel(order, reason)
 
     def _may_stay(self, resting: VenueOrder) -> bool:

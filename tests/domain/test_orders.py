@@ -5,8 +5,8 @@ import itertools
 import pytest
 
 from bot.domain.errors import InvariantViolated
-from bot.domain.orders import OrderEvent, OrderState, Side, next_state, side_of
-from tests.builders import dec, make_order
+from bot.domain.orders import OrderEvent, OrderState, OrderType, Side, VenueOrder, next_state, side_of
+from tests.builders import dec, make_intent, make_order
 
 E, S = OrderEvent, OrderState
 
@@ -112,3 +112,45 @@ def test_what_is_not_filled_remains():
     order.filled_contracts = dec(1)
 
     assert order.remaining_contracts == 2
+
+
+STOP, LIMIT, MARKET = OrderType.STOP_MARKET, OrderType.LIMIT, OrderType.MARKET
+
+
+@pytest.mark.parametrize(
+    ("meant", "told"),
+    [(STOP, STOP), (STOP, MARKET), (LIMIT, LIMIT), (LIMIT, MARKET), (MARKET, MARKET), (MARKET, LIMIT)],
+)
+def test_an_order_may_be_told_as_what_it_has_become(meant, told):
+    assert seen_as(told).may_be_of(make_intent(type=meant))
+
+
+@pytest.mark.parametrize(("meant", "told"), [(STOP, LIMIT), (LIMIT, STOP), (MARKET, STOP)])
+def test_what_it_cannot_have_become_is_another_order_of_its_id(meant, told):
+    assert not seen_as(told).may_be_of(make_intent(type=meant))
+
+
+def test_what_trades_another_contract_or_another_way_is_another_order_of_its_id():
+    assert not seen_as(LIMIT, symbol="ETH/USDT:USDT").may_be_of(make_intent())
+    assert not seen_as(LIMIT, side=Side.BUY).may_be_of(make_intent())
+
+
+def seen_as(told, **changes):
+    """Return what a venue says of the order of ``make_intent``."""
+    intent = make_intent()
+    known = {
+        "venue": intent.venue,
+        "symbol": intent.symbol,
+        "client_order_id": intent.client_order_id,
+        "venue_order_id": "1",
+        "side": intent.side,
+        "type": told,
+        "contracts": intent.contracts,
+        "filled_contracts": dec(0),
+        "price": None,
+        "trigger_price": None,
+        "reduce_only": False,
+        "state": OrderState.OPEN,
+        "created_at": intent.intended_at,
+    }
+    return VenueOrder(**(known | changes))

@@ -21,6 +21,7 @@ from bot.adapters.journal.care import JOURNAL_FILE, verify_file
 from bot.adapters.journal.journal import SqlJournal, open_journal
 from bot.bootstrap import Bot
 from bot.domain.errors import BotError, ConfigError, JournalError
+from bot.domain.events import CancelRequested
 from bot.domain.orders import OrderState, Purpose
 from bot.domain.policy import BandPolicy, Destination, Policy, TradingState
 from bot.exchange.faults import FailRead
@@ -239,6 +240,8 @@ def test_what_has_the_id_of_an_order_and_is_on_another_contract_is_not_taken_for
         one for one in orders if (other := there.get(one.intent.client_order_id)) and other.symbol != one.intent.symbol
     ]
     assert [one.state for one in taken] == [OrderState.REJECTED], "an id was used twice, for two contracts"
+    asked = {fact.client_order_id for fact in rig.facts(CancelRequested)}
+    assert taken[0].intent.client_order_id not in asked, "what is another's is not cancelled again and again"
     assert rig.journal.books.trading_state is TradingState.HALTED
 
 
