@@ -430,6 +430,20 @@ def test_a_funding_payment_is_keyed_by_venue_symbol_and_transaction():
     assert payment.dedup_key == f"funding/{VENUE}/{INSTRUMENT.symbol}/5"
 
 
+def test_a_settlement_is_judged_once():
+    judged = events.FundingJudged(
+        at=NOW,
+        venue=VENUE,
+        symbol=INSTRUMENT.symbol,
+        due_at=NOW,
+        side=1,
+        paid_annual=dec("0.5"),
+        level="above",
+        basis="settled",
+    )
+    assert judged.dedup_key == f"funding_judged/{VENUE}/{INSTRUMENT.symbol}/{NOW.isoformat()}"
+
+
 # --- pacing, steering, ends --------------------------------------------------------------------
 
 
