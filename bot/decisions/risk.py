@@ -114,22 +114,53 @@ def _spend(budgets: _Budgets, leg: HedgeLeg, share: Decimal) -> None:
         budgets.turnover_quote -= leg.notional_quote * share
 
 
+#: A list of positions that is further behind than this is wrong for another reason.
+_LISTED_WITHIN = timedelta(hours=1)
+
+
 def _judge_reduction(leg: HedgeLeg, inputs: GateInputs, budgets: _Budgets) -> Verdict:
     if inputs.state is TradingState.HALTED:
         return _refused(leg, Rule.TRADING_STATE, "halted: nothing is rebalanced")
     if budgets.reducing_orders <= 0:
         return _refused(leg, Rule.ORDER_RATE, "too many reducing orders within a minute")
-    on_its_way = _on_its_way(leg, inputs.snapshot.books)
-    if on_its_way == 0:
+    on_its_way, unlisted = _on_its_way(leg, inputs.snapshot.books), _unlisted(leg, inputs)
+    if on_its_way == unlisted == 0:
         return Verdict(approved_contracts=leg.contracts)
     # Not held back, only not done twice.
-    refusal = Refusal(
-        asset=leg.instrument.asset,
-        rule=Rule.UNKNOWN_ORDER,
-        reason=f"{decimal_text(on_its_way)} contracts of it may be on their way already",
+    told = (
+        (on_its_way, "may be on their way already"),
+        (unlisted, "have been traded by our trades, and the venue does not list them"),
     )
-    left = leg.instrument.floor_contracts(max(ZERO, leg.contracts - on_its_way))
-    return Verdict(approved_contracts=left, refusals=(refusal,))
+    refusals = tuple(
+        Refusal(
+            asset=leg.instrument.asset,
+            rule=Rule.UNKNOWN_ORDER,
+            reason=f"{decimal_text(contracts)} contracts of it {why}",
+        )
+        for contracts, why in told
+        if contracts
+    )
+    left = leg.instrument.floor_contracts(max(ZERO, leg.contracts - on_its_way - unlisted))
+    return Verdict(approved_contracts=left, refusals=refusals)
+
+
+def _unlisted(leg: HedgeLeg, inputs: GateInputs) -> Decimal:
+    """Return how much of a leg our orders have traded of late that the list of positions does not show yet."""
+    one, books = leg.instrument, inputs.snapshot.books
+    traded = sum(
+        (
+            order.filled_contracts
+            for order in books.orders.values()
+            if (order.intent.venue, order.intent.symbol) == (one.venue, one.symbol)
+            and order.intent.side is leg.side
+            and inputs.now - order.intent.intended_at < _LISTED_WITHIN
+        ),
+        ZERO,
+    )
+    positions = inputs.snapshot.accounts[one.venue].positions
+    listed = next((position.contracts for position in positions if position.symbol == one.symbol), ZERO)
+    behind = (books.ledger(one.venue, one.symbol).contracts - listed) * leg.side.sign
+    return max(ZERO, min(traded, behind))
 
 
 def _on_its_way(leg: HedgeLeg, books: Books) -> Decimal:

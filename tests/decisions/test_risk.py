@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from bot.decisions.exposure import measure_exposure
 from bot.decisions.margin import load_wallets
 from bot.decisions.risk import GateInputs, judge_legs
-from bot.domain.books import Books, SuspectedFlow
+from bot.domain.books import Books, LegLedger, SuspectedFlow
 from bot.domain.events import ContractTermsNoted
 from bot.domain.ids import Asset, ClientOrderId, Currency, Symbol, VenueId
 from bot.domain.instruments import ContractKind, MarginTier, Tenor
@@ -594,6 +594,39 @@ def test_a_reduction_that_may_be_on_its_way_is_not_sent_twice(pending, bought):
 
     assert [leg.contracts for leg in decision.legs] == bought
     assert (Rule.UNKNOWN_ORDER in _refused(decision)) is (bought != [dec("0.02")])
+
+
+@pytest.mark.parametrize(
+    ("traded", "ledger", "ago", "bought"),
+    [
+        ("0.015", "-0.005", 1, [dec("0.005")]),
+        ("0.02", "0", 1, []),
+        # The list is right.
+        ("0.015", "-0.02", 1, [dec("0.02")]),
+        # What the list lacks was traded by others, or long ago.
+        ("0", "-0.005", 1, [dec("0.02")]),
+        ("0.015", "-0.005", 61, [dec("0.02")]),
+    ],
+)
+def test_a_reduction_that_the_list_of_positions_does_not_show_yet_is_not_done_twice(traded, ledger, ago, bought):
+    done = make_order(
+        state=OrderState.FILLED, side=Side.BUY, contracts="0.02", intended_at=NOW - timedelta(minutes=ago)
+    )
+    done.filled_contracts = dec(traded)
+    leg = (BTC.venue, BTC.symbol)
+    at_cost = LegLedger(contracts=dec(ledger), cash_contract_value=-dec(ledger) * 50_000)
+    books = Books(orders={ClientOrderId("1"): done}, ledgers={leg: at_cost})
+    if dec(ledger) != dec("-0.02"):
+        books.locks[leg] = (NOW, "it does not add up")
+    decision = _decided(
+        worth={"BTC": 5000},
+        positions=[make_position(BTC, "-0.02", 50_000)],
+        books=books,
+        market=linear_market("BTC"),
+        policy=make_policy({"BTC": "1"}, bands=to_target()),
+    )
+
+    assert [leg.contracts for leg in decision.legs] == bought
 
 
 def test_funding_of_a_contract_that_expires_is_not_asked_for():
