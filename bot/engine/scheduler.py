@@ -23,6 +23,8 @@ _STEP = timedelta(seconds=2)
 _CALENDAR = "calendar"
 #: What was decided before a large move, or before the owner's word, is not worth finishing.
 _PRESSING = frozenset({"move", "command"})
+#: The outcome of an order is known that a look had to wait for.
+SETTLED = "settled"
 #: The crontab numbers days from Sunday; APScheduler from Monday. Names leave no doubt.
 _DAY_NAMES = ("sun", "mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -33,6 +35,7 @@ class LookSignal:
     def __init__(self) -> None:
         self._due = asyncio.Event()
         self._pressing = asyncio.Event()
+        self._waking = asyncio.Event()
         self._triggers: list[str] = []
 
     def set(self, trigger: str) -> None:
@@ -41,15 +44,17 @@ class LookSignal:
         self._due.set()
         if trigger in _PRESSING:
             self._pressing.set()
+        if trigger in _PRESSING or trigger == SETTLED:
+            self._waking.set()
 
     @property
     def is_pressing(self) -> bool:
         """True while a look is due that should not wait until the present one has worked all its legs."""
         return self._pressing.is_set()
 
-    async def wait_pressing(self) -> None:
-        """Wait until such a look is due; it is not answered by that."""
-        await self._pressing.wait()
+    async def wait_waking(self) -> None:
+        """Wait until a look is due that does not wait for a retry; it is not answered by that."""
+        await self._waking.wait()
 
     async def wait(self) -> str:
         """Wait until a look is due and return its cause; from here on it counts as answered."""
@@ -58,6 +63,7 @@ class LookSignal:
         self._triggers.clear()
         self._due.clear()
         self._pressing.clear()
+        self._waking.clear()
         return trigger
 
 

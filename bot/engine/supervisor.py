@@ -24,7 +24,7 @@ from bot.engine.hints import Check, Hints
 from bot.engine.protection import Protection
 from bot.engine.rebalance import Rebalance
 from bot.engine.reconcile import Reconcile
-from bot.engine.scheduler import LookSchedule, LookSignal
+from bot.engine.scheduler import SETTLED, LookSchedule, LookSignal
 from bot.engine.watchers.basis import BasisWatcher
 from bot.engine.watchers.breaker import Breaker
 from bot.engine.watchers.funding import FundingWatcher
@@ -40,8 +40,6 @@ Companion = Callable[[], Coroutine[Any, Any, None]]
 
 #: What is urgent is looked at this often, whatever the intervals are.
 _URGENT = timedelta(seconds=5)
-#: Cause of a look: the outcome of an order has become known.
-_SETTLED = "settled"
 #: Open alerts are looked through this often.
 _HEARTBEAT = timedelta(hours=1)
 #: A skipped look is tried again after this long.
@@ -282,8 +280,8 @@ class Supervisor:
         # What had to wait for the outcome of an order need not wait for the calendar too; but a look for this is had
         # only once, so that a venue that loses everything is not chased.
         is_waiting = self._waits_for_a_hedge()
-        if self._was_waiting and not is_waiting and self._trigger != _SETTLED:
-            self._signal.set(_SETTLED)
+        if self._was_waiting and not is_waiting and self._trigger != SETTLED:
+            self._signal.set(SETTLED)
         self._was_waiting = is_waiting
 
     def _is_urgent(self) -> bool:
@@ -298,7 +296,8 @@ class Supervisor:
 
     def _waits_for_a_hedge(self) -> bool:
         return any(
-            order.intent.purpose is Purpose.HEDGE and order.state in (OrderState.INTENDED, OrderState.UNKNOWN)
+            order.intent.purpose is Purpose.HEDGE
+            and (order.state in (OrderState.INTENDED, OrderState.UNKNOWN) or order.is_doomed)
             for order in self._desk.journal.books.working_orders()
         )
 
@@ -318,12 +317,12 @@ class Supervisor:
                 await self._wait_for_retry()
 
     async def _wait_for_retry(self) -> None:
-        """Wait for some minutes, or until the owner's word or a large move makes a look due at once.
+        """Wait for some minutes, or until the owner's word, a large move or a known outcome makes a look due at once.
 
         Other causes wait with it, so that looks which are skipped again and again are not chased.
         """
         clock = self._desk.clock
-        waits = [asyncio.ensure_future(one) for one in (clock.sleep(_RETRY_LOOK), self._signal.wait_pressing())]
+        waits = [asyncio.ensure_future(one) for one in (clock.sleep(_RETRY_LOOK), self._signal.wait_waking())]
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         finally:

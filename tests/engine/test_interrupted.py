@@ -1,5 +1,6 @@
 """Is a leg that was left because of what happened meanwhile looked at again, and is nothing left for no reason?"""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -17,6 +18,7 @@ from bot.domain.market import CoinPrice
 from bot.domain.orders import OrderType, Side
 from bot.domain.policy import CadencePolicy, ExecutionPolicy, ExecutionStyle, TradingState
 from bot.domain.portfolio import AccountState, WalletKind
+from bot.exchange.faults import LoseRequest
 from bot.exchange.orders import OrderRequest
 from tests.engine.rig import BTC, BTC_PERP, ETH, ETH_PERP, HOUR, MINUTE, Rig, a_policy
 
@@ -125,3 +127,23 @@ def test_a_coin_that_is_quoted_at_zero_has_no_price() -> None:
     one.run(15 * MINUTE)
     assert "look_skipped" in one.alerts()
     assert one.held() == 0
+
+
+def test_a_leg_that_waited_for_a_cancel_is_worked_again_as_soon_as_that_is_known() -> None:
+    one = worked(ExecutionStyle.CHASE)
+    working: list[int] = []
+
+    async def press(bot: Bot) -> None:
+        assert _resting(one) == 2
+        # The one of the leg that is given up, and the one of the look that finds it still there.
+        one.exchange.faults.on("cancel", LoseRequest(), times=4)
+        await bot.control.resume("owner")
+        await asyncio.sleep(90)
+        working.append(_resting(one))
+
+    one.run(4 * MINUTE, press, after=timedelta(seconds=5))
+    assert working == [2]
+
+
+def _resting(one: Rig) -> int:
+    return sum(order.type is OrderType.LIMIT for order in one.exchange.floor.open_orders.values())
