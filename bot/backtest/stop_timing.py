@@ -56,8 +56,8 @@ class StopTiming:
         self._overdue: set[Symbol] = set()
         #: Positions of which the owner has been told, since they have been without their stop.
         self._told: set[Symbol] = set()
-        #: Positions that somebody else has made larger last; nobody tells the bot.
-        self._grown_by_others: set[Symbol] = set()
+        #: Positions that somebody else has made larger last, and when; nobody tells the bot.
+        self._grown_by_others: dict[Symbol, datetime] = {}
         #: When somebody else cancelled a stop last.
         self._taken_away_at: dict[Symbol, datetime] = {}
 
@@ -73,7 +73,10 @@ class StopTiming:
 
     def see_grown(self, trade: Trade, *, is_ours: bool) -> None:
         """Take note of who has made a position larger last."""
-        (self._grown_by_others.discard if is_ours else self._grown_by_others.add)(trade.symbol)
+        if is_ours:
+            self._grown_by_others.pop(trade.symbol, None)
+        else:
+            self._grown_by_others[trade.symbol] = self._exchange.now
 
     def see_cancelled(self, at: datetime, order: ExchangeOrder) -> Iterator[Judgement]:
         """Take note of a stop that is gone, and yield whether one that the bot takes away leaves another one."""
@@ -90,8 +93,9 @@ class StopTiming:
         is_outgrown = abs(floor.accounts.contracts_of(order.symbol)) > order.contracts
         is_late = mark in self._exchange.deceived or order.symbol in self._grown_by_others
         is_over |= is_late and is_outgrown
-        # Nor does it know yet of one that somebody has just taken away.
-        is_over |= order.symbol in self._taken_away_at and at - self._taken_away_at[order.symbol] < _IS_ON_ITS_WAY
+        # Nor does it know yet of one that somebody has just taken away, or of what somebody has just added.
+        crossed = (times.get(order.symbol) for times in (self._taken_away_at, self._grown_by_others))
+        is_over |= any(moment is not None and at - moment < _IS_ON_ITS_WAY for moment in crossed)
         is_held = is_over or self._is_protected(order.symbol, at_least=True)
         yield is_held, f"{mark} was cancelled and no other stop holds {order.symbol}"
 

@@ -76,6 +76,8 @@ class Execution:
         #: What was opened and is not known to have its stop yet, and whether there is any.
         self.opened: dict[Leg, Opened] = {}
         self.has_opened = asyncio.Event()
+        #: Orders that may have opened something: whether they arrived is not known, and no account has told since.
+        self.unheard: dict[ClientOrderId, OrderIntent] = {}
         #: Resting orders that a leg is being worked with; what else works is left over.
         self.attended: set[ClientOrderId] = set()
 
@@ -109,6 +111,7 @@ class Execution:
             is_usual = refusal.code == _WOULD_TAKE
             return [await self._change(intent, event, str(refusal), is_usual=is_usual) for intent in intents]
         except (VenueOutcomeUnknown, VenueUnavailable, TimeoutError) as failure:
+            self._note_unheard(intents)
             return [await self._change(intent, OrderEvent.OUTCOME_LOST, str(failure)) for intent in intents]
         return [await self._take_in(intent, one) for intent, one in zip(intents, seen, strict=True)]
 
@@ -267,7 +270,24 @@ class Execution:
     def forget_opened(self, leg: Leg) -> None:
         """Wait for nothing more: what was opened has its stop, or is closed."""
         self.opened.pop(leg, None)
-        if not self.opened:
+        self._rest()
+
+    def _note_unheard(self, intents: Sequence[OrderIntent]) -> None:
+        self.unheard.update({one.client_order_id: one for one in intents if not one.reduce_only})
+        if self.unheard:
+            self.has_opened.set()
+
+    def note_account(self, account: AccountState) -> None:
+        """Take note of an account: what an order has opened that could arrive before it, is listed or never was."""
+        validity = self._desk.policy.execution.validity
+        for number, intent in list(self.unheard.items()):
+            is_told = intent.venue == account.venue and account.as_of >= intent.intended_at + validity
+            if is_told or self._order(number).state not in (OrderState.INTENDED, OrderState.UNKNOWN):
+                del self.unheard[number]
+        self._rest()
+
+    def _rest(self) -> None:
+        if not self.opened and not self.unheard:
             self.has_opened.clear()
 
     async def _learn(self, order: Order, seen: VenueOrder) -> Order:

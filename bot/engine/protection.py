@@ -184,6 +184,7 @@ class Protection:
         self._note_apart(view)
         self._note_listed(view)
         self._protected[venue_id] = view.booked
+        self._execution.note_account(view.account)
 
     def _tell_unlisted(self, account: AccountState) -> None:
         if account.has_stops_listed:

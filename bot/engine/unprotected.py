@@ -5,7 +5,7 @@ no stop is halved, then closed. Where the venue does not tell, what is booked de
 """
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from bot.decisions.unprotected import Rung, rung_after
@@ -39,16 +39,25 @@ class Unprotected:
         Waits for no call, and needs nobody to let go of the desk.
         """
         for leg, opened in list(self._execution.opened.items()):
-            if now - opened.since <= self._desk.policy.stops.deadline or leg in self._desk.journal.books.unprotected:
-                continue
-            await self._note_in_doubt(leg, "what was opened is not known to have its stop")
-            self._desk.alerts.raise_alert(
-                "unprotected",
-                f"{leg[1]} has grown at {opened.since:%Y-%m-%d %H:%M:%S} UTC and is not known to have its stop yet:"
-                f" {leg[0]} answers slowly, or contradicts itself",
-                severity="critical",
-                cause=f"{leg[0]}/{leg[1]}",
+            told = f"{leg[1]} has grown at {opened.since:%Y-%m-%d %H:%M:%S} UTC and is not known to have its stop yet"
+            await self._tell_late(leg, now - opened.since, told)
+        for intent in list(self._execution.unheard.values()):
+            told = (
+                f"An order of {intent.symbol} that was sent at {intent.intended_at:%Y-%m-%d %H:%M:%S} UTC may have"
+                " opened something, and nothing is known of it yet"
             )
+            await self._tell_late((intent.venue, intent.symbol), now - intent.intended_at, told)
+
+    async def _tell_late(self, leg: Leg, since: timedelta, told: str) -> None:
+        if since <= self._desk.policy.stops.deadline or leg in self._desk.journal.books.unprotected:
+            return
+        await self._note_in_doubt(leg, "what was opened is not known to have its stop")
+        self._desk.alerts.raise_alert(
+            "unprotected",
+            f"{told}: {leg[0]} answers slowly, or contradicts itself",
+            severity="critical",
+            cause=f"{leg[0]}/{leg[1]}",
+        )
 
     async def note_blind(self, venue_id: VenueId) -> None:
         """Count as unprotected what has no stop of its size by our own books; what has one is believed to keep it."""

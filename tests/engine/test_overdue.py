@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 import pytest
 
@@ -11,6 +12,7 @@ from bot.domain.ids import Symbol
 from bot.domain.market import Quote
 from bot.domain.orders import Fill
 from bot.domain.portfolio import AccountState
+from bot.exchange.faults import LoseReply, LoseRequest
 from tests.engine.rig import Rig
 
 pytestmark = pytest.mark.usefixtures("quiet")
@@ -50,4 +52,26 @@ def test_it_is_told_by_the_deadline_and_over_once_the_stop_rests() -> None:
     assert one.facts(LegProtected)
     assert one.stops()
     assert "unprotected" not in one.alerts()
+    one.is_well()
+
+
+def test_it_is_told_of_an_order_too_whose_reply_was_never_heard() -> None:
+    one = Rig()
+    one.venue_kind = SlowAfterATrade
+    one.exchange.faults.on("submit", LoseReply(), times=1)
+    one.run(timedelta(minutes=5))
+    (trade,) = [trade for trade in one.exchange.floor.trades if trade.symbol.startswith("BTC")]
+    told = [fact for fact in one.facts(LegUnprotected) if fact.symbol == trade.symbol]
+    assert told
+    assert told[0].at - trade.at <= one.policy.stops.deadline + timedelta(seconds=5)
+    assert "unprotected" not in one.alerts()
+    one.is_well()
+
+
+def test_nothing_is_told_of_an_order_that_never_arrived_where_the_account_is_read() -> None:
+    one = Rig()
+    one.exchange.faults.on("submit", LoseRequest(), times=1)
+    one.run(timedelta(minutes=5))
+    assert one.facts(LegUnprotected) == []
+    assert one.held() == Decimal("-0.018")
     one.is_well()
