@@ -76,6 +76,9 @@ class HedgeAims:
         if after >= before and self._was_right_when_decided(at, trade, books):
             return
         asset = self._exchange.floor.contracts[trade.symbol].asset
+        if after <= self._coins_of_a_lot(trade.symbol):
+            # Nearer than by a lot nothing comes; what remains is what prices have done since the look.
+            return
         yield after < before, f"a hedge took {asset} from {before} to {after} coins off its target"
 
     def _was_right_when_decided(self, at: datetime, trade: Trade, books: Books) -> bool:
@@ -128,6 +131,12 @@ class HedgeAims:
             change /= floor.mark_of(contract)
         wanted = policy.targets[asset] * value / (index_price or floor.index_of(asset))
         return abs(coins[asset] - wanted), abs(coins[asset] + change - wanted)
+
+    def _coins_of_a_lot(self, symbol: Symbol) -> Decimal:
+        floor = self._exchange.floor
+        contract = floor.contracts[symbol]
+        coins = contract.lot * contract.size
+        return coins if contract.is_linear else coins / floor.mark_of(contract)
 
     def portfolio(self) -> tuple[Decimal, dict[Asset, Decimal]]:
         """Return what the portfolio is worth and the exposure in coins, by the exchange's own numbers."""
