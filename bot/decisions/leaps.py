@@ -4,11 +4,16 @@ A price is believed while it is near the one that was believed before. What is f
 stood for a while, however it was listened to in between.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from bot.domain.units import ONE
+
+#: Since yesterday prices may have moved by so many times what a leap is.
+OVERNIGHT = 3
+#: So too since a price that was heard longer ago than this.
+_LONG_AGO = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +22,7 @@ class Hearing:
 
     #: The newest price that was believed; None until one has stood.
     believed: Decimal | None
+    believed_at: datetime | None
     #: From when on all prices were near this one.
     standing: Decimal
     since: datetime
@@ -30,10 +36,18 @@ def heard(
         standing, since = price, now
     else:
         standing, since = before.standing, before.since
-    believed = None if before is None else before.believed
-    if now - since >= settle or (believed is not None and leap(believed, price) <= max_leap_frac):
-        return Hearing(believed=price, standing=price, since=now)
-    return Hearing(believed=believed, standing=standing, since=since)
+    if now - since >= settle or (before is not None and _is_near(before, price, now, max_leap_frac)):
+        return Hearing(believed=price, believed_at=now, standing=price, since=now)
+    if before is None:
+        return Hearing(believed=None, believed_at=None, standing=standing, since=since)
+    return replace(before, standing=standing, since=since)
+
+
+def _is_near(before: Hearing, price: Decimal, now: datetime, max_leap_frac: Decimal) -> bool:
+    if before.believed is None or before.believed_at is None:
+        return False
+    times = OVERNIGHT if now - before.believed_at > _LONG_AGO else 1
+    return leap(before.believed, price) <= max_leap_frac * times
 
 
 def leap(earlier_price: Decimal, price: Decimal) -> Decimal:

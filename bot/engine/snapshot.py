@@ -11,7 +11,7 @@ from decimal import Decimal
 import structlog
 
 from bot.decisions.basis import block_bound
-from bot.decisions.leaps import Hearing, heard, leap
+from bot.decisions.leaps import OVERNIGHT, Hearing, heard, leap
 from bot.domain.books import Leg
 from bot.domain.errors import IncompleteData, StaleData, VenueError, VenueUnavailable
 from bot.domain.ids import Asset, Currency, Symbol, VenueId
@@ -29,8 +29,6 @@ log = structlog.get_logger()
 
 #: How often, and with which pause, an account is read again that does not show a trade yet.
 _PATIENCE, _PAUSE = 3, timedelta(seconds=1)
-#: Since yesterday's close prices may have moved by so many times what a leap is.
-_OVERNIGHT = 3
 _DAY = timedelta(days=1)
 
 
@@ -274,7 +272,7 @@ class SnapshotGatherer:
             and closed_at is not None
             and (known is None or looked_at is None or looked_at < closed_at)
         ):
-            known, whence, bound = history.closes[-1], "its last daily close", bound * _OVERNIGHT
+            known, whence, bound = history.closes[-1], "its last daily close", bound * OVERNIGHT
         if known is None or leap(known, index_price) <= bound:
             return ""
         return (

@@ -44,7 +44,8 @@ def _rows(path: Path) -> list[dict[str, str]]:
 def test_every_look_has_what_made_it_due_and_what_came_of_it(result: tuple[dict[str, Any], Any]) -> None:
     document, _ = result
     pace = document["pace"]
-    assert {"start", "calendar", "volatility", "tranche", "move"} >= set(pace["looks_by_trigger"])
+    # Prices are heard once an hour here; on 19 May 2021 they leapt between two times, and a look waited.
+    assert {"start", "calendar", "volatility", "tranche", "move", "retry"} >= set(pace["looks_by_trigger"])
     assert {"calendar", "volatility", "tranche"} <= set(pace["looks_by_trigger"])
     assert sum(pace["looks_by_trigger"].values()) == sum(pace["looks_by_outcome"].values()) >= document["looks"]
     assert pace["tranches"] >= 3

@@ -60,6 +60,11 @@ def test_what_is_read_seldom_stands_from_one_reading_to_the_next():
     assert believed(100, 104, 151, 150, every=timedelta(hours=1)) == [None, 104, 104, 150]
 
 
+def test_since_a_price_of_long_ago_more_may_have_happened():
+    assert believed(100, 104, 130, 125, every=timedelta(hours=2)) == [None, 104, 130, 125]
+    assert believed(100, 104, 140, every=timedelta(hours=2)) == [None, 104, 104]
+
+
 def test_a_leap_has_no_sign():
     assert leap(dec(100), dec(80)) == leap(dec(100), dec(120)) == dec("0.2")
 
