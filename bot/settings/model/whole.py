@@ -115,7 +115,7 @@ class Settings(Block):
         (), description="coins that count as others: WBTC=BTC,STETH=ETH, with a ratio STETH=ETH*1.04"
     )
     foreign: Annotated[frozenset[Symbol], NoDecode, read(read_foreign)] = Field(
-        frozenset(), description="contracts that are yours to trade: BTC/USDT:USDT:ignore"
+        frozenset(), description="contracts that are yours to trade and to protect: BTC/USDT:USDT:ignore"
     )
     flow_settle: Duration = Field(
         timedelta(hours=24),
