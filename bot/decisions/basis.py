@@ -135,6 +135,11 @@ def block_bound(one: Instrument, limits: RiskLimits, now: datetime) -> Decimal:
     return grown(limits.max_mark_index_frac, limits.max_basis_annual, one, now)
 
 
+def is_apart(quote: Quote, one: Instrument, limits: RiskLimits, now: datetime) -> bool:
+    """Return whether mark and index are further apart than that: one of the two may be wrong."""
+    return abs(quote.mark_price / quote.index_price - ONE) > block_bound(one, limits, now)
+
+
 def grown(frac: Decimal, annual: Decimal, one: Instrument, now: datetime) -> Decimal:
     """Return a bound of the basis: a fixed part, and for a contract that expires so much for each year that is left."""
     if one.expires_at is None:

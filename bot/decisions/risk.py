@@ -30,6 +30,8 @@ from bot.domain.units import ONE, ZERO, decimal_text
 
 _MINUTE = timedelta(minutes=1)
 _DAY = timedelta(hours=24)
+#: A list of positions that is further behind than this is wrong for another reason.
+_LISTED_WITHIN = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,10 +116,6 @@ def _spend(budgets: _Budgets, leg: HedgeLeg, share: Decimal) -> None:
         budgets.turnover_quote -= leg.notional_quote * share
 
 
-#: A list of positions that is further behind than this is wrong for another reason.
-_LISTED_WITHIN = timedelta(hours=1)
-
-
 def _judge_reduction(leg: HedgeLeg, inputs: GateInputs, budgets: _Budgets) -> Verdict:
     if inputs.state is TradingState.HALTED:
         return _refused(leg, Rule.TRADING_STATE, "halted: nothing is rebalanced")
@@ -157,8 +155,7 @@ def _unlisted(leg: HedgeLeg, inputs: GateInputs) -> Decimal:
         ),
         ZERO,
     )
-    positions = inputs.snapshot.accounts[one.venue].positions
-    listed = next((position.contracts for position in positions if position.symbol == one.symbol), ZERO)
+    listed = inputs.snapshot.accounts[one.venue].contracts_of(one.symbol)
     behind = (books.ledger(one.venue, one.symbol).contracts - listed) * leg.side.sign
     return max(ZERO, min(traded, behind))
 

@@ -84,7 +84,7 @@ class RollView:
 
     def held(self, one: Instrument) -> Decimal:
         """Return the signed position in a contract."""
-        return next((p.contracts for p in self.account.positions if p.symbol == one.symbol), ZERO)
+        return self.account.contracts_of(one.symbol)
 
     def quote(self, one: Instrument) -> Quote | None:
         """Return the prices of a contract, None where there are none that may be traded on."""

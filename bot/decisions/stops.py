@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
-from bot.decisions.basis import block_bound
+from bot.decisions.basis import is_apart
 from bot.decisions.liquidation import joint_liquidation_frac, own_liquidation_frac
 from bot.decisions.sizing import reducing_leg
 from bot.decisions.volatility import daily_sigma
@@ -104,7 +104,7 @@ def want_stops(
                 quote=quote,
                 sigma=_ASSUMED_DAILY_SIGMA if sigma is None else sigma,
                 anchor=anchors.get(instrument.asset),
-                believed_basis=block_bound(instrument, policy.limits, now),
+                is_apart=is_apart(quote, instrument, policy.limits, now),
                 wallet=wallet,
                 joint_frac=joint_frac,
             )
@@ -150,8 +150,8 @@ class _OneLeg:
     quote: Quote
     sigma: Decimal
     anchor: Decimal | None
-    #: Mark and index that are further apart than this are not of one market: one of them is wrong.
-    believed_basis: Decimal
+    #: Mark and index are so far apart that one of them is wrong.
+    is_apart: bool
     #: None where the venue tells of no margin account in the currency that the contract settles in.
     wallet: Wallet | None
     #: Move against every leg of the wallet at which it is liquidated; None when none does it.
@@ -171,8 +171,7 @@ class _OneLeg:
         """
         if self.anchor is None:
             return self.quote.mark_price
-        basis = self.quote.mark_price / self.quote.index_price
-        return self.anchor * basis if abs(basis - ONE) <= self.believed_basis else self.anchor
+        return self.anchor if self.is_apart else self.anchor * self.quote.mark_price / self.quote.index_price
 
     @property
     def venue_distance_frac(self) -> Decimal | None:

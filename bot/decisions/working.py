@@ -13,7 +13,7 @@ from datetime import datetime
 from decimal import ROUND_HALF_DOWN, Decimal
 from enum import StrEnum
 
-from bot.decisions.basis import block_bound
+from bot.decisions.basis import is_apart
 from bot.decisions.sizing import meets_minimum, smallest_contracts
 from bot.domain.books import Books, Leg
 from bot.domain.ids import Asset
@@ -314,7 +314,7 @@ def is_off_index(leg: HedgeLeg, quote: Quote | None, limits: RiskLimits, now: da
     """
     if leg.reduce_only or quote is None:
         return False
-    return abs(quote.mark_price / quote.index_price - ONE) > block_bound(leg.instrument, limits, now)
+    return is_apart(quote, leg.instrument, limits, now)
 
 
 def is_held_back(one: Instrument, books: Books) -> bool:

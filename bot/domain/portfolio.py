@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from bot.domain.ids import Asset, Currency, Symbol, VenueId
 from bot.domain.orders import VenueOrder
+from bot.domain.units import ZERO
 
 
 class WalletKind(StrEnum):
@@ -106,6 +107,10 @@ class AccountState:
     #: False where the venue tells all of this but its stop orders: which of them rest is not known then.
     has_stops_listed: bool = True
     as_of: datetime
+
+    def contracts_of(self, symbol: Symbol) -> Decimal:
+        """Return the signed position in a contract as it is listed; zero where none is."""
+        return next((one.contracts for one in self.positions if one.symbol == symbol), ZERO)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,7 +29,7 @@ from bot.domain.ids import Asset, Symbol, VenueId
 from bot.domain.instruments import Instrument
 from bot.domain.policy import Policy, TradingState
 from bot.domain.snapshot import Snapshot
-from bot.domain.units import ZERO, decimal_text
+from bot.domain.units import decimal_text
 from bot.engine.basis_document import basis_entries
 from bot.engine.breaker_document import breaker_entry
 from bot.engine.desk import Desk
@@ -334,7 +334,7 @@ async def adopt_position(
     others: list[str] = []
     for venue_id in desk.venues if venue is None else [venue]:
         account = await gatherer.read_account(venue_id)
-        held = next((p.contracts for p in account.positions if p.symbol == symbol), ZERO)
+        held = account.contracts_of(symbol)
         booked = desk.journal.books.ledger(venue_id, symbol).contracts
         if held == booked == 0:
             others.extend(p.symbol for p in account.positions)

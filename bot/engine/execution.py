@@ -261,11 +261,10 @@ class Execution:
     def shows_what_is_untold(self, account: AccountState, symbol: Symbol) -> bool:
         """Return True when a position is listed as trades add up to that are told, and those that are owed."""
         books = self._desk.journal.books
-        held = next((one.contracts for one in account.positions if one.symbol == symbol), ZERO)
         owed = (
             self._bookkeeping.untold.contracts(one) for one in books.working_orders() if _is_of(one, account, symbol)
         )
-        return held == books.ledger(account.venue, symbol).contracts + sum(owed, ZERO)
+        return account.contracts_of(symbol) == books.ledger(account.venue, symbol).contracts + sum(owed, ZERO)
 
     def forget_opened(self, leg: Leg) -> None:
         """Wait for nothing more: what was opened has its stop, or is closed."""

@@ -21,7 +21,6 @@ from bot.domain.orders import (
 )
 from bot.domain.plan import HedgeLeg
 from bot.domain.portfolio import AccountState
-from bot.domain.units import ZERO
 from bot.engine.desk import Desk
 from bot.engine.execution import Execution
 from bot.engine.snapshot import SnapshotGatherer
@@ -74,7 +73,7 @@ class ImmediateStyle:
 
 def contracts_held(account: AccountState, instrument: Instrument) -> Decimal:
     """Return the signed position in a contract; zero when flat."""
-    return next((p.contracts for p in account.positions if p.symbol == instrument.symbol), ZERO)
+    return account.contracts_of(instrument.symbol)
 
 
 def _draft(leg: HedgeLeg, contracts: Decimal, cycle_id: CycleId) -> OrderDraft:

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 import structlog
 
-from bot.decisions.basis import block_bound
+from bot.decisions.basis import is_apart
 from bot.decisions.leaps import OVERNIGHT, Hearing, heard, leap
 from bot.domain.books import Leg
 from bot.domain.errors import IncompleteData, StaleData, VenueError, VenueUnavailable
@@ -19,7 +19,7 @@ from bot.domain.instruments import Instrument
 from bot.domain.market import CoinPrice, CurrencyRate, FundingRate, Quote
 from bot.domain.portfolio import AccountState
 from bot.domain.snapshot import Snapshot
-from bot.domain.units import ONE, ZERO
+from bot.domain.units import ZERO
 from bot.engine.bookkeeping import Bookkeeping
 from bot.engine.desk import Desk
 from bot.engine.reference import Reference
@@ -180,7 +180,7 @@ class SnapshotGatherer:
 
         Where it is not, what is still to be traded is not known: a list of positions may lag behind the trades.
         """
-        held = next((p.contracts for p in account.positions if p.symbol == instrument.symbol), ZERO)
+        held = account.contracts_of(instrument.symbol)
         return held == self._desk.journal.books.ledger(instrument.venue, instrument.symbol).contracts
 
     async def read_quotes(self, venue_id: VenueId, instruments: Mapping[Leg, Instrument]) -> dict[Leg, Quote]:
@@ -287,11 +287,10 @@ class SnapshotGatherer:
         limits, leg = self._desk.policy.limits, (instrument.venue, instrument.symbol)
         known = self._heard[leg].believed if leg in self._heard else None
         known = known or self._desk.journal.books.last_look_index_prices.get(instrument.asset)
-        basis = quote.mark_price / quote.index_price - ONE
         return (
             known is not None
             and leap(known, quote.index_price) <= limits.max_leap_frac
-            and abs(basis) <= block_bound(instrument, limits, self._desk.clock.now())
+            and not is_apart(quote, instrument, limits, self._desk.clock.now())
         )
 
     def _instruments_in_play(self, account: AccountState) -> dict[Leg, Instrument]:
