@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from bot.backtest.restraints import Judgement, Restraints
+from bot.backtest.restraints import IS_READ, Judgement, Restraints
 from bot.domain.books import Books
 from bot.domain.ids import Asset, ClientOrderId, Symbol
 from bot.domain.orders import OrderIntent
@@ -19,8 +19,6 @@ from bot.exchange.records import MovementKind, Trade
 _ZERO = Decimal(0)
 #: What prices do while an order travels is not its doing.
 _ON_ITS_WAY = timedelta(seconds=30)
-#: What an order is sized by was read at most so long before.
-_IS_READ = timedelta(seconds=1)
 #: What hedging has earned and cost.
 _OF_TRADING = (MovementKind.REALISED, MovementKind.FEE, MovementKind.FUNDING, MovementKind.LIQUIDATION_FEE)
 
@@ -36,8 +34,6 @@ class HedgeAims:
         self._was_right: dict[int | None, bool] = {}
         #: When an order of ours came in.
         self._arrived_at: dict[ClientOrderId, datetime] = {}
-        #: When somebody else traded an asset last.
-        self._others_traded_at: dict[Asset, datetime] = {}
         #: What hedging has earned, by as many movements as were added up.
         self._earned, self._earned_until = _ZERO, 0
 
@@ -51,15 +47,6 @@ class HedgeAims:
         """Take note of whether a hedge would bring its asset nearer now."""
         gaps = self._gaps(order.symbol, order.remaining * order.side.sign, books)
         self._was_right[order.id] = order.remaining > 0 and gaps is not None and gaps[1] < gaps[0]
-
-    def see_others(self, at: datetime, trade: Trade) -> None:
-        """Take note of a trade of somebody else."""
-        self._others_traded_at[self._exchange.floor.contracts[trade.symbol].asset] = at
-
-    def others_have_traded(self, asset: Asset, since: datetime) -> bool:
-        """Return whether somebody else has traded contracts of an asset since a moment."""
-        at = self._others_traded_at.get(asset)
-        return at is not None and at >= since
 
     # --- what a hedge has done
 
@@ -95,7 +82,7 @@ class HedgeAims:
             # Or of before coins came or went, which moves every target.
             return True
         asset = self._exchange.floor.contracts[trade.symbol].asset
-        if self.others_have_traded(asset, decided_at - _IS_READ):
+        if self._restraints.others_have_traded(asset, decided_at - IS_READ):
             # Or it was on its way when somebody else traded, or what it was sized by was.
             return True
         if not self._restraints.is_present(asset, intent.decision_price, decided_at):

@@ -74,7 +74,6 @@ class InvariantChecker:
 
     def _see(self, at: datetime, _kind: str, record: Any) -> None:
         self._judge_rolls(at)
-        self._restraints.read_prices()
         if isinstance(record, ExchangeOrder):
             self._see_order(at, record)
         elif isinstance(record, Trade):
@@ -153,10 +152,8 @@ class InvariantChecker:
         before = self._contracts.get(trade.symbol, _ZERO)
         after = before + trade.contracts * trade.side.sign
         self._contracts[trade.symbol] = after
-        self._restraints.see_trade(at, trade)
         is_ours = trade.client_order_id is not None and carries_marker(trade.client_order_id)
-        if not is_ours:
-            self._aims.see_others(at, trade)
+        self._restraints.see_trade(at, trade, is_ours=is_ours)
         if abs(after) > abs(before):
             self._stops.see_grown(trade, is_ours=is_ours)
         if trade.forced is Purpose.SETTLEMENT:
@@ -179,7 +176,7 @@ class InvariantChecker:
 
     def others_have_traded(self, asset: Asset, since: datetime) -> bool:
         """Return whether somebody else has traded contracts of an asset since a moment."""
-        return self._aims.others_have_traded(asset, since)
+        return self._restraints.others_have_traded(asset, since)
 
     def portfolio(self) -> tuple[Decimal, dict[Asset, Decimal]]:
         """Return what the portfolio is worth and the exposure in coins, by the exchange's own numbers."""
@@ -193,7 +190,6 @@ class InvariantChecker:
         if self.is_blind():
             self._leg_gaps.pause()
         self._judge_rolls(now)
-        self._restraints.read_prices()
         self._judge_stops(now)
         self._expect_all(self._bookings.judge_fills(self._journal.books), now)
 

@@ -24,10 +24,8 @@ from bot.ports import Journal
 _ZERO = Decimal(0)
 #: What was decided a moment ago may still arrive.
 _ON_ITS_WAY = timedelta(minutes=1)
-#: Readings of prices are so far apart.
-_APART = timedelta(seconds=10)
-#: Between two readings of a price it may have been this much beyond both.
-_BETWEEN_READINGS_FRAC = Decimal("0.005")
+#: What an order is sized by was read at most so long before.
+IS_READ = timedelta(seconds=1)
 #: A change of holdings this close to the bound may be on either side of it for the bot.
 _NEAR_BOUND = Decimal("1.1")
 _FORCED = (Purpose.LIQUIDATION, Purpose.DELEVERAGE)
@@ -62,26 +60,30 @@ class Restraints:
         self._policy = policy
         self._lasting = lasting(policy)
         self._closed: dict[tuple[Asset, bool], _Closed] = {}
+        #: When somebody else traded an asset last.
+        self._others_traded_at: dict[Asset, datetime] = {}
         #: When coins of an asset have last come or gone.
         self._moved_at: dict[Asset, datetime] = {}
-        self._prices: deque[tuple[datetime, dict[Asset, Decimal]]] = deque()
-        #: The newest leap after which prices were read.
-        self._leapt_at: datetime | None = None
+        #: What prices were where their lines began and ended.
+        self._corners: deque[tuple[datetime, dict[Asset, Decimal]]] = deque()
+        self._see_corner()
+        exchange.floor.feed.corner_observers.append(self._see_corner)
         self.follow(journal)
 
     def follow(self, journal: Journal) -> None:
         """Go on with the journal of the next process. What was restrained is restrained still."""
         self._journal = journal
-        self.read_prices()
 
     # --- what has happened
 
-    def see_trade(self, at: datetime, trade: Trade) -> None:
-        """Take note of what a stop or the venue has closed."""
+    def see_trade(self, at: datetime, trade: Trade, *, is_ours: bool) -> None:
+        """Take note of what a stop or the venue has closed, and of what somebody else has traded."""
         floor = self._exchange.floor
         order = None if trade.order_id is None else floor.orders[trade.order_id]
         is_stop = order is not None and order.type is OrderType.STOP_MARKET
         contract = floor.contracts[trade.symbol]
+        if not is_ours:
+            self._others_traded_at[contract.asset] = at
         if contract.is_linear and (is_stop or trade.forced in _FORCED):
             self._closed[contract.asset, is_stop] = _Closed(
                 at=at,
@@ -89,6 +91,11 @@ class Restraints:
                 symbol=trade.symbol,
                 left_base=abs(floor.accounts.contracts_of(trade.symbol)) * contract.size,
             )
+
+    def others_have_traded(self, asset: Asset, since: datetime) -> bool:
+        """Return whether somebody else has traded contracts of an asset since a moment."""
+        at = self._others_traded_at.get(asset)
+        return at is not None and at >= since
 
     def see_movement(self, movement: Movement) -> Iterator[Judgement]:
         """Take note of coins that come and go, and yield whether collateral is sent for once."""
@@ -109,24 +116,23 @@ class Restraints:
         """Return whether coins have come or gone since a moment."""
         return any(moved_at >= moment for moved_at in self._moved_at.values())
 
-    def read_prices(self) -> None:
-        """Remember what prices are now, as often as that is worth it, and when one has leapt."""
+    def _see_corner(self) -> None:
+        """Note what prices are where a line begins or ends; the newest before the span that matters is kept, too."""
         now, floor = self._exchange.now, self._exchange.floor
-        has_leapt = self._exchange.leapt_at != self._leapt_at
-        if self._prices and now - self._prices[-1][0] < _APART and not has_leapt:
-            return
-        self._leapt_at = self._exchange.leapt_at
-        self._prices.append((now, {asset: floor.index_of(asset) for asset in self._policy.targets}))
+        self._corners.append((now, {asset: floor.index_of(asset) for asset in self._policy.targets}))
         kept = self._policy.limits.max_quote_age + self._lasting + _ON_ITS_WAY
-        while self._prices and now - self._prices[0][0] > kept:
-            self._prices.popleft()
+        while len(self._corners) > 1 and now - self._corners[1][0] > kept:
+            self._corners.popleft()
 
     def is_present(self, asset: Asset, price: Decimal, intended_at: datetime) -> bool:
         """Return whether a price was the asset's when a look was had that may still be worked."""
         oldest = intended_at - self._policy.limits.max_quote_age - self._lasting
-        known = [prices[asset] for at, prices in self._prices if at >= oldest]
-        known.append(self._exchange.floor.index_of(asset))
-        return min(known) * (1 - _BETWEEN_READINGS_FRAC) <= price <= max(known) * (1 + _BETWEEN_READINGS_FRAC)
+        known = [self._exchange.floor.index_of(asset)]
+        for at, prices in reversed(self._corners):
+            known.append(prices[asset])
+            if at < oldest:
+                break
+        return min(known) <= price <= max(known)
 
     # --- what is increased
 
@@ -145,6 +151,9 @@ class Restraints:
     def _judge_ceilings(
         self, at: datetime, order: ExchangeOrder, intent: OrderIntent, asset: Asset
     ) -> Iterator[Judgement]:
+        if self.others_have_traded(asset, intent.intended_at - IS_READ):
+            # What somebody else trades while an order is on its way, it could not know of.
+            return
         floor = self._exchange.floor
         size = floor.contracts[order.symbol].size
         delta = sum(

@@ -1,6 +1,6 @@
 """Where do prices stand now? The present leg of every asset, and when the next one begins."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from bot.domain.ids import Asset
@@ -19,15 +19,20 @@ class Feed:
         self._coming: dict[Asset, tuple[Leg, ...]] = {}
         self._leans: dict[Asset, int] = {}
         self._prices: dict[Asset, tuple[int, Prices]] = {}
+        #: Called where a line ends and where the next one begins; in between, prices go straight.
+        self.corner_observers: list[Callable[[], None]] = []
 
     def begin(self, at_us: int, leans: Mapping[Asset, int]) -> None:
         """Take up every asset's bar that holds ``at_us``."""
+        self._tell_corner()
         for asset in self.assets:
             self._open_bar(asset, at_us, leans.get(asset, 0))
         self._settle_boundary()
+        self._tell_corner()
 
     def pass_boundary(self, at_us: int, leans: Mapping[Asset, int]) -> None:
         """Go on to the next leg where one has ended; at the end of a bar, to the bar that begins."""
+        self._tell_corner()
         for asset, leg in self.legs.items():
             if leg.end_us > at_us:
                 continue
@@ -37,6 +42,11 @@ class Feed:
             else:
                 self._open_bar(asset, at_us, leans.get(asset, 0))
         self._settle_boundary()
+        self._tell_corner()
+
+    def _tell_corner(self) -> None:
+        for observer in self.corner_observers:
+            observer()
 
     def _open_bar(self, asset: Asset, at_us: int, lean: int) -> None:
         legs = self.market.legs(asset, at_us, lean)

@@ -26,7 +26,7 @@ POLICY = Policy(targets={BTC: Decimal(1)})
 class World:
     """One coin, an exchange where nothing moves by itself, and what the checker says."""
 
-    def __init__(self) -> None:
+    def __init__(self, **changes: Any) -> None:
         config = ExchangeConfig(
             market=MarketKind.STATIC,
             assets=(BTC,),
@@ -36,22 +36,23 @@ class World:
             spare={USDT: Decimal(3000)},
             transfer_delay=timedelta(seconds=20),
         )
-        self.exchange = open_exchange(config, None)
+        self.exchange = open_exchange(replace(config, **changes), None)
         self.journal = open_journal(None, now=self.exchange.now, epoch_tail=lambda: "RST")
         self.restraints = Restraints(self.exchange, self.journal, POLICY)
         self.said: list[str] = []
+        #: Whether what is traded is the owner's own doing.
+        self.is_by_hand = False
         self.exchange.floor.observers.append(self._see)
 
     def _see(self, at: Any, _kind: str, record: Any) -> None:
         if isinstance(record, Movement):
             self.said.extend(told for holds, told in self.restraints.see_movement(record) if not holds)
         elif isinstance(record, Trade):
-            self.restraints.see_trade(at, record)
+            self.restraints.see_trade(at, record, is_ours=not self.is_by_hand)
 
     def wait(self, duration: timedelta) -> None:
         """Let time pass."""
         self.exchange.advance(self.exchange.now + duration)
-        self.restraints.read_prices()
 
     def send(self, side: Side, contracts: str, **changes: Any) -> None:
         """Send an order by hand."""
@@ -115,6 +116,21 @@ def test_an_order_that_was_on_its_way_when_the_stop_fired_is_excused() -> None:
     world = _stopped_out()
     world.wait(timedelta(seconds=20))
     assert world.increase(Side.SELL, "0.05") == []
+
+
+def test_an_order_that_crosses_a_trade_of_the_owner_is_excused() -> None:
+    world = World()
+    world.send(Side.SELL, "0.1")
+    world.send(Side.BUY, "0.08", type=OrderType.STOP_MARKET, trigger_price=Decimal(55_000), reduce_only=True)
+    world.exchange.set_price(BTC, Decimal(56_000))
+    world.wait(10 * MINUTE)
+    assert world.increase(Side.BUY, "0.01") == []
+    world.is_by_hand = True
+    world.send(Side.SELL, "0.05")
+    assert world.increase(Side.SELL, "0.05") == []
+    world.wait(MINUTE)
+    (told,) = world.increase(Side.SELL, "0.05")
+    assert "was put back" in told
 
 
 def test_nothing_is_increased_before_the_owner_has_said_what_became_of_his_coins() -> None:
@@ -184,6 +200,17 @@ def test_an_increase_is_decided_on_a_price_of_its_time() -> None:
     said = world.increase(Side.SELL, "0.01", decided_on=old)
     assert said == [f"an increase of BTC was decided on a price of {old}, which was not the price of the time"]
     assert world.increase(Side.SELL, "0.01") == []
+
+
+def test_a_price_that_came_and_went_while_nobody_looked_was_a_price_of_the_time() -> None:
+    began_at = World().exchange.now
+    world = World(script={BTC: ((began_at + HOUR, Decimal(50_000)), (began_at + HOUR + MINUTE, Decimal(53_000)))})
+    world.wait(HOUR + MINUTE)
+    world.exchange.set_price(BTC, Decimal(49_000))
+    world.wait(timedelta(seconds=40))
+    assert world.increase(Side.SELL, "0.05", decided_on=Decimal(53_000)) == []
+    (told,) = world.increase(Side.SELL, "0.05", decided_on=Decimal(53_100))
+    assert "not the price of the time" in told
 
 
 def test_a_price_that_leapt_and_came_back_between_two_readings_was_a_price_of_the_time() -> None:
