@@ -1,5 +1,6 @@
 """How does the bot reach the embedded exchange?"""
 
-from bot.adapters.paper.venue import PAPER, PaperVenue
+from bot.adapters.paper.translate import PAPER
+from bot.adapters.paper.venue import PaperVenue
 
 __all__ = ["PAPER", "PaperVenue"]

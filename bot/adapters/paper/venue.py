@@ -12,16 +12,16 @@ from decimal import Decimal
 import structlog
 
 from bot.adapters.paper.slips import slipped_account, slipped_quotes
+from bot.adapters.paper.translate import PAPER, to_fill, to_funding, to_instrument, to_order, to_quote, to_transfer
 from bot.domain.errors import VenueOutcomeUnknown, VenueRefused, VenueUnavailable
 from bot.domain.events import FundingSettled
-from bot.domain.ids import Asset, ClientOrderId, Currency, Symbol, TradeId, VenueId, VenueOrderId
-from bot.domain.instruments import Instrument, MarginTier
+from bot.domain.ids import Asset, ClientOrderId, Currency, Symbol, VenueId
+from bot.domain.instruments import Instrument
 from bot.domain.market import CoinPrice, CurrencyRate, FundingRate, PriceHistory, Quote, SpreadQuote
 from bot.domain.orders import Fill, OrderIntent, Side, VenueOrder
 from bot.domain.policy import VALIDITY_SENT
 from bot.domain.portfolio import AccountState, FuturesPosition, MarginAccount, PledgedCoin, WalletBalance
 from bot.domain.transfers import TransferIntent, VenueTransfer
-from bot.exchange.contracts import Contract
 from bot.exchange.exchange import Exchange
 from bot.exchange.faults import (
     Effect,
@@ -37,16 +37,13 @@ from bot.exchange.faults import (
     RequestLost,
     ShiftTime,
 )
-from bot.exchange.moments import from_us
-from bot.exchange.orders import ExchangeOrder, OrderRequest, Refused
-from bot.exchange.records import BookTop, FundingPayment, MarginSummary, Trade
+from bot.exchange.orders import OrderRequest, Refused
+from bot.exchange.records import FundingPayment, MarginSummary
 from bot.exchange.spread import SpreadRequest
-from bot.exchange.transfers import ExchangeTransfer
 from bot.ports import Clock
 
 log = structlog.get_logger()
 
-PAPER = VenueId("paper")
 _USDT = Currency("USDT")
 
 
@@ -93,35 +90,10 @@ class PaperVenue:
     async def fetch_instruments(self) -> tuple[Instrument, ...]:
         """Return every contract that is listed, or was and has been traded."""
         self._reach("fetch_instruments")
-        return tuple(self._instrument(contract) for contract in self._exchange.listing())
-
-    def _instrument(self, contract: Contract) -> Instrument:
         config = self._exchange.config
-        return Instrument(
-            venue=PAPER,
-            symbol=contract.symbol,
-            asset=contract.asset,
-            quote=contract.quote,
-            settle=contract.settle,
-            kind=contract.kind,
-            contract_size=contract.size,
-            tick_size=contract.tick,
-            lot_size=contract.lot,
-            min_contracts=contract.lot,
-            max_contracts=contract.max_contracts,
-            min_notional_quote=contract.min_notional_quote,
-            maker_fee_frac=config.maker_fee_frac,
-            taker_fee_frac=config.taker_fee_frac,
-            margin_tiers=tuple(
-                MarginTier(
-                    notional_cap_quote=tier.cap_quote,
-                    maintenance_frac=tier.maintenance_frac,
-                    maintenance_amount_quote=tier.deduction_quote,
-                    max_leverage=tier.max_leverage,
-                )
-                for tier in contract.tiers
-            ),
-            expires_at=None if contract.expires_us is None else from_us(contract.expires_us),
+        return tuple(
+            to_instrument(contract, maker_fee_frac=config.maker_fee_frac, taker_fee_frac=config.taker_fee_frac)
+            for contract in self._exchange.listing()
         )
 
     async def fetch_account(self) -> AccountState:
@@ -173,7 +145,7 @@ class PaperVenue:
     def _open_orders(self) -> tuple[VenueOrder, ...]:
         floor = self._exchange.floor
         if self._orders is None or self._orders[0] != floor.version:
-            self._orders = (floor.version, tuple(_venue_order(order) for order in floor.open_orders.values()))
+            self._orders = (floor.version, tuple(to_order(order) for order in floor.open_orders.values()))
         return self._orders[1]
 
     def _pledged(self, one: MarginSummary) -> Iterator[PledgedCoin]:
@@ -203,7 +175,7 @@ class PaperVenue:
         slip = self._reach("fetch_quotes")
         floor = self._exchange.floor
         listed = [floor.contracts[symbol] for symbol in symbols if symbol in floor.contracts]
-        quotes = [_quote(self._exchange.top(contract)) for contract in listed if not floor.has_expired(contract)]
+        quotes = [to_quote(self._exchange.top(contract)) for contract in listed if not floor.has_expired(contract)]
         if isinstance(slip, FreezeQuotes):
             return tuple(self._frozen_quotes.setdefault(quote.symbol, quote) for quote in quotes)
         self._frozen_quotes.clear()
@@ -273,7 +245,7 @@ class PaperVenue:
             valid_until=self._clock.now() + VALIDITY_SENT,
         )
         try:
-            return _venue_order(self._exchange.submit(request))
+            return to_order(self._exchange.submit(request))
         except Refused as err:
             raise VenueRefused(str(err), code=err.code) from err
         except (RequestLost, ReplyLost) as err:
@@ -310,13 +282,13 @@ class PaperVenue:
             raise VenueRefused(str(err), code=err.code) from err
         except (RequestLost, ReplyLost) as err:
             raise VenueOutcomeUnknown("the reply never came") from err
-        return _venue_order(first), _venue_order(second)
+        return to_order(first), to_order(second)
 
     async def cancel(self, symbol: Symbol, client_order_id: ClientOrderId) -> VenueOrder:
         """Cancel one order and return its last state."""
         self._exchange.advance(self._clock.now())
         try:
-            return _venue_order(self._exchange.cancel(symbol, client_order_id))
+            return to_order(self._exchange.cancel(symbol, client_order_id))
         except Refused as err:
             raise VenueRefused(str(err), code=err.code) from err
         except (RequestLost, ReplyLost) as err:
@@ -327,7 +299,7 @@ class PaperVenue:
         self._exchange.advance(self._clock.now())
         source, target = (intent.source, intent.currency), (intent.target, intent.currency)
         try:
-            return _venue_transfer(self._exchange.transfer(source, target, intent.amount, intent.transfer_id))
+            return to_transfer(self._exchange.transfer(source, target, intent.amount, intent.transfer_id))
         except Refused as err:
             raise VenueRefused(str(err), code=err.code) from err
         except (RequestLost, ReplyLost) as err:
@@ -336,7 +308,7 @@ class PaperVenue:
     async def fetch_transfers(self, since: datetime) -> tuple[VenueTransfer, ...]:
         """Return the account's transfers at or after ``since``."""
         slip = self._reach("fetch_transfers")
-        seen = (_venue_transfer(one) for one in self._exchange.transfers.since(since))
+        seen = (to_transfer(one) for one in self._exchange.transfers.since(since))
         if isinstance(slip, LagTransfers):
             shown = self._exchange.now - slip.by
             return tuple(replace(one, transfer_id=None) for one in seen if one.at <= shown)
@@ -348,7 +320,7 @@ class PaperVenue:
         found = next(self._exchange.floor.orders_named(symbol, client_order_id), None)
         if found is None or (isinstance(slip, HideOrders) and slip.hides(found.type)):
             return None
-        return _venue_order(found)
+        return to_order(found)
 
     async def fetch_fills(self, since: datetime) -> tuple[Fill, ...]:
         """Return the account's trades at or after ``since``."""
@@ -361,7 +333,7 @@ class PaperVenue:
         if isinstance(slip, LagTrades):
             last = bisect_left(trades, self._exchange.now - slip.by, key=lambda trade: trade.at)
         times = 2 if isinstance(slip, RepeatTrades) else 1
-        self._fills = {trade.id: self._fills.get(trade.id) or _fill(trade) for trade in trades[first:last]}
+        self._fills = {trade.id: self._fills.get(trade.id) or to_fill(trade) for trade in trades[first:last]}
         return tuple(fill for fill in self._fills.values() for _ in range(times))
 
     async def fetch_funding(self, since: datetime) -> tuple[FundingSettled, ...]:
@@ -370,7 +342,7 @@ class PaperVenue:
         payments = self._exchange.floor.funding
         first = bisect_left(payments, since, key=lambda payment: payment.at)
         listed = [payment for payment in payments[first:] if not _is_omitted(payment, slip)]
-        return tuple(_funding(payment, self._exchange.now) for payment in listed)
+        return tuple(to_funding(payment, self._exchange.now) for payment in listed)
 
 
 def _tell_fault(kind: str, call: str) -> None:
@@ -385,82 +357,3 @@ def _is_omitted(payment: FundingPayment, slip: Effect | None) -> bool:
 
 def _ahead(slip: Effect | None) -> timedelta:
     return slip.by if isinstance(slip, ShiftTime) else timedelta(0)
-
-
-def _venue_transfer(transfer: ExchangeTransfer) -> VenueTransfer:
-    return VenueTransfer(
-        venue=PAPER,
-        transfer_id=transfer.transfer_id,
-        venue_transfer_id=str(transfer.id),
-        currency=transfer.currency,
-        source=transfer.source,
-        target=transfer.target,
-        amount=transfer.amount,
-        state=transfer.state,
-        at=transfer.at,
-    )
-
-
-def _venue_order(order: ExchangeOrder) -> VenueOrder:
-    return VenueOrder(
-        venue=PAPER,
-        symbol=order.symbol,
-        client_order_id=order.client_order_id,
-        venue_order_id=VenueOrderId(str(order.id)),
-        side=order.side,
-        type=order.type,
-        contracts=order.contracts,
-        filled_contracts=order.filled,
-        price=order.price,
-        trigger_price=order.trigger_price,
-        reduce_only=order.reduce_only,
-        state=order.state,
-        created_at=order.created_at,
-    )
-
-
-def _quote(top: BookTop) -> Quote:
-    return Quote(
-        venue=PAPER,
-        symbol=top.symbol,
-        bid_price=top.bid_price,
-        ask_price=top.ask_price,
-        mark_price=top.mark_price,
-        index_price=top.index_price,
-        last_price=top.last_price,
-        bid_contracts=top.bid_contracts,
-        ask_contracts=top.ask_contracts,
-        as_of=top.as_of,
-    )
-
-
-def _fill(trade: Trade) -> Fill:
-    return Fill(
-        venue=PAPER,
-        symbol=trade.symbol,
-        trade_id=TradeId(str(trade.id)),
-        client_order_id=trade.client_order_id,
-        venue_order_id=None if trade.order_id is None else VenueOrderId(str(trade.order_id)),
-        side=trade.side,
-        contracts=trade.contracts,
-        price=trade.price,
-        fee_paid=trade.fee_paid,
-        fee_currency=trade.currency,
-        is_maker=trade.is_maker,
-        forced=trade.forced,
-        filled_at=trade.at,
-    )
-
-
-def _funding(payment: FundingPayment, now: datetime) -> FundingSettled:
-    return FundingSettled(
-        at=now,
-        venue=PAPER,
-        symbol=payment.symbol,
-        transaction_id=str(payment.id),
-        currency=payment.currency,
-        amount=payment.amount,
-        rate=payment.rate,
-        notional_quote=payment.notional_quote,
-        settled_at=payment.at,
-    )
