@@ -326,6 +326,26 @@ def test_an_order_that_was_cancelled_and_is_not_shown_is_unknown() -> None:
     play(scene)
 
 
+@pytest.mark.parametrize("rested_days", [2, 3])
+def test_a_stop_that_has_rested_for_days_is_denied_as_soon_as_it_is_cancelled(rested_days: int) -> None:
+    """The venue counts the days that it tells of a cancelled order from when it was made, not from its end."""
+
+    async def scene(at: Scene) -> None:
+        made_ms = payloads.NOW_MS - rested_days * 24 * payloads.HOUR_MS
+        at.wire.say("GET /fapi/v1/openAlgoOrders", [payloads.conditional(OURS, createTime=made_ms)])
+        await at.venue.fetch_account()
+        at.wire.say(CANCEL_STOP, {"algoId": 2146760, "clientAlgoId": OURS, "code": "200", "msg": "success"})
+        at.wire.answer(FIND_STOP, GONE)
+        if rested_days < 3:
+            await failure_of(at.venue.cancel(BTC, OURS), VenueOutcomeUnknown)
+            return
+        seen = await at.venue.cancel(BTC, OURS)
+        assert (seen.state, seen.contracts, seen.filled_contracts) == (OrderState.CANCELLED, dec("0.020"), dec(0))
+        assert len(at.wire.sent(CANCEL_STOP)) == 1
+
+    play(scene)
+
+
 @pytest.mark.parametrize(
     ("route", "answer", "verdict"),
     [

@@ -9,7 +9,6 @@ venue's own by how its id begins.
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Any
 
 import structlog
@@ -24,7 +23,7 @@ from bot.adapters.ccxt.limiter import Lane
 from bot.domain.errors import VenueUnavailable
 from bot.domain.events import FundingSettled
 from bot.domain.ids import ClientOrderId, Symbol, carries_marker
-from bot.domain.orders import Fill, Purpose
+from bot.domain.orders import Fill, Purpose, VenueOrder
 from bot.domain.transfers import VenueTransfer
 from bot.ports import Clock
 
@@ -70,8 +69,8 @@ class Records:
         self.traded: set[Symbol] = set()
         #: Orders by number.
         self.owners: dict[str, Owner] = {}
-        #: Stops that rest, as far as this process has seen: contract, side and size.
-        self.resting: dict[ClientOrderId, tuple[Symbol, str, Decimal]] = {}
+        #: Stops that rest, as this process has seen them last.
+        self.resting: dict[ClientOrderId, VenueOrder] = {}
         self._quiet = Quiet(venue_now)
         self._discovered_since: datetime | None = None
         #: How far the income has been read for it; what is cut short goes on from here.
@@ -247,7 +246,7 @@ class Records:
                 translate.text(order, "side").lower(),
                 translate.number(order, "origQty"),
             )
-            known = [key for key, resting in self.resting.items() if resting == alike]
+            known = [key for key, one in self.resting.items() if (one.symbol, one.side.value, one.contracts) == alike]
             if len(known) != 1:
                 raise
             return known[0]

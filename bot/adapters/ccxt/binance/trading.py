@@ -4,7 +4,9 @@ Stops are conditional orders: other ids, other routes, other lists. Which house 
 every document that names it, and asked of both where it is not known.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import Enum
 
@@ -17,7 +19,7 @@ from bot.adapters.ccxt.calls import Calls
 from bot.adapters.ccxt.limiter import Lane
 from bot.domain.errors import BadPayload, VenueOutcomeUnknown, VenueRefused, VenueUnavailable
 from bot.domain.ids import ClientOrderId, Symbol
-from bot.domain.orders import OrderIntent, OrderType, Purpose, TimeInForce, VenueOrder
+from bot.domain.orders import OrderIntent, OrderState, OrderType, Purpose, TimeInForce, VenueOrder
 from bot.domain.units import decimal_text
 
 _IN_FORCE = {
@@ -26,6 +28,9 @@ _IN_FORCE = {
     TimeInForce.FOK: "FOK",
     TimeInForce.POST_ONLY: "GTX",
 }
+#: What ended without a trade is denied once it is so old, counted from when it was made: a stop that has rested for
+#: longer, as soon as it is cancelled.
+_DENIED_AFTER = timedelta(days=3)
 #: What purposes must never wait for.
 _PROTECTIVE = (Purpose.STOP, Purpose.TAKE_PROFIT, Purpose.DELEVERAGE, Purpose.FLATTEN, Purpose.ROLL_CLOSE)
 
@@ -40,10 +45,11 @@ class House(Enum):
 class Trading:
     """The orders of the account."""
 
-    def __init__(self, calls: Calls, listing: Listing, records: Records) -> None:
+    def __init__(self, calls: Calls, listing: Listing, records: Records, venue_now: Callable[[], datetime]) -> None:
         self._calls = calls
         self._listing = listing
         self._records = records
+        self._venue_now = venue_now
         self._houses: dict[ClientOrderId, House] = {}
 
     async def submit(self, intent: OrderIntent) -> VenueOrder:
@@ -113,8 +119,20 @@ class Trading:
         if seen is not None:
             return seen
         if any(was_there):
-            raise VenueOutcomeUnknown(f"{client_order_id} was cancelled and is not shown")
+            return self._cancelled_and_denied(client_order_id)
         raise VenueRefused(f"no order has the id {client_order_id}", code=NOT_FOUND)
+
+    def _cancelled_and_denied(self, client_order_id: ClientOrderId) -> VenueOrder:
+        """Return a stop that was cancelled and is shown no more because of its age; it would be, had it traded.
+
+        Raises:
+            VenueOutcomeUnknown: its age does not explain that.
+        """
+        known = self._records.resting.get(client_order_id)
+        if known is None or self._venue_now() - known.created_at < _DENIED_AFTER:
+            raise VenueOutcomeUnknown(f"{client_order_id} was cancelled and is not shown")
+        del self._records.resting[client_order_id]
+        return replace(known, state=OrderState.CANCELLED)
 
     async def _delete(self, house: House, symbol: Symbol, client_order_id: ClientOrderId) -> bool:
         """Ask for a cancel; return False when nothing of the kind is open: it may have traded."""
@@ -191,7 +209,7 @@ class Trading:
         if seen.state.is_final:
             self._records.resting.pop(client_order_id, None)
         else:
-            self._records.resting[client_order_id] = (seen.symbol, seen.side.value, seen.contracts)
+            self._records.resting[client_order_id] = seen
         return seen
 
 

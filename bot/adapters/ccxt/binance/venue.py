@@ -72,7 +72,7 @@ class BinanceUsdm:
         self.listing = Listing(self.calls, clock)
         self._time = VenueTime(client, self.calls, clock)
         self._records = Records(self.calls, self.listing, clock, self._time.now)
-        self._trading = Trading(self.calls, self.listing, self._records)
+        self._trading = Trading(self.calls, self.listing, self._records, self._time.now)
         self._market = Market(self.calls, self.listing, self._time, clock)
         self._account = Account(client, self.calls, self.listing, self._records, self._trading, clock, self._time)
         self._streams = Streams(client, self.calls, self.listing, clock)

@@ -12,6 +12,7 @@ from typing import Any
 
 from bot.domain.ids import ClientOrderId
 from bot.domain.orders import OrderState, OrderType, Side, TimeInForce
+from bot.exchange.config import Remembered
 from bot.exchange.orders import ExchangeOrder, OrderRequest, Refused
 from bot.exchange.wire.binance.account import own_order, window
 from bot.exchange.wire.binance.errors import WireError, missing, of_refusal
@@ -38,6 +39,7 @@ _IN_FORCE = {
     "GTX": TimeInForce.POST_ONLY,
 }
 _SAID_IN_FORCE = {value: name for name, value in _IN_FORCE.items()}
+_UNUSED_TOLD = Remembered().unfilled_orders
 _DOES_NOT_EXIST = WireError(-2013, "Order does not exist.")
 
 
@@ -175,7 +177,7 @@ def fetch(served: Served, params: Params) -> dict[str, Any]:
             raise _DOES_NOT_EXIST
         return own_order(trade)
     order = _named(served, params, is_algo=False)
-    if order is None or wire_symbol(order.symbol) != params.need("symbol"):
+    if order is None or wire_symbol(order.symbol) != params.need("symbol") or _is_denied(served, order):
         raise _DOES_NOT_EXIST
     return order_body(served, order)
 
@@ -183,9 +185,15 @@ def fetch(served: Served, params: Params) -> dict[str, Any]:
 def fetch_algo(served: Served, params: Params) -> dict[str, Any]:
     """``GET /fapi/v1/algoOrder``."""
     order = _named(served, params, is_algo=True)
-    if order is None:
+    if order is None or _is_denied(served, order):
         raise _DOES_NOT_EXIST
     return algo_body(order)
+
+
+def _is_denied(served: Served, order: ExchangeOrder) -> bool:
+    """True for one that ended without a trade and was made days ago, however short a time ago it ended."""
+    has_ended_unused = not order.is_open and order.triggered_at is None and not order.filled
+    return has_ended_unused and order.created_at < served.now() - _UNUSED_TOLD
 
 
 def open_orders(served: Served, params: Params) -> list[dict[str, Any]]:
