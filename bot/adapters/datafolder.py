@@ -46,7 +46,7 @@ def prepare_folder(folder: Path) -> None:
     if not os.access(folder, os.W_OK | os.X_OK):
         raise ConfigError(
             f"TRIMTAB_DATA_DIR={folder} cannot be written: give it to user {os.getuid()}"
-            f" (chown {os.getuid()} {folder}) or name another folder"
+            f" (chown -R {os.getuid()} {folder}) or name another folder"
         )
     kind = file_system_of(folder, _MOUNTS)
     if kind is not None and kind.startswith(_NETWORK):

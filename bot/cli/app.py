@@ -1,5 +1,6 @@
 """Which commands are there, and how does each of them end?"""
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -76,10 +77,21 @@ def run_command_line(arguments: Sequence[str]) -> int:
         # The reader of our output went away, as 'head' does.
         sys.stdout = None  # nothing is left to flush at exit
         return ExitCode.FINE
-    except Exception:  # noqa: BLE001 - the last place that can still strike out secrets
+    except Exception as failure:  # noqa: BLE001 - the last place that can still strike out secrets
+        if isinstance(failure, OSError) and failure.filename is not None:
+            _complain(_of_file(failure))
+            return ExitCode.USAGE
         _complain_of_bug()
         return ExitCode.BROKEN
     return ExitCode.FINE
+
+
+def _of_file(failure: OSError) -> str:
+    """Say which file of the user's cannot be used; mostly it is another user's."""
+    told = f"{failure.filename} cannot be used: {failure.strerror}"
+    if not isinstance(failure, PermissionError):
+        return told
+    return f"{told}; this is user {os.getuid()}: run it as the user that the data folder belongs to"
 
 
 def _complain(text: str) -> None:

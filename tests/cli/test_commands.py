@@ -1,5 +1,6 @@
 """Every command: what it asks, what it shows, what it exits with."""
 
+import errno
 import json
 import os
 import subprocess
@@ -567,3 +568,28 @@ def test_a_reader_that_goes_away_is_no_failure(trimtab: Trimtab, daemon: WebServ
     )  # fmt: skip
     os.close(writing)
     assert (ended.returncode, ended.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize("file", ["token", "http.json"])
+def test_a_file_of_the_data_folder_that_cannot_be_read_is_a_sentence(trimtab: Trimtab, folder: Path, file: str) -> None:
+    """As where the daemon runs as another user."""
+    create_token(folder)
+    write_address(folder, "127.0.0.1", 1)
+    (folder / file).unlink()
+    (folder / file).mkdir()
+    ended = trimtab("status", "--json")
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err == f"trimtab: {folder / file} cannot be used: Is a directory\n"
+
+
+def test_what_a_user_may_not_read_says_who_might(bootstrap: Bootstrap, trimtab: Trimtab) -> None:
+    def refuse(*_: Any, **__: Any) -> int:
+        raise PermissionError(errno.EACCES, "Permission denied", "/data/lock")
+
+    bootstrap(run=refuse)
+    ended = trimtab("run")
+    assert ended.code == 2
+    assert ended.err == (
+        f"trimtab: /data/lock cannot be used: Permission denied; this is user {os.getuid()}:"
+        " run it as the user that the data folder belongs to\n"
+    )

@@ -1,6 +1,7 @@
 """What does every journal promise, in memory and on disk?"""
 
 import asyncio
+import os
 import shutil
 import sqlite3
 import subprocess
@@ -457,6 +458,14 @@ def test_a_backup_wants_a_folder_that_is_there_and_a_file_with_facts(tmp_path: P
     empty.touch()
     with pytest.raises(JournalError, match="cannot be read as a journal"):
         verify_file(empty)
+
+
+def test_what_a_killed_backup_has_left_is_in_nobodys_way(tmp_path: Path) -> None:
+    """In a container each process has the number that the one before had."""
+    _file(tmp_path)
+    target = tmp_path / "backup.db"
+    target.with_name(f".backup.db.{os.getpid()}").write_bytes(b"half")
+    assert backup_journal(tmp_path, target) == verify_file(target)
 
 
 def test_a_backup_is_one_file_whatever_its_name(tmp_path: Path) -> None:

@@ -285,7 +285,7 @@ def test_a_data_folder_of_another_user_is_one_sentence_with_the_mend(tmp_path: P
 
     said = as_another_user(own)
     assert said.startswith("ConfigError: TRIMTAB_DATA_DIR="), said
-    assert f"chown {_OTHER}" in said
+    assert f"chown -R {_OTHER}" in said
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can be somebody else")

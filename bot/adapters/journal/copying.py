@@ -16,6 +16,8 @@ def copy_database(source: Path, target: Path) -> None:
     """
     draft = target.with_name(f".{target.name}.{os.getpid()}")
     try:
+        # One that was killed has left its own, and in a container the next process has the same number.
+        draft.unlink(missing_ok=True)
         os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
         with (
             closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)) as reading,

@@ -47,19 +47,15 @@ def proof_of(token: str, challenge: str) -> str:
 
 
 def create_token(folder: Path) -> str:
-    """Return the token of the data folder; make one the first time.
+    """Return the token of the data folder; make one the first time. The caller owns the folder.
 
     Raises:
         ConfigError: the file is empty, or others may read it.
     """
-    path = folder / TOKEN_FILE
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return _existing_token(path)
-    token = secrets.token_urlsafe(_TOKEN_BYTES)
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write(token + "\n")
+    token = read_token(folder)
+    if token is None:
+        token = secrets.token_urlsafe(_TOKEN_BYTES)
+        _write_for_owner(folder / TOKEN_FILE, token + "\n")
     return token
 
 
@@ -86,12 +82,19 @@ def _existing_token(path: Path) -> str:
 
 def write_address(folder: Path, host: str, port: int) -> None:
     """Say where this process listens."""
-    draft = folder / f".{ADDRESS_FILE}.{os.getpid()}"
+    _write_for_owner(folder / ADDRESS_FILE, json.dumps({"host": host, "port": port, "pid": os.getpid()}))
+
+
+def _write_for_owner(path: Path, text: str) -> None:
+    """Write a file that its owner alone can read, whole or not at all."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
     draft.unlink(missing_ok=True)
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        json.dump({"host": host, "port": port, "pid": os.getpid()}, file)
-    draft.replace(folder / ADDRESS_FILE)
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
 
 
 def read_address(folder: Path) -> Address | None:

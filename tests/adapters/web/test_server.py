@@ -1,6 +1,7 @@
 """The server listens, says where, and stops; the data folder tells commands how to reach it."""
 
 import os
+import resource
 import stat
 from pathlib import Path
 
@@ -63,6 +64,20 @@ def test_the_token_is_made_once_and_for_the_owner_alone(tmp_path: Path) -> None:
     assert len(token) >= 40
     assert create_token(tmp_path) == read_token(tmp_path) == token
     assert stat.S_IMODE((tmp_path / "token").stat().st_mode) == 0o600
+
+
+def test_a_token_that_could_not_be_written_leaves_nothing_that_keeps_the_next_start_from_making_one(
+    tmp_path: Path,
+) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            create_token(tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert read_token(tmp_path) is None
+    assert create_token(tmp_path) == read_token(tmp_path)
 
 
 def test_a_token_that_others_can_read_is_refused(tmp_path: Path) -> None:
