@@ -22,7 +22,9 @@ class Dialect(StrEnum):
 def serve(
     venue: Dialect = typer.Option(Dialect.BINANCEUSDM, "--venue", help="Whose REST and WebSocket it speaks."),
     host: str = typer.Option("127.0.0.1", "--host", help="Where it listens. Anyone who reaches it may do anything."),
-    port: int = typer.Option(8090, "--port", help="0 takes a free one; the line on stdout says which."),
+    port: int = typer.Option(
+        8090, "--port", min=0, max=65_535, help="0 takes a free one; the line on stdout says which."
+    ),
     fault_seed: int = typer.Option(1, "--fault-seed", help="What goes wrong by chance follows from it."),
 ) -> None:
     """Serve the embedded exchange on loopback until SIGTERM or SIGINT.

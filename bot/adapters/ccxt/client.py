@@ -22,6 +22,7 @@ from bot.ports import Clock
 
 _RETRY_AFTER = re.compile(r"^\d+(?:\.\d+)?$")
 _TOO_MANY = (418, 429)
+_FAILED = 400
 _USED_WEIGHT = "X-MBX-USED-WEIGHT-1M"
 _TIMEOUT_MS = 9_000
 #: A venue's own window for a write: what arrives later is refused.
@@ -85,17 +86,20 @@ class BinanceClient(_BinanceUsdm):  # type: ignore[misc] # ccxt carries no types
         requestBody: Any,  # noqa: N803 - ccxt's name
     ) -> None:
         """Raise what the venue says, before ccxt makes a class of it."""
-        del reason, method, body, requestHeaders, requestBody
+        del method, body, requestHeaders, requestBody
         # Each host counts by itself; the wallet's are not what runs short.
         used = None if "/fapi/" not in url else headers.get(_USED_WEIGHT) or headers.get(_USED_WEIGHT.lower())
         if self.note_weight is not None and used is not None and used.isdigit():
             self.note_weight(int(used))
         if code in _TOO_MANY:
             raise Banned(code, _seconds(headers.get("Retry-After")))
-        if isinstance(response, dict) and "code" in response and str(response["code"]).lstrip("-").isdigit():
-            number = int(response["code"])
-            if number < 0:
-                raise Answered(code, number, str(response.get("msg", ""))[:200])
+        said = response if isinstance(response, dict) else {}
+        told = str(said.get("msg") or reason)[:200]
+        if str(said.get("code")).lstrip("-").isdigit() and (number := int(said["code"])) < 0:
+            raise Answered(code, number, told)
+        if code >= _FAILED:
+            # A firewall, a gateway, a country that is not served: it proves nothing, but the owner is told which.
+            raise Answered(code, 0, told)
 
     async def fetch(self, url: str, method: str = "GET", headers: Any = None, body: Any = None) -> Any:
         """Send one request, unless this client may not."""

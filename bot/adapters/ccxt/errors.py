@@ -17,10 +17,10 @@ NOT_SENT = "not_sent"
 
 
 class Answered(Exception):
-    """The venue has answered with an error of its own."""
+    """The venue has answered with an error of its own, or whoever stands before it: then with no code, which is 0."""
 
     def __init__(self, status: int, code: int, message: str) -> None:
-        super().__init__(f"{code} {message}")
+        super().__init__(f"{code or f'HTTP {status}'} {message}")
         self.status = status
         self.code = code
         self.message = message

@@ -77,7 +77,8 @@ def test_an_account_in_another_mode_is_refused_at_the_start(route: str, document
         (refuses(-2014, 401), ConfigError, "API_KEY is no key of this venue"),
         (refuses(-2015, 401), VenueUnavailable, "may be used from this machine's address"),
         (refuses(-1007, 408), VenueUnavailable, "-1007"),
-        (shows_page(403), VenueUnavailable, "ExchangeNotAvailable"),
+        (shows_page(403), VenueUnavailable, "HTTP 403 Forbidden"),
+        (refuses(0, 451, "Service unavailable from a restricted location"), VenueUnavailable, "HTTP 451 Service unav"),
     ],
 )
 def test_what_is_wrong_with_a_key_here_is_a_configuration_and_what_is_wrong_there_is_asked_again(
