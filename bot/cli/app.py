@@ -1,5 +1,6 @@
 """Which commands are there, and how does each of them end?"""
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -78,7 +79,7 @@ def run_command_line(arguments: Sequence[str]) -> int:
         sys.stdout = None  # nothing is left to flush at exit
         return ExitCode.FINE
     except Exception as failure:  # noqa: BLE001 - the last place that can still strike out secrets
-        if isinstance(failure, OSError) and failure.filename is not None:
+        if isinstance(failure, OSError) and (failure.filename is not None or failure.errno == errno.ENOSPC):
             _complain(_of_file(failure))
             return ExitCode.USAGE
         _complain_of_bug()
@@ -87,8 +88,8 @@ def run_command_line(arguments: Sequence[str]) -> int:
 
 
 def _of_file(failure: OSError) -> str:
-    """Say which file of the user's cannot be used; mostly it is another user's."""
-    told = f"{failure.filename} cannot be used: {failure.strerror}"
+    """Say which file of the user's cannot be used; mostly it is another user's, or the disk is full."""
+    told = f"{failure.filename or 'the output'} cannot be used: {failure.strerror}"
     if not isinstance(failure, PermissionError):
         return told
     return f"{told}; this is user {os.getuid()}: run it as the user that the data folder belongs to"

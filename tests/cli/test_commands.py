@@ -593,3 +593,12 @@ def test_what_a_user_may_not_read_says_who_might(bootstrap: Bootstrap, trimtab: 
         f"trimtab: /data/lock cannot be used: Permission denied; this is user {os.getuid()}:"
         " run it as the user that the data folder belongs to\n"
     )
+
+
+def test_output_for_which_there_is_no_room_is_a_sentence(bootstrap: Bootstrap, trimtab: Trimtab) -> None:
+    def fill(*_: Any, **__: Any) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    bootstrap(run=fill)
+    ended = trimtab("run")
+    assert (ended.code, ended.err) == (2, "trimtab: the output cannot be used: No space left on device\n")
