@@ -565,15 +565,33 @@ def test_rates_that_cannot_be_read_leave_the_payments_unread() -> None:
     play(scene, wire=wire)
 
 
-def test_a_full_page_of_income_is_followed_by_the_next() -> None:
-    rows = [payloads.income("FUNDING_FEE", "0.001", number) for number in range(1000)]
+def test_a_full_page_of_income_is_followed_by_what_happened_from_its_last_moment_on() -> None:
+    """The venue has numbered no pages of it since October 2026, and may refuse who asks for one."""
+    paid_ms = payloads.NOW_MS - 4 * payloads.HOUR_MS
+    rows = [payloads.income("FUNDING_FEE", "0.001", number, time=paid_ms + number // 2) for number in range(1001)]
     wire = usual()
-    wire.say(INCOME, rows, [payloads.income("FUNDING_FEE", "0.002", 1000)])
-    wire.say(RATES, [payloads.settled_rate("0.0001")])
+    wire.say(INCOME, rows[:1000], rows[998:])
+    wire.say(RATES, [payloads.settled_rate("0.0001", fundingTime=paid_ms)])
 
     async def scene(at: Scene) -> None:
         assert len(await at.venue.fetch_funding(NOW - DAY)) == 1001
-        assert [one.params["page"] for one in at.wire.sent(INCOME)] == ["1", "2"]
+        first, second = at.wire.sent(INCOME)
+        assert second.params["startTime"] == str(paid_ms + 499)
+        assert (first.params["endTime"], "page" in first.params) == (second.params["endTime"], False)
+
+    play(scene, wire=wire)
+
+
+def test_more_income_at_one_moment_than_a_page_holds_is_not_asked_for_for_ever() -> None:
+    rows = [payloads.income("FUNDING_FEE", "0.001", number) for number in range(1000)]
+    wire = usual()
+    wire.say(INCOME, rows, rows, [])
+    wire.say(RATES, [payloads.settled_rate("0.0001")])
+
+    async def scene(at: Scene) -> None:
+        assert len(await at.venue.fetch_funding(NOW - DAY)) == 1000
+        asked = [int(one.params["startTime"]) for one in at.wire.sent(INCOME)]
+        assert asked[1:] == [rows[0]["time"], rows[0]["time"] + 1]
 
     play(scene, wire=wire)
 

@@ -350,20 +350,30 @@ class Records:
         return await self._by_windows(f"income of {kind}", since, lambda start: self._income_from(start, kind))
 
     async def _income_from(self, start: datetime, kind: str | None) -> AsyncIterator[Row]:
-        """Yield the income of one window, of one kind or all, page by page."""
-        page, is_full = 1, True
+        """Yield the income of one window, of one kind or all, page by page.
+
+        The venue numbers these pages no more: the next begins at the last moment of one, and what bears that moment
+        comes twice. Of more than a page at one moment the rest is not to be had.
+        """
+        since, until = _ms(start), _ms(start + _WINDOW)
+        border: list[Row] = []
+        is_full = True
         while is_full:
             params: Params = {
                 **({} if kind is None else {"incomeType": kind}),
-                "startTime": _ms(start),
-                "endTime": _ms(start + _WINDOW),
+                "startTime": since,
+                "endTime": until,
                 "limit": _PAGE,
-                "page": page,
             }
             rows = translate.rows_of(await self._calls.read("fapiPrivateGetIncome", params, weight=30))
             for row in rows:
-                yield row
-            page, is_full = page + 1, len(rows) == _PAGE
+                if row not in border:
+                    yield row
+            is_full = len(rows) == _PAGE
+            if is_full:
+                last = max(_ms(translate.moment(row, "time")) for row in rows)
+                border = [row for row in rows if _ms(translate.moment(row, "time")) == last]
+                since = last if last > since else since + 1
 
     # --- transfers
 

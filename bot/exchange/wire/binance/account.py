@@ -307,9 +307,12 @@ def own_order(trade: Trade) -> dict[str, Any]:
 
 
 def income(served: Served, params: Params) -> list[dict[str, Any]]:
-    """``GET /fapi/v1/income``: movements of the futures wallet, oldest first; the last week unless asked otherwise."""
+    """``GET /fapi/v1/income``: movements of the futures wallet, oldest first; the last week unless asked otherwise.
+
+    There are no pages of it since October 2026: who wants more asks from a later moment on.
+    """
     wanted, name = params.get("incomeType"), params.get("symbol")
-    limit, page = min(params.whole("limit") or 100, 1000), params.whole("page") or 1
+    limit = min(params.whole("limit") or 100, 1000)
     start = params.whole("startTime")
     end = params.whole("endTime") or served.now_ms
     since = end - _DAYS_PER_WINDOW * DAY_US // 1000 if start is None else start
@@ -319,7 +322,7 @@ def income(served: Served, params: Params) -> list[dict[str, Any]]:
         if movement.wallet is WalletKind.LINEAR_FUTURES and since <= ms(movement.at) <= end
     ]
     rows = [row for row in rows if wanted in (None, row["incomeType"]) and name in (None, row["symbol"])]
-    return rows[(page - 1) * limit : page * limit]
+    return rows[:limit]
 
 
 def _income(movement: Movement) -> dict[str, Any]:
