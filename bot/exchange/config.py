@@ -38,8 +38,9 @@ class Remembered:
 
     Its documentation says, of ``GET /fapi/v1/order``: not found are orders that were cancelled or expired without a
     trade three days after their creation, all others after 90 days; of ``…/income``: the last three months; of
-    ``…/userTrades`` and of transfers: the last six months. Here an order's days are counted from its end: one that
-    has rested for long can still be asked for when it ends, but on the wire, where it is denied as Binance denies it.
+    ``…/userTrades``, too, since August 2026, and here still six; of transfers: the last six months. Here an order's
+    days are counted from its end: one that has rested for long can still be asked for when it ends, but on the wire,
+    where it is denied as Binance denies it.
     """
 
     #: Orders that ended without a trade.

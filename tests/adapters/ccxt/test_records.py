@@ -89,9 +89,9 @@ def test_what_is_older_than_the_venue_serves_is_not_asked_for_and_said() -> None
             for _ in range(2):
                 assert len(await at.venue.fetch_fills(NOW - timedelta(days=400))) == 1
                 await at.venue.fetch_funding(NOW - timedelta(days=400))
-        for route, days in ((TRADES, 180), (INCOME, 89)):
+        for route in (TRADES, INCOME):
             oldest = min(int(one.params["startTime"]) for one in at.wire.sent(route))
-            assert oldest >= NOW_MS - days * payloads.DAY_MS
+            assert oldest >= NOW_MS - 89 * payloads.DAY_MS
         told = [line["event"] for line in lines if line.get("code") == "history_cut"]
         assert len(told) == 2
         assert "trades from" in told[0]
@@ -388,7 +388,7 @@ def test_trades_of_a_month_are_asked_for_week_by_week() -> None:
 
 def test_weeks_without_a_trade_are_not_read_again_at_every_reading() -> None:
     wire = with_trades()
-    since = NOW - timedelta(days=180)
+    since = NOW - timedelta(days=89)
 
     async def scene(at: Scene) -> None:
         await at.venue.fetch_fills(since)
@@ -396,29 +396,29 @@ def test_weeks_without_a_trade_are_not_read_again_at_every_reading() -> None:
         at.wire.say(TRADES, [payloads.trade(1, 4711)])
         at.wire.say(FIND, payloads.order(OURS, orderId=4711))
         assert len(await at.venue.fetch_fills(since)) == 1, "and what is young is always asked for"
-        assert (whole, len(at.wire.sent(TRADES)) - whole) == (26, 1)
+        assert (whole, len(at.wire.sent(TRADES)) - whole) == (13, 1)
         # An empty answer is not believed for ever.
         at.wire.say(TRADES, [])
         await at.clock.sleep(timedelta(hours=6))
         at.wire.asked.clear()
         await at.venue.fetch_fills(since)
-        assert len(at.wire.sent(TRADES)) == 26
+        assert len(at.wire.sent(TRADES)) == 13
 
     play(scene, wire=wire)
 
 
 def test_a_long_history_that_is_cut_short_is_gone_on_with_and_not_begun_again() -> None:
     wire = with_trades()
-    since = NOW - timedelta(days=180)
+    since = NOW - timedelta(days=89)
 
     async def scene(at: Scene) -> None:
         quiet = says([])
         at.wire.answer(INCOME, *[quiet] * 10, shows_page(502), says([payloads.income("COMMISSION", "-0.5")]))
         await failure_of(at.venue.fetch_fills(since), VenueUnavailable)
-        at.wire.answer(TRADES, *[quiet] * 20, shows_page(502), quiet)
+        at.wire.answer(TRADES, *[quiet] * 8, shows_page(502), quiet)
         await failure_of(at.venue.fetch_fills(since), VenueUnavailable)
         await at.venue.fetch_fills(since)
-        assert (len(at.wire.sent(INCOME)), len(at.wire.sent(TRADES))) == (11 + 3, 21 + 6)
+        assert (len(at.wire.sent(INCOME)), len(at.wire.sent(TRADES))) == (11 + 3, 9 + 5)
 
     play(scene, wire=wire)
 

@@ -39,9 +39,8 @@ _SAME_SETTLEMENT = timedelta(minutes=5)
 _RATE_TOLD = timedelta(minutes=55)
 #: Whoever has booked what was settled until then asks again from before a payment that waits since.
 _ASKED_AGAIN = timedelta(seconds=30)
-#: How far back the venue serves trades and income: six months and three, of which the shortest are meant here.
-_TRADES_KEPT = timedelta(days=180)
-_INCOME_KEPT = timedelta(days=89)
+#: How far back the venue serves trades and income: three months, of which the shortest are meant here.
+_KEPT = timedelta(days=89)
 #: Income by which a contract that has traded is known.
 _TRADES_TELL = ("COMMISSION", "REALIZED_PNL", "FUNDING_FEE", "INSURANCE_CLEAR")
 _MILLISECOND = timedelta(milliseconds=1)
@@ -99,7 +98,7 @@ class Records:
     async def _discover(self, since: datetime) -> None:
         """Learn which contracts have traded since then: at the first time, further back, and now and then."""
         now = self._venue_now()
-        since = max(since, now - _INCOME_KEPT)
+        since = max(since, now - _KEPT)
         if self._discovered_since is None or self._discovered_until is None or since < self._discovered_since:
             self._discovered_since, self._discovered_until, self._discovered_at = since, since, None
         elif self._discovered_at is not None and now - self._discovered_at < _DISCOVERY:
@@ -116,15 +115,15 @@ class Records:
 
     async def _trades(self, symbol: Symbol, since: datetime) -> list[Row]:
         name = self._listing.names[symbol]
-        since = self._served_from("trades", since, _TRADES_KEPT)
+        since = self._served_from("trades", since)
         return await self._by_windows(f"trades of {symbol}", since, lambda start: self._trades_from(start, name))
 
-    def _served_from(self, history: str, since: datetime, kept: timedelta) -> datetime:
+    def _served_from(self, history: str, since: datetime) -> datetime:
         """Return from when on a history can be asked for: what is older is served no more, and refused for ever.
 
         What is missing then shows when positions and books are compared, and the owner is asked.
         """
-        oldest = self._venue_now() - kept
+        oldest = self._venue_now() - _KEPT
         if since >= oldest:
             return since
         if history not in self._cut_short:
@@ -294,7 +293,7 @@ class Records:
         Raises:
             VenueUnavailable: payments cannot be read, or no rate at all.
         """
-        since = self._served_from("income", since, _INCOME_KEPT)
+        since = self._served_from("income", since)
         rows = sorted(await self._income("FUNDING_FEE", since), key=lambda row: translate.moment(row, "time"))
         rates = await self._rates_of({translate.text(row, "symbol") for row in rows}, since)
         found: list[FundingSettled] = []
