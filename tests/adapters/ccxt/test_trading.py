@@ -253,6 +253,23 @@ def test_the_order_that_a_stop_became_may_not_be_shown_yet() -> None:
     play(scene)
 
 
+@pytest.mark.parametrize(("fired_days_ago", "state"), [(2, OrderState.OPEN), (3, OrderState.EXPIRED)])
+def test_a_stop_that_fired_days_ago_and_became_nothing_rests_no_more(fired_days_ago: int, state: OrderState) -> None:
+    """What it became is denied by then unless it has traded; as an open stop it would stand for the protection."""
+
+    async def scene(at: Scene) -> None:
+        fired_ms = payloads.NOW_MS - fired_days_ago * payloads.DAY_MS
+        times = {"createTime": fired_ms, "updateTime": fired_ms, "triggerTime": fired_ms}
+        row = payloads.conditional(OURS, algoStatus="FINISHED", actualOrderId="4711", **times)
+        at.wire.answer(FIND, GONE)
+        at.wire.say(FIND_STOP, row)
+        seen = await at.venue.fetch_order(BTC, OURS)
+        assert seen is not None
+        assert (seen.state, seen.filled_contracts) == (state, dec(0))
+
+    play(scene)
+
+
 # --- cancelling ----------------------------------------------------------------------------------
 
 

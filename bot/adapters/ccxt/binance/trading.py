@@ -176,8 +176,18 @@ class Trading:
         if house is not House.PLAIN:
             row = await self._found("fapiPrivateGetAlgoOrder", {"clientAlgoId": client_order_id})
             if row is not None:
-                return self.learn_conditional(row, await self._actual(row))
+                actual = await self._actual(row)
+                seen = self.learn_conditional(row, actual)
+                return replace(seen, state=OrderState.EXPIRED) if actual is None and self._is_spent(row) else seen
         return None
+
+    def _is_spent(self, row: Row) -> bool:
+        """Return whether a stop has fired so long ago that what it became would be denied, had it not traded."""
+        if not translate.is_triggered(row):
+            return False
+        # Either of the two may be told as nothing.
+        changed_at = max(translate.moment(row, "triggerTime"), translate.moment(row, "updateTime"))
+        return self._venue_now() - changed_at >= _DENIED_AFTER
 
     async def _found(self, method: str, params: Mapping[str, str | int]) -> Row | None:
         """Return an order's document, None when the venue says that there is none."""
