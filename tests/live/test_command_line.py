@@ -192,7 +192,7 @@ def test_a_venue_in_maintenance_exits_4_with_a_sentence(trimtab: Trimtab, served
     served.post("fault", effect="status", path="/fapi/", status=503, times=None)
     ended = trimtab("check")
     assert ended.code == 4
-    assert "ExchangeNotAvailable" in ended.out
+    assert "HTTP 503" in ended.out
 
 
 @pytest.mark.parametrize("venue", ["BINANCECOINM", "BYBIT", "DERIBIT", "BITGET"])
