@@ -135,6 +135,8 @@ TRANSITIONS: dict[tuple[OrderState, OrderEvent], OrderState] = {
     # It was given up, or refused by word, and shows up after all: the venue wins on facts.
     **{(s, _E.ACCEPTED): _S.OPEN for s in (_S.ABSENT, _S.REJECTED)},
     **{(s, _E.REFUSED): _S.REJECTED for s in (_S.INTENDED, _S.UNKNOWN, _S.REJECTED)},
+    # It was taken, and is refused later: a stop whose order the venue refused once its trigger was met.
+    **{(s, _E.REFUSED): _S.EXPIRED for s in (_S.OPEN, _S.PARTIALLY_FILLED)},
     # An order that was working and of which the venue now shows no trace is unknown again.
     **{(s, _E.OUTCOME_LOST): _S.UNKNOWN for s in (_S.INTENDED, _S.UNKNOWN, _S.OPEN, _S.PARTIALLY_FILLED)},
     **{
