@@ -217,6 +217,13 @@ class Books:
         """Return the transfers of which more is to come, oldest first."""
         return [one for one in self.transfers.values() if not one.state.is_final]
 
+    def order_of(self, fill: Fill) -> Order | None:
+        """Return the order of ours that a trade is of; None where another one has used its id."""
+        order = self.orders.get(fill.client_order_id) if fill.client_order_id else None
+        if order is None or (order.intent.symbol, order.intent.side) != (fill.symbol, fill.side):
+            return None
+        return order
+
     def ledger(self, venue: VenueId, symbol: Symbol) -> LegLedger:
         """Return a contract's ledger, empty where nothing was ever traded."""
         return self.ledgers.get((venue, symbol), LegLedger())

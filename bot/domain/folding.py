@@ -66,7 +66,7 @@ def _changed(books: Books, fact: events.OrderChanged) -> None:
 
 def _filled(books: Books, fact: events.TradeFilled) -> None:
     fill = fact.fill
-    order = books.orders.get(fill.client_order_id) if fill.client_order_id else None
+    order = books.order_of(fill)
     if order is not None:
         filled = order.filled_contracts + fill.contracts
         is_full = filled >= order.intent.contracts

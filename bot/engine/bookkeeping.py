@@ -16,7 +16,7 @@ from bot.domain.books import Leg
 from bot.domain.errors import IncompleteData
 from bot.domain.events import ContractTermsNoted, Fact, StopFired, TradeFilled
 from bot.domain.ids import Asset, VenueId
-from bot.domain.orders import Fill, Order, Purpose, Side
+from bot.domain.orders import Fill, Purpose, Side
 from bot.domain.units import decimal_text
 from bot.engine.desk import Desk
 from bot.engine.reference import Reference
@@ -84,7 +84,7 @@ class Bookkeeping:
         for fill in booked:
             self._tell(fill)
             terms = desk.journal.books.terms.get((fill.venue, fill.symbol))
-            if terms is not None and self._order_of(fill) is None:
+            if terms is not None and self._desk.journal.books.order_of(fill) is None:
                 self._others_traded_at[terms.asset] = desk.clock.now()
         return booked
 
@@ -153,14 +153,14 @@ class Bookkeeping:
 
     def _leaves_a_ceiling(self, booked: TradeFilled) -> bool:
         """Return True for what has closed something without a look."""
-        order = self._order_of(booked.fill)
+        order = self._desk.journal.books.order_of(booked.fill)
         return booked.fill.forced in _FORCED or (order is not None and order.intent.purpose in _RESTING)
 
     def _facts_of(self, booked: TradeFilled) -> list[Fact]:
         if not self._leaves_a_ceiling(booked):
             return [booked]
         fill, now = booked.fill, booked.at
-        order = self._order_of(fill)
+        order = self._desk.journal.books.order_of(fill)
         is_stop = order is not None and order.intent.purpose is Purpose.STOP
         is_profit = order is not None and order.intent.purpose is Purpose.TAKE_PROFIT
         try:
@@ -204,11 +204,8 @@ class Bookkeeping:
             return f"The stop of {fill.symbol}, which is no longer listed, was met at {decimal_text(fill.price)}"
         return tell_stop_out(instrument, fill.contracts * fill.side.sign, fill.price)
 
-    def _order_of(self, fill: Fill) -> Order | None:
-        return self._desk.journal.books.orders.get(fill.client_order_id) if fill.client_order_id else None
-
     def _tell(self, fill: Fill) -> None:
-        order = self._order_of(fill)
+        order = self._desk.journal.books.order_of(fill)
         fields = {
             "venue": fill.venue,
             "symbol": fill.symbol,

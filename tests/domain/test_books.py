@@ -123,6 +123,15 @@ def test_fills_move_an_order_to_filled_and_add_up():
     assert not books.working_orders()
 
 
+@pytest.mark.parametrize("changes", [{"symbol": "ETH/USDT:USDT"}, {"side": Side.BUY}, {"client_order_id": None}])
+def test_a_trade_that_cannot_be_of_an_order_is_booked_and_leaves_it_as_it_is(changes):
+    books = _books(_intended(), _filled(**changes))
+
+    assert books.order_of(make_fill(**changes)) is None
+    assert books.orders[ORDER_ID].state is OrderState.INTENDED
+    assert sum(abs(one.contracts) for one in books.ledgers.values()) == 1
+
+
 def test_a_fill_after_a_cancel_is_counted():
     books = _books(_intended(contracts=dec(2)), _changed(OrderEvent.CANCEL_CONFIRMED), _filled())
 
