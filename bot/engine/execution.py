@@ -37,7 +37,6 @@ from bot.domain.portfolio import AccountState
 from bot.domain.units import ZERO
 from bot.engine.bookkeeping import Bookkeeping
 from bot.engine.desk import Desk
-from bot.engine.untold import TRADES_TOLD_WITHIN
 
 log = structlog.get_logger()
 
@@ -58,11 +57,11 @@ _GIVEN_UP = (OrderState.ABSENT, OrderState.REJECTED)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
-    """What an order has added to a position, by what the venue said of the order."""
+    """An order that has added to a position, by what the venue said of it."""
 
+    #: Since when that is not known to be protected.
     since: datetime
-    client_order_id: ClientOrderId
-    contracts: Decimal
+    order: Order
 
 
 class Execution:
@@ -237,18 +236,22 @@ class Execution:
         intent = order.intent
         if seen.filled_contracts <= order.filled_contracts or intent.reduce_only:
             return
-        self.opened[intent.venue, intent.symbol] = Opened(
-            since=self._desk.clock.now(),
-            client_order_id=intent.client_order_id,
-            contracts=seen.filled_contracts,
-        )
+        leg = (intent.venue, intent.symbol)
+        before = self.opened.get(leg)
+        # Said again it is no news, and its time goes on.
+        self.opened[leg] = Opened(since=self._desk.clock.now() if before is None else before.since, order=order)
         self.has_opened.set()
 
     def untold_contracts(self, opened: Opened) -> Decimal:
         """Return how much of what was opened our trades do not add up to yet; zero once they are told no more."""
-        if self._desk.clock.now() - opened.since >= TRADES_TOLD_WITHIN:
-            return ZERO
-        return max(ZERO, opened.contracts - self._order(opened.client_order_id).filled_contracts)
+        untold = self._bookkeeping.untold
+        return (
+            abs(untold.contracts(opened.order)) if untold.is_waited_for(opened.order, self._desk.clock.now()) else ZERO
+        )
+
+    def untold_symbols(self, venue_id: VenueId) -> set[Symbol]:
+        """Return the contracts in which something was opened that our trades do not add up to yet."""
+        return {leg[1] for leg, one in self.opened.items() if leg[0] == venue_id and self.untold_contracts(one)}
 
     def has_ended(self, order: Order) -> bool:
         """Return True for an order that trades no more: it is final, or the venue calls it so and owes its trades."""

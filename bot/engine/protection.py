@@ -354,7 +354,7 @@ class Protection:
         held = {position.symbol for position in view.account.positions}
         # What is not listed and should be is not gone yet.
         held |= {symbol for (venue, symbol), one in books.ledgers.items() if venue == venue_id and one.contracts != 0}
-        held |= self._may_be_held(view)
+        held |= self._may_be_held(view) | self._execution.untold_symbols(venue_id)
         held -= self._desk.policy.foreign_symbols
         for order in view.account.open_orders:
             if order.type is OrderType.STOP_MARKET and order.symbol not in held:

@@ -190,7 +190,12 @@ class Reconcile:
             symbol=seen.symbol,
         )
         if not self._is_only_stop(intent):
-            ended = Order(intent=intent, state=OrderState.CANCELLED, venue_order_id=seen.venue_order_id)
+            ended = Order(
+                intent=intent,
+                state=OrderState.CANCELLED,
+                venue_order_id=seen.venue_order_id,
+                filled_contracts=intent.contracts,
+            )
             await self._execution.cancel(ended, "it works although it had ended long ago")
         return True
 

@@ -145,8 +145,8 @@ class Unprotected:
         for leg in list(self._desk.journal.books.unprotected):
             if leg[0] == venue_id and leg[1] not in held:
                 await self._close(leg)
-        for leg, opened in list(self._execution.opened.items()):
-            if leg[0] == venue_id and leg[1] not in held and not self._execution.untold_contracts(opened):
+        for leg in list(self._execution.opened):
+            if leg[0] == venue_id and leg[1] not in held:
                 self._execution.forget_opened(leg)
 
     async def _close(self, leg: Leg) -> None:
@@ -182,12 +182,20 @@ class Unprotected:
             await self._shrink(target, target.contracts, instrument, quote)
         elif rung is Rung.FLATTEN:
             await self._shrink(target, bare, instrument, quote)
-        elif rung is Rung.REDUCE and not self._is_halved(target):
+        elif rung is Rung.REDUCE and not self._is_halved((target.venue, target.symbol)):
             half = instrument.floor_contracts(bare / 2)
             await self._shrink(target, half or bare, instrument, quote)
 
-    def _is_halved(self, target: StopTarget) -> bool:
-        return (target.asset, "unprotected") in self._desk.journal.books.ceilings
+    def _is_halved(self, leg: Leg) -> bool:
+        """Return True once a leg was made smaller since it has no stop, or is about to be."""
+        books = self._desk.journal.books
+        since, _ = books.unprotected[leg]
+        return any(
+            (order.intent.venue, order.intent.symbol, order.intent.purpose) == (*leg, Purpose.DELEVERAGE)
+            and order.intent.intended_at >= since
+            and (order.filled_contracts > 0 or not order.state.is_final)
+            for order in books.orders.values()
+        )
 
     async def _shrink(self, target: StopTarget, contracts: Decimal, instrument: Instrument, quote: Quote) -> None:
         now = self._desk.clock.now()

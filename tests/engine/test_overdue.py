@@ -12,7 +12,7 @@ from bot.domain.ids import Symbol
 from bot.domain.market import Quote
 from bot.domain.orders import Fill
 from bot.domain.portfolio import AccountState
-from bot.exchange.faults import LoseReply, LoseRequest
+from bot.exchange.faults import LagPositions, LagTrades, LoseReply, LoseRequest
 from tests.engine.rig import Rig
 
 pytestmark = pytest.mark.usefixtures("quiet")
@@ -74,4 +74,23 @@ def test_nothing_is_told_of_an_order_that_never_arrived_where_the_account_is_rea
     one.run(timedelta(minutes=5))
     assert one.facts(LegUnprotected) == []
     assert one.held() == Decimal("-0.018")
+    one.is_well()
+
+
+def test_it_is_told_once_and_for_as_long_as_lists_and_trades_are_late_together() -> None:
+    """The order alone says that something was opened, and says it again each time that it is looked up."""
+    one = Rig()
+    late = timedelta(minutes=12)
+    one.exchange.faults.on("fetch_fills", LagTrades(late), times=10_000)
+    one.exchange.faults.on("fetch_account", LagPositions(late), times=10_000)
+    one.run(timedelta(minutes=8))
+    (trade,) = [trade for trade in one.exchange.floor.trades if trade.symbol.startswith("BTC")]
+    told = [fact for fact in one.facts(LegUnprotected) if fact.symbol == trade.symbol]
+    assert len(told) == 1
+    assert told[0].at - trade.at <= one.policy.stops.deadline + timedelta(seconds=10)
+    assert one.facts(LegProtected) == []
+    assert "unprotected" in one.alerts()
+    one.exchange.faults.clear()
+    one.run(timedelta(minutes=5))
+    assert len(one.stops()) == 2
     one.is_well()

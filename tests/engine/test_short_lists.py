@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -10,7 +11,7 @@ from bot.adapters.paper import PaperVenue
 from bot.bootstrap import Bot
 from bot.domain.orders import OrderType
 from bot.domain.portfolio import AccountState
-from bot.exchange.faults import HideOrders
+from bot.exchange.faults import HideOrders, LagTrades
 from tests.engine.rig import BTC_PERP, HOUR, MINUTE, Rig
 
 pytestmark = pytest.mark.usefixtures("quiet")
@@ -66,3 +67,21 @@ def test_stops_that_only_the_list_hides_do_not_pile_up() -> None:
     rig.run(10 * MINUTE, count)
     assert max(most) <= MOST_STOPS
     assert rig.held() == Decimal("-0.018")
+
+
+def test_what_an_order_has_opened_keeps_its_stop_through_a_restart_though_no_list_shows_it() -> None:
+    rig = Rig()
+    late = LagTrades(12 * MINUTE)
+    rig.exchange.faults.on("fetch_fills", late, times=10_000)
+    rig.run(MINUTE, is_orderly=False)
+    assert sizes(rig) == [Decimal("0.018")], "the position was listed, and its trade was not"
+    rig.venue_kind = NeverListsBtc
+    within: list[list[Decimal]] = []
+
+    async def look_again(_: Bot) -> None:
+        for _second in range(120):
+            within.append(sizes(rig))
+            await asyncio.sleep(1)
+
+    rig.run(5 * MINUTE, look_again, after=timedelta(seconds=1))
+    assert all(within)

@@ -10,8 +10,8 @@ import pytest
 from bot.adapters.paper import PAPER, PaperVenue
 from bot.bootstrap import Bot
 from bot.domain.errors import VenueRefused
-from bot.domain.events import CancelRequested
-from bot.domain.orders import OrderIntent, VenueOrder
+from bot.domain.events import CancelRequested, LegUnprotected
+from bot.domain.orders import OrderIntent, Purpose, VenueOrder
 from bot.domain.policy import TradingState
 from bot.domain.portfolio import AccountState
 from bot.exchange.faults import FeignCancel
@@ -141,3 +141,26 @@ def test_an_order_under_an_id_of_ours_that_was_another_one_halts() -> None:
     rig.run(MINUTE)
     assert rig.journal.books.trading_state is TradingState.HALTED
     assert "second_writer" in rig.alerts()
+
+
+def test_a_hedge_that_the_books_have_forgotten_and_that_has_traded_is_no_news() -> None:
+    rig = Rig()
+
+    class Venue(ListsAgain):
+        pass
+
+    rig.run(30 * MINUTE)
+    hedge = next(one for one in rig.journal.books.orders.values() if one.intent.symbol == BTC_PERP)
+    rig.exchange.advance(rig.exchange.now + 3 * DAY)
+
+    async def note(bot: Bot) -> None:
+        Venue.shown = await bot.desk.venues[PAPER].fetch_order(BTC_PERP, hedge.intent.client_order_id)
+
+    rig.run(5 * MINUTE, note)
+    assert hedge.intent.purpose is Purpose.HEDGE
+    assert hedge.intent.client_order_id not in rig.journal.books.orders
+    assert Venue.shown is not None
+    rig.venue_kind = Venue
+    rig.run(5 * MINUTE)
+    assert is_at_ease(rig)
+    assert not rig.facts(LegUnprotected)
