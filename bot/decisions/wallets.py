@@ -130,6 +130,31 @@ def empty_wallet(instrument: Instrument) -> Wallet:
     )
 
 
+def emptied_wallets(
+    keys: Iterable[WalletKey], account: AccountState, instruments: Mapping[Leg, Instrument]
+) -> tuple[Wallet, ...]:
+    """Return those of the wallets that the venue lists no more, with nothing in them, as there is.
+
+    None while the terms of a position are not known, which may settle in any of them.
+    """
+    if any((one.venue, one.symbol) not in instruments for one in account.positions):
+        return ()
+    in_use = {(one.venue, one.currency) for one in account.margins}
+    in_use |= {(one.venue, one.settle) for one in instruments.values()}
+    return tuple(
+        Wallet(
+            venue=venue,
+            kind=WalletKind.LINEAR_FUTURES,
+            currency=currency,
+            margin_balance=ZERO,
+            maintenance_margin=ZERO,
+            holdings=(),
+        )
+        for venue, currency in keys
+        if venue == account.venue and (venue, currency) not in in_use
+    )
+
+
 def leverage(wallet: Wallet) -> Decimal | None:
     """Return gross notional ÷ margin balance; None when there is no balance to divide by."""
     return wallet.gross / wallet.margin_balance if wallet.margin_balance > 0 else None

@@ -138,7 +138,7 @@ CATALOGUE: Mapping[str, AlertKind] = _catalogue(
         meaning="The venue's liquidation price of a position and the bot's own arithmetic differ, or there is none.",
         likely_cause="Margin tiers that have changed, a position of yours in the same wallet, or a fault of the venue.",
         what_to_do="Compare with the venue's page. The bot acts on its own arithmetic and on the account's margin.",
-        closes="When both agree again.",
+        closes="When both agree again, or the position is closed.",
     ),
     AlertKind(
         code="look_skipped",
@@ -212,7 +212,7 @@ CATALOGUE: Mapping[str, AlertKind] = _catalogue(
         meaning="Positions that are about to expire cannot be looked after.",
         likely_cause="The venue does not answer, or tells nothing of a contract that is held.",
         what_to_do="Look at the venue's page. It goes on by itself as soon as the venue can be read.",
-        closes="With the first check at which they can be looked after.",
+        closes="With the first check at which they can be looked after, or when none is left.",
     ),
     AlertKind(
         code="roll_gap",

@@ -182,6 +182,7 @@ def test_in_reduce_only_it_goes_on_and_halted_it_says_so() -> None:
     other.run(HOUR, lambda bot: _soon(bot.control.halt("test", why="test")))
     assert "roll_halted" in other.alerts()
     through(other)
+    assert "roll_halted" not in other.alerts(), "it is settled"
     assert held(other) == {}
     assert [trade.forced for trade in other.exchange.floor.trades if trade.forced and trade.symbol == NEAR] == [
         Purpose.SETTLEMENT

@@ -19,7 +19,7 @@ from bot.decisions.margin_ladder import (
 )
 from bot.decisions.stops import needed_room_frac
 from bot.decisions.sweep import plan_sweep
-from bot.decisions.wallets import Wallet, wallets_of
+from bot.decisions.wallets import Wallet, emptied_wallets, wallets_of
 from bot.domain.books import Leg
 from bot.domain.errors import DataError, VenueError
 from bot.domain.events import CeilingReleased, CeilingSet, Fact, MarginRungChanged
@@ -71,6 +71,8 @@ class MarginWatcher:
         self._wallets: dict[VenueId, Sequence[Wallet]] = {}
         #: What is held and has no price that is known, as of the newest check.
         self._unpriced: dict[VenueId, Sequence[Symbol]] = {}
+        #: Positions whose liquidation price is doubted.
+        self._doubted: dict[VenueId, set[Symbol]] = {}
         #: As of the newest check, for ``status``.
         self.newest: dict[VenueId, tuple[MarginHealth, ...]] = {}
 
@@ -148,7 +150,10 @@ class MarginWatcher:
         quotes: dict[Leg, Quote] = await self._gatherer.read_quotes_or_newest(venue_id, instruments)
         self._unpriced[venue_id] = sorted(symbol for _, symbol in instruments.keys() - quotes.keys())
         rungs = self._desk.journal.books.margin_rungs
-        self._wallets[venue_id] = wallets_of(account, instruments, quotes)
+        self._wallets[venue_id] = (
+            *wallets_of(account, instruments, quotes),
+            *emptied_wallets(rungs, account, instruments),
+        )
         healths = tuple(
             measure_wallet(
                 wallet,
@@ -162,7 +167,7 @@ class MarginWatcher:
         self.newest[venue_id] = healths
         for health in healths:
             await self._note(health)
-            self._tell_doubts(health.wallet, account)
+        self._tell_doubts(healths, account)
         return account, instruments, healths
 
     # --- telling
@@ -185,20 +190,19 @@ class MarginWatcher:
         is_critical = rank(health.rung) >= rank(MarginRung.REDUCE)
         desk.alerts.raise_alert("margin", told, severity="critical" if is_critical else "warning", cause=cause)
 
-    def _tell_doubts(self, wallet: Wallet, account: AccountState) -> None:
-        doubts = liquidation_doubts(wallet, account.positions)
-        for one in wallet.holdings:
-            symbol = one.instrument.symbol
-            cause = f"{wallet.venue}/{symbol}"
-            if symbol in doubts:
-                self._desk.alerts.raise_alert(
-                    "liquidation_doubt",
-                    f"Liquidation of {symbol}: {doubts[symbol]}",
-                    severity="warning",
-                    cause=cause,
-                )
-            else:
-                self._desk.alerts.close_alert("liquidation_doubt", cause=cause)
+    def _tell_doubts(self, healths: Sequence[MarginHealth], account: AccountState) -> None:
+        alerts, venue_id = self._desk.alerts, account.venue
+        doubts: dict[Symbol, str] = {}
+        for health in healths:
+            doubts |= liquidation_doubts(health.wallet, account.positions)
+        for symbol, doubt in doubts.items():
+            told = f"Liquidation of {symbol}: {doubt}"
+            alerts.raise_alert("liquidation_doubt", told, severity="warning", cause=f"{venue_id}/{symbol}")
+        # What has no price for the moment is doubted as before.
+        doubted = doubts.keys() | (self._doubted.get(venue_id, set()) & set(self._unpriced[venue_id]))
+        for symbol in self._doubted.get(venue_id, set()) - doubted:
+            alerts.close_alert("liquidation_doubt", cause=f"{venue_id}/{symbol}")
+        self._doubted[venue_id] = doubted
 
     # --- acting
 

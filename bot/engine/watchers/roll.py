@@ -8,16 +8,16 @@ Rules of this file:
 - What passes as one order of the venue is journalled as its two legs, in one commit.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 
-from bot.decisions.roll import end_of, far_contract, judge_stage, replacement, tenor_between
+from bot.decisions.roll import end_of, far_contract, is_within, judge_stage, replacement, tenor_between
 from bot.decisions.roll_steps import RollStep, RollStepKind, RollView, next_roll_step
 from bot.domain.books import Leg
 from bot.domain.errors import DataError, IncompleteData, VenueError
 from bot.domain.events import RollEnded, RollMoved
-from bot.domain.ids import VenueId
+from bot.domain.ids import Symbol, VenueId
 from bot.domain.instruments import Instrument
 from bot.domain.orders import OrderDraft, OrderType, Purpose, Side, TimeInForce
 from bot.domain.policy import TradingState
@@ -56,11 +56,16 @@ class RollWatcher:
         self._execution = execution
         self._protection = protection
         self._signal = signal
+        #: What was told to expire while trading is halted.
+        self._told_halted: dict[VenueId, set[Symbol]] = {}
 
     async def check(self, now: datetime) -> None:
         """Look after the expiring positions of every venue; one that cannot be read does not stop the others."""
         for venue_id in self._desk.venues:
             if not self._concerns(venue_id, now):
+                # What was told of is closed.
+                self._tell_halted(venue_id, now)
+                self._desk.alerts.close_alert("roll_blocked", cause=venue_id)
                 continue
             async with self._desk.lock:
                 try:
@@ -80,11 +85,13 @@ class RollWatcher:
         books, earliest = self._desk.journal.books, self._desk.policy.roll.halted_alert_before
         if any(venue == venue_id for venue, _ in books.rolls):
             return True
-        for (venue, symbol), ledger in books.ledgers.items():
-            one = self._known((venue, symbol)) if venue == venue_id and ledger.contracts else None
-            if one is not None and one.expires_at is not None and one.expires_at - now <= earliest:
-                return True
-        return False
+        return any(is_within(one, now, earliest) for one in self._held(venue_id))
+
+    def _held(self, venue_id: VenueId) -> list[Instrument]:
+        """Return the contracts in which our trades add up to a position."""
+        ledgers = self._desk.journal.books.ledgers
+        known = [self._known(leg) for leg, one in ledgers.items() if leg[0] == venue_id and one.contracts]
+        return [one for one in known if one is not None]
 
     def _known(self, leg: Leg) -> Instrument | None:
         try:
@@ -96,6 +103,7 @@ class RollWatcher:
         desk = self._desk
         await self._reference.refresh_terms(venue_id)
         account = await self._gatherer.read_account(venue_id)
+        self._tell_halted(venue_id, desk.clock.now())
         for position in account.positions:
             near = self._known((venue_id, position.symbol))
             if near is None or near.expires_at is None or position.symbol in desk.policy.foreign_symbols:
@@ -108,7 +116,6 @@ class RollWatcher:
     async def _follow_stage(self, near: Instrument) -> None:
         desk, leg = self._desk, (near.venue, near.symbol)
         now, roll = desk.clock.now(), desk.journal.books.rolls.get(leg)
-        self._tell_halted(near, now)
         far = far_contract(
             near,
             self._reference.instruments_of(near.venue),
@@ -126,20 +133,23 @@ class RollWatcher:
             if taken is not None:
                 await self._record(*taken)
 
-    def _tell_halted(self, near: Instrument, now: datetime) -> None:
-        desk, cause = self._desk, f"{near.venue}/{near.symbol}"
-        left = None if near.expires_at is None else near.expires_at - now
+    def _tell_halted(self, venue_id: VenueId, now: datetime) -> None:
+        """Tell of what is about to expire and is not passed on, and end it where it is, or is closed."""
+        desk, before = self._desk, self._told_halted.get(venue_id, set())
         is_halted = desk.journal.books.trading_state is TradingState.HALTED
-        if is_halted and left is not None and left <= desk.policy.roll.halted_alert_before:
+        held = self._held(venue_id) if is_halted else []
+        due = [one for one in held if is_within(one, now, desk.policy.roll.halted_alert_before)]
+        for one in due:
             desk.alerts.raise_alert(
                 "roll_halted",
-                f"{near.symbol} expires at {near.expires_at:%Y-%m-%d %H:%M} UTC, and trading is halted: nothing is"
+                f"{one.symbol} expires at {one.expires_at:%Y-%m-%d %H:%M} UTC, and trading is halted: nothing is"
                 " passed on. 'trimtab resume' lets it be",
                 severity="critical",
-                cause=cause,
+                cause=f"{venue_id}/{one.symbol}",
             )
-        else:
-            desk.alerts.close_alert("roll_halted", cause=cause)
+        self._told_halted[venue_id] = {one.symbol for one in due}
+        for symbol in before - self._told_halted[venue_id]:
+            desk.alerts.close_alert("roll_halted", cause=f"{venue_id}/{symbol}")
 
     async def _record(self, *facts: RollMoved | RollEnded) -> None:
         await self._desk.journal.record(*facts)
@@ -175,7 +185,10 @@ class RollWatcher:
         """Pass one position on; where that cannot be done, say so: it holds up no other."""
         cause = f"{roll.venue}/{roll.near}"
         try:
-            await self._pass_on(roll, account)
+            if roll.cause is RollCause.COST and not self._is_listed(roll.venue, roll.far):
+                await self._end(roll, f"{roll.far} is listed no more")
+            else:
+                await self._pass_on(roll, account)
         except (DataError, VenueError) as failure:
             self._desk.alerts.raise_alert(
                 "roll_blocked", f"{roll.near} cannot be passed on: {failure}", severity="critical", cause=cause
@@ -205,7 +218,7 @@ class RollWatcher:
             view = await self._view(roll, near, account)
             step = self._next_step(view)
             if step.kind is RollStepKind.DONE:
-                await self._end(roll, view, step.why)
+                await self._end(roll, step.why, tenor=tenor_between(near, view.far))
                 return
             if step.kind is RollStepKind.WAIT:
                 waited = step.why
@@ -222,6 +235,9 @@ class RollWatcher:
         if near is None:
             return self._desk.journal.books.ledger(*leg).contracts == 0
         return near.has_expired(self._desk.clock.now())
+
+    def _is_listed(self, venue_id: VenueId, symbol: Symbol | None) -> bool:
+        return any(one.symbol == symbol for one in self._reference.instruments_of(venue_id))
 
     async def _view(self, roll: Roll, near: Instrument, account: AccountState) -> RollView:
         desk = self._desk
@@ -295,22 +311,19 @@ class RollWatcher:
 
     # --- ends
 
-    async def _end(self, roll: Roll, view: RollView, why: str) -> None:
-        tenor = tenor_between(view.near, view.far)
-        now, is_linear = self._desk.clock.now(), view.near.is_linear
-        await self._record(end_of(roll, now, why, is_linear=is_linear, tenor=tenor))
+    async def _end(self, roll: Roll, why: str, *, tenor: timedelta | None = None, is_missed: bool = False) -> None:
+        terms = self._desk.journal.books.terms.get((roll.venue, roll.near))
+        is_linear = terms is None or terms.is_linear
+        now = self._desk.clock.now()
+        await self._record(end_of(roll, now, why, is_linear=is_linear, tenor=tenor, is_missed=is_missed))
         self._desk.alerts.close_alert("roll_gap", cause=f"{roll.venue}/{roll.near}")
-        if roll.missing != 0:
+        if roll.missing != 0 or is_missed:
             self._signal.set("expiry")
 
     async def _tell_missed(self, roll: Roll) -> None:
         """Say that a contract expired with something in it, and have the hedge measured afresh."""
-        terms = self._desk.journal.books.terms.get((roll.venue, roll.near))
-        is_linear = terms is None or terms.is_linear
         why = "it expired before everything was passed on, and was settled; the next look hedges afresh"
-        await self._record(end_of(roll, self._desk.clock.now(), why, is_linear=is_linear, is_missed=True))
-        self._desk.alerts.close_alert("roll_gap", cause=f"{roll.venue}/{roll.near}")
-        self._signal.set("expiry")
+        await self._end(roll, why, is_missed=True)
 
     def _tell_gap(self, roll: Roll, waited: str) -> None:
         """Alert while near and far are not even for too long."""
