@@ -5,7 +5,7 @@ make it impossible, and the look is skipped and said so. Nothing is filled in.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import structlog
@@ -195,7 +195,7 @@ class SnapshotGatherer:
         quotes = {(venue_id, quote.symbol): quote for quote in await self._desk.read_quotes(venue_id, symbols)}
         self.newest_quotes.update(quotes)
         for leg, quote in quotes.items():
-            self._note_index(leg, quote.index_price)
+            self._note_index(leg, quote.index_price, quote.as_of)
         missing = [symbol for symbol in symbols if (venue_id, symbol) not in quotes]
         if missing:
             self._reference.doubt_terms(venue_id)
@@ -218,8 +218,11 @@ class SnapshotGatherer:
                 raise
             return known
 
-    def _note_index(self, source: Leg | Asset, index_price: Decimal) -> None:
+    def _note_index(self, source: Leg | Asset, index_price: Decimal, as_of: datetime) -> None:
+        """Take note of a price; one that is old has not been heard again, and does not stand any longer for it."""
         limits = self._desk.policy.limits
+        if self._desk.clock.now() - as_of > limits.max_quote_age:
+            return
         self._heard[source] = heard(
             self._heard.get(source),
             index_price,
@@ -248,7 +251,8 @@ class SnapshotGatherer:
         return tuple(f"{one}; a look waits until it has stood for {settle}" for one in why if one)
 
     def _why_doubted(self, source: Leg | Asset, asset: Asset, index_price: Decimal) -> str:
-        believed = self._heard[source].believed
+        hearing = self._heard.get(source)
+        believed = None if hearing is None else hearing.believed
         if believed is None:
             return self._why_unlikely(asset, index_price)
         if leap(believed, index_price) > self._desk.policy.limits.max_leap_frac:
@@ -343,7 +347,7 @@ class SnapshotGatherer:
             # A quote of zero is no price.
             prices.update({one.asset: one for one in found if one.asset not in prices and one.price > 0})
         for asset, one in prices.items():
-            self._note_index(asset, one.price)
+            self._note_index(asset, one.price, one.as_of)
         return prices
 
     async def _read_currency_rates(

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from bot.adapters.paper import PaperVenue
+from bot.adapters.paper import PAPER, PaperVenue
 from bot.bootstrap import Bot
 from bot.domain.ids import Asset, Symbol
 from bot.domain.market import PriceHistory, Quote
@@ -134,3 +134,28 @@ def test_one_reading_of_wrong_prices_makes_no_leg_smaller(cash: int) -> None:
 
     rig.run(20 * MINUTE, lie, after=7 * MINUTE)
     assert (rig.held(), rig.journal.books.ceilings) == (held, {})
+
+
+def test_a_wrong_price_that_is_only_told_again_and_again_does_not_stand_for_it() -> None:
+    class Venue(WrongIndex):
+        frozen: tuple[Quote, ...] = ()
+
+        async def fetch_quotes(self, symbols: Sequence[Symbol]) -> tuple[Quote, ...]:
+            frozen = [one for one in type(self).frozen if one.symbol in symbols]
+            return tuple(frozen) or await super().fetch_quotes(symbols)
+
+    rig = Rig()
+    rig.venue_kind = Venue
+    rig.run(30 * MINUTE)
+    believed: list[bool] = []
+
+    async def lie(bot: Bot) -> None:
+        quotes = await bot.desk.venues[PAPER].fetch_quotes([BTC_PERP, ETH_PERP])
+        Venue.frozen = tuple(replace(one, index_price=one.index_price * Decimal("1.3")) for one in quotes)
+        await asyncio.sleep(600)
+        instrument, (wrong, _) = bot.reference.instrument(PAPER, BTC_PERP), Venue.frozen
+        believed.append(bot.gatherer.is_believed(instrument, replace(wrong, mark_price=wrong.index_price)))
+        Venue.frozen = ()
+
+    rig.run(20 * MINUTE, lie, after=7 * MINUTE)
+    assert believed == [False]
