@@ -92,7 +92,7 @@ def _adopt(fact: PositionAdopted, positions: dict[Leg, _Position], terms: Contra
 
 def _trade(position: _Position, fill: Fill, terms: ContractTermsNoted) -> Decimal:
     """Book a trade into a position and return what it has realised: nothing, where that was adopted with it."""
-    if position.adopted_until is not None and fill.filled_at <= position.adopted_until:
+    if fill.has_come_with(position.adopted_until):
         return ZERO
     traded = fill.contracts * fill.side.sign
     closing = ZERO

@@ -28,22 +28,11 @@ def ceilings_in_force(books: Books, pending: Iterable[CeilingSet], now: datetime
     """Return the lowest ceiling of each asset that has one, with those that protection is about to set."""
     lowest: dict[Asset, Ceiling] = {}
     standing = [one for one in books.ceilings.values() if not is_released(one, now)]
-    for ceiling in (*standing, *(_as_ceiling(fact) for fact in pending)):
+    for ceiling in (*standing, *(Ceiling.of(fact) for fact in pending)):
         known = lowest.get(ceiling.asset)
         if known is None or ceiling.max_delta_base < known.max_delta_base:
             lowest[ceiling.asset] = ceiling
     return lowest
-
-
-def _as_ceiling(fact: CeilingSet) -> Ceiling:
-    return Ceiling(
-        asset=fact.asset,
-        cause=fact.cause,
-        max_delta_base=fact.max_delta_base,
-        set_at=fact.at,
-        release_at=fact.release_at,
-        why=fact.why,
-    )
 
 
 def room_below(ceiling: Ceiling, delta_base: Decimal, *, direction: int) -> Decimal:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from bot.domain.basis import BasisRecord
-from bot.domain.events import ContractTermsNoted
+from bot.domain.events import CeilingSet, ContractTermsNoted
 from bot.domain.funding import LegFunding
 from bot.domain.ids import Asset, ClientOrderId, Currency, Symbol, TransferId, VenueId
 from bot.domain.orders import Fill, Order, OrderState, Purpose
@@ -59,7 +59,7 @@ class LegLedger:
 
     def has_adopted(self, fill: Fill) -> bool:
         """Return True for a trade that was in the position already when that was adopted, and is told only now."""
-        return self.adopted_until is not None and fill.filled_at <= self.adopted_until
+        return fill.has_come_with(self.adopted_until)
 
     def contracts_after(self, fill: Fill) -> Decimal:
         """Return the signed position that a trade leaves."""
@@ -76,6 +76,18 @@ class Ceiling:
     set_at: datetime
     release_at: datetime | None
     why: str
+
+    @classmethod
+    def of(cls, fact: CeilingSet) -> "Ceiling":
+        """Return what protection has set."""
+        return cls(
+            asset=fact.asset,
+            cause=fact.cause,
+            max_delta_base=fact.max_delta_base,
+            set_at=fact.at,
+            release_at=fact.release_at,
+            why=fact.why,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -209,14 +209,7 @@ def _adopted(books: Books, fact: events.PositionAdopted) -> None:
 
 
 def _ceiling_set(books: Books, fact: events.CeilingSet) -> None:
-    books.ceilings[fact.asset, fact.cause] = Ceiling(
-        asset=fact.asset,
-        cause=fact.cause,
-        max_delta_base=fact.max_delta_base,
-        set_at=fact.at,
-        release_at=fact.release_at,
-        why=fact.why,
-    )
+    books.ceilings[fact.asset, fact.cause] = Ceiling.of(fact)
 
 
 def _ceiling_released(books: Books, fact: events.CeilingReleased) -> None:

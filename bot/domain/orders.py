@@ -265,6 +265,10 @@ class Fill:
     forced: Purpose | None
     filled_at: datetime
 
+    def has_come_with(self, adopted_until: datetime | None) -> bool:
+        """Return True where it is in a position that was adopted with its trades up to then; None was not adopted."""
+        return adopted_until is not None and self.filled_at <= adopted_until
+
 
 @dataclass(slots=True, kw_only=True)
 class Order:

@@ -30,7 +30,7 @@ class PriceWatcher:
 
     async def check(self, now: datetime) -> None:
         """Compare index prices with those of the last look."""
-        if self._desk.policy.cadence.move_sigmas is None or self._desk.journal.books.last_look_at is None:
+        if self._looked_at() is None:
             return
         try:
             prices = await self._index_prices()
@@ -44,17 +44,22 @@ class PriceWatcher:
 
     def have_moved(self, prices: Mapping[Asset, Decimal], now: datetime) -> tuple[Asset, ...]:
         """Return the assets whose index has moved so much that a look is due; none before the first look."""
-        books = self._desk.journal.books
-        move_sigmas = self._desk.policy.cadence.move_sigmas
-        if move_sigmas is None or books.last_look_at is None:
+        watched = self._looked_at()
+        if watched is None:
             return ()
+        looked_at, move_sigmas = watched
         return large_moves(
-            books.last_look_index_prices,
+            self._desk.journal.books.last_look_index_prices,
             prices,
             daily_sigmas=self._reference.daily_sigmas,
-            elapsed=now - books.last_look_at,
+            elapsed=now - looked_at,
             move_sigmas=move_sigmas,
         )
+
+    def _looked_at(self) -> tuple[datetime, Decimal] | None:
+        """Return since when moves are counted, and how many σ are a large one; None where none makes a look due."""
+        move_sigmas, looked_at = self._desk.policy.cadence.move_sigmas, self._desk.journal.books.last_look_at
+        return None if move_sigmas is None or looked_at is None else (looked_at, move_sigmas)
 
     async def _index_prices(self) -> dict[Asset, Decimal]:
         found: dict[Asset, list[Decimal]] = {}
