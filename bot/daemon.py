@@ -29,7 +29,7 @@ from bot.adapters.web.folder import TOKEN_FILE, Address, create_token, remove_ad
 from bot.adapters.web.server import WebServer
 from bot.bootstrap import Bot, World, account_of, assemble, open_wire, open_world
 from bot.decisions.sizing import smallest_order_quote
-from bot.domain.errors import BotError, ConfigError, DataError, VenueError
+from bot.domain.errors import BotError, ConfigError, DataError, InvariantViolated, JournalError, VenueError
 from bot.domain.findings import Finding
 from bot.domain.ids import Symbol, VenueId
 from bot.engine.control import adopt_position
@@ -98,15 +98,18 @@ async def _run(settings: Settings) -> int:
         await bot.supervisor.run()
         reason, is_orderly = "asked to stop", True
     except BotError as failure:
-        reason = str(failure)
+        # Who was refused, or not answered, may try again as often as that takes: nothing of the bot's own is broken.
+        reason, is_orderly = str(failure), not isinstance(failure, (InvariantViolated, JournalError))
         raise
     finally:
         remove_address(settings.data_dir)
-        await web.stop()
-        await bot.supervisor.close(reason, is_orderly=is_orderly)
-        if isinstance(bot.desk.alerts, SentAlerts):
-            await bot.desk.alerts.finish()
-        log.info("Stopped", code="stopped", reason=reason)
+        try:
+            await web.stop()
+            await bot.supervisor.close(reason, is_orderly=is_orderly)
+        finally:
+            if isinstance(bot.desk.alerts, SentAlerts):
+                await bot.desk.alerts.finish()
+            log.info("Stopped", code="stopped", reason=reason)
     return 0
 
 

@@ -185,7 +185,7 @@ class Supervisor:
     async def wind_up(self, reason: str, *, is_orderly: bool = True) -> None:
         """Cancel working hedge orders, leave the stops, and say so in the journal.
 
-        Not ``is_orderly`` is an end that something broken has caused; it counts like a crash.
+        Not ``is_orderly`` is an end that something of our own that broke has caused; it counts like a crash.
         """
         try:
             async with asyncio.timeout(_STOP_SECONDS):
@@ -203,9 +203,11 @@ class Supervisor:
     async def close(self, reason: str, *, is_orderly: bool = True) -> None:
         """Wind up, and close venues and journal."""
         await self.wind_up(reason, is_orderly=is_orderly)
-        for venue in self._desk.venues.values():
-            await venue.stop()
-        await self._desk.journal.close()
+        try:
+            for venue in self._desk.venues.values():
+                await venue.stop()
+        finally:
+            await self._desk.journal.close()
 
     async def cancel_hedge_orders(self, reason: str, *, is_increasing_only: bool = False) -> int:
         """Cancel everything that works and is not protection; return how many were asked for."""

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -95,10 +96,26 @@ def test_an_end_on_request_is_orderly(start: Start, tmp_path: Path) -> None:
     assert [(end.reason, end.is_orderly) for end in _stops(tmp_path)] == [("asked to stop", True)]
 
 
-def test_an_end_by_a_failure_is_not(start: Start, tmp_path: Path) -> None:
-    daemon = start(TRIMTAB_PAPER__FAULTS="fail_read=100%")
+def test_an_end_because_the_venue_is_away_is_orderly_so_that_a_container_may_try_until_it_is_back(
+    start: Start, tmp_path: Path
+) -> None:
+    for _ in range(3):
+        daemon = start(TRIMTAB_PAPER__FAULTS="fail_read=100%")
+        daemon.wait(_PATIENCE_SECONDS)
+        assert daemon.returncode == 4
+    assert [end.is_orderly for end in _stops(tmp_path)] == [True] * 3
+    _wait_until_it_looks(start(), tmp_path)
+    assert '"trading_state": "normal"' in _steer(tmp_path, "status", "--json").stdout
+
+
+def test_an_end_by_a_broken_journal_is_not(start: Start, tmp_path: Path) -> None:
+    daemon = start(TRIMTAB_PAPER__SPEED="3600", TRIMTAB_CADENCE="hourly")
+    _wait_until_it_looks(daemon, tmp_path)
+    with sqlite3.connect(tmp_path / JOURNAL_FILE) as other:
+        refused = "WHEN NEW.kind = 'LookTaken' BEGIN SELECT RAISE(FAIL, 'no room'); END"
+        other.execute(f"CREATE TRIGGER no_room BEFORE INSERT ON facts {refused}")
     daemon.wait(_PATIENCE_SECONDS)
-    assert daemon.returncode == 4
+    assert daemon.returncode == 3
     assert [end.is_orderly for end in _stops(tmp_path)] == [False]
 
 
