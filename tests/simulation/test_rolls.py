@@ -14,7 +14,18 @@ from bot.domain.instruments import Tenor
 from bot.domain.orders import Purpose
 from bot.domain.policy import CadencePolicy, RollPolicy, TradingState, WatchIntervals
 from bot.domain.rolls import RollCause, RollStage
-from bot.exchange.faults import Effect, FillOnly, LoseReply, LoseRequest, Refuse
+from bot.exchange.faults import (
+    Effect,
+    FailRead,
+    FillOnly,
+    HideOrders,
+    LagPositions,
+    LagTrades,
+    LoseReply,
+    LoseRequest,
+    Refuse,
+)
+from bot.exchange.orders import OrderRequest
 from tests.simulation.test_scenarios import BTC, BTC_PERP, EVERY_FEW_MINUTES, HOUR, Owner
 
 pytestmark = pytest.mark.seconds(45)
@@ -287,3 +298,30 @@ def test_when_funding_turns_the_hedge_moves_to_the_dated_contract_once() -> None
     assert cost_of(free) < min(cost_of(perpetual), cost_of(dated))
     begun = datetime(2024, 1, 22, tzinfo=UTC)
     assert begun < moves[0].at < begun + timedelta(days=6)
+
+
+def test_another_far_contract_is_not_taken_while_the_outcome_of_an_order_in_the_first_is_unknown() -> None:
+    one = owner(exchange=LEGS, watch=replace(EVERY_FEW_MINUTES, roll=timedelta(seconds=30)))
+    turns_at = EXPIRY - RollPolicy().outright_before / 2
+    exchange = one.exchange
+
+    def happens(call: str, request: OrderRequest | None) -> Effect | None:
+        left = turns_at - exchange.now
+        late = {"fetch_account": LagPositions(MINUTE), "fetch_fills": LagTrades(MINUTE), "fetch_order": HideOrders()}
+        if call == "fetch_quotes" and left > timedelta(seconds=40):
+            return FailRead()
+        if request is not None and request.symbol == FAR and left > timedelta(0):
+            return LoseReply()
+        return late.get(call) if -2 * MINUTE < left < MINUTE else None
+
+    one.run(EXPIRY - 9 * HOUR - exchange.now)
+    exchange.faults.add(happens, times=100_000)
+    through(one)
+
+    begun = sum((t.contracts * t.side.sign for t in trades(one, Purpose.HEDGE)), Decimal(0))
+    first = next(t for t in trades(one, Purpose.ROLL_OPEN) if t.symbol == FAR)
+    assert turns_at - MINUTE < first.at < turns_at
+    assert sum(held(one).values()) == begun
+    closed = sum((t.contracts for t in trades(one, Purpose.ROLL_CLOSE)), Decimal(0))
+    assert closed == abs(begun)
+    one.is_well()

@@ -128,7 +128,9 @@ class RollWatcher:
         if moved is not None:
             await self._record(moved)
         roll = desk.journal.books.rolls.get(leg)
-        if roll is not None and roll.cause is RollCause.EXPIRY:
+        # What an order has done that nobody knows of yet counts for the contract that it was sent for.
+        is_settled = not desk.journal.books.has_open_question(leg, near.asset)
+        if roll is not None and roll.cause is RollCause.EXPIRY and is_settled:
             taken = replacement(roll, near, far, now)
             if taken is not None:
                 await self._record(*taken)
