@@ -16,12 +16,14 @@ from enum import StrEnum
 from bot.decisions.basis import is_apart
 from bot.decisions.sizing import meets_minimum, smallest_contracts
 from bot.domain.books import Books, Leg
+from bot.domain.events import RollFolded
 from bot.domain.ids import Asset
 from bot.domain.instruments import Instrument
 from bot.domain.market import Quote
 from bot.domain.orders import Side
 from bot.domain.plan import Decision, HedgeLeg
 from bot.domain.policy import ExecutionPolicy, ExecutionStyle, MarginRung, RiskLimits, TradingState
+from bot.domain.rolls import Roll
 from bot.domain.units import ONE, ZERO, ceil_to_step, floor_to_step
 
 #: A resting order is moved when the touch is better than its price by more than this share.
@@ -287,7 +289,7 @@ def interruption(leg: HedgeLeg, books: Books, started_at: datetime) -> str:
 
 
 def _holds_back(one: Instrument, books: Books, started_at: datetime) -> str:
-    """Return why nothing may be opened in a contract; empty when it may."""
+    """Return why nothing that was decided at ``started_at`` may be opened in a contract now; empty when it may."""
     if books.trading_state is not TradingState.NORMAL:
         return f"trading is {books.trading_state}"
     if any(asset == one.asset and ceiling.set_at >= started_at for (asset, _), ceiling in books.ceilings.items()):
@@ -299,6 +301,20 @@ def _holds_back(one: Instrument, books: Books, started_at: datetime) -> str:
     if one.asset in books.flows:
         return "holdings have changed since"
     return ""
+
+
+def take_back(roll: Roll, far: Instrument, books: Books, now: datetime) -> tuple[RollFolded, str] | None:
+    """Return what looks have asked for as given up, and why; None where it may be opened, or nothing is asked for.
+
+    Between the look, which the gate let pass, and the order minutes may lie, or hours. What was taken out of the near
+    contract is not touched: to put it into the far one opens nothing.
+    """
+    if roll.asked == 0:
+        return None
+    why = _holds_back(far, books, roll.uneven_since or now)
+    if not why:
+        return None
+    return RollFolded(at=now, venue=roll.venue, near=roll.near, folded=roll.folded - roll.asked), why
 
 
 def have_moved(coins: Mapping[Asset, Decimal], began: Mapping[Asset, Decimal]) -> bool:

@@ -64,6 +64,8 @@ class Roll:
     opened: Decimal = ZERO
     #: What looks have asked for besides: the far leg ends up with this much more.
     folded: Decimal = ZERO
+    #: Of what the far leg lacks, what looks have asked for; the rest was taken out of the near one.
+    asked: Decimal = ZERO
     #: Since when near and far are not even; None while they are.
     uneven_since: datetime | None = None
     #: Σ contracts × size × price of both legs' trades, in quote currency, signed like the amounts: what was traded
@@ -106,9 +108,16 @@ class Roll:
 
     def with_folded(self, folded: Decimal, at: datetime) -> "Roll":
         """Return it with what looks have asked for so far."""
-        return self._evened(replace(self, folded=folded), at)
+        return self._evened(replace(self, folded=folded, asked=self.asked + folded - self.folded), at)
 
     @staticmethod
     def _evened(changed: "Roll", at: datetime) -> "Roll":
         since = None if changed.missing == 0 else changed.uneven_since or at
-        return replace(changed, uneven_since=since)
+        return replace(changed, uneven_since=since, asked=_part_of(changed.missing, changed.asked))
+
+
+def _part_of(whole: Decimal, part: Decimal) -> Decimal:
+    """Return a part of a signed amount: never more than all of it, and none of the other sign."""
+    if whole < 0:
+        return max(whole, min(part, ZERO))
+    return min(whole, max(part, ZERO))

@@ -21,6 +21,7 @@ from bot.decisions.working import (
     slice_contracts,
     smallest_slice,
     styled_legs,
+    take_back,
     tradable_contracts,
 )
 from bot.domain.books import Books, Ceiling, SuspectedFlow
@@ -29,8 +30,8 @@ from bot.domain.orders import OrderState, Side
 from bot.domain.plan import HedgeLeg
 from bot.domain.policy import ExecutionPolicy, ExecutionStyle, MarginRung, RiskLimits, TradingState
 from bot.domain.rolls import RollStage
-from tests.builders import NOW, VENUE, dec, make_instrument, make_order, make_quote
-from tests.decisions.rolling import make_roll
+from tests.builders import NOW, VENUE, dec, make_fill, make_instrument, make_order, make_quote
+from tests.decisions.rolling import FAR, NEAR, make_roll
 
 ONE = make_instrument(
     tick_size=dec("0.1"), lot_size=dec("0.001"), min_contracts=dec("0.001"), min_notional_quote=dec(100)
@@ -404,3 +405,40 @@ def test_an_order_that_rests_with_more_than_is_needed_is_taken_away():
     step = _step(progress, _quote())
     assert (step.kind, step.why) == (StepKind.CANCEL, "less is needed now")
     assert _step(replace(progress, resting_contracts=dec("0.05")), _quote()).kind is StepKind.WAIT
+
+
+CEILING = Ceiling(
+    asset=NEAR.asset,
+    cause="stop_out",
+    max_delta_base=dec(0),
+    set_at=NOW,
+    release_at=None,
+    why="it was closed without a look",
+)
+
+
+@pytest.mark.parametrize(
+    ("books", "why"),
+    [
+        (Books(trading_state=TradingState.REDUCE_ONLY), "trading is reduce_only"),
+        (Books(ceilings={(NEAR.asset, CEILING.cause): CEILING}), "protection has made the leg smaller since"),
+    ],
+)
+def test_what_looks_have_asked_for_is_given_up_once_it_must_not_be_opened_any_more(books, why):
+    """Near was closed by 0.3, which the far leg has a right to; of the 0.5 asked for, 0.1 has been opened before."""
+    asked = make_roll(opened=dec("0.1"), folded=dec("0.1")).with_folded(dec("0.5"), NOW - SECOND)
+    roll = asked.with_closed(make_fill(side=Side.SELL, contracts=dec("0.3"), filled_at=NOW))
+
+    less, told = take_back(roll, FAR, books, NOW)
+
+    assert (less.folded, told) == (dec("0.1"), why)
+    left = roll.with_folded(less.folded, NOW)
+    assert left.missing == dec("0.3")
+    assert take_back(left, FAR, books, NOW) is None
+
+
+def test_what_looks_have_asked_for_is_opened_while_it_may_be():
+    earlier = replace(CEILING, set_at=NOW - 2 * SECOND)
+    roll = make_roll().with_folded(dec("0.5"), NOW - SECOND)
+
+    assert take_back(roll, FAR, Books(ceilings={(NEAR.asset, CEILING.cause): earlier}), NOW) is None

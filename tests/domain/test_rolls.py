@@ -172,3 +172,22 @@ def test_sizes_of_contracts_may_differ() -> None:
     opened = roll.with_opened(make_fill(symbol=FAR, side=Side.SELL, contracts=dec(500), price=dec(50_000)))
 
     assert (opened.opened, opened.opened_value) == (dec("-0.5"), Decimal(-25_000))
+
+
+@pytest.mark.parametrize(("side", "sign"), [(Side.BUY, 1), (Side.SELL, -1)])
+def test_what_looks_have_asked_for_is_told_apart_from_what_was_taken_out_of_near(side: Side, sign: int) -> None:
+    books = Books()
+    apply(books, moved())
+
+    def fold(amount: str) -> None:
+        apply(books, events.RollFolded(at=NOW, venue=VENUE, near=NEAR, folded=dec(amount) * sign))
+
+    trade(books, Purpose.ROLL_CLOSE, NEAR, side.opposite, "0.3", "50000", 1)
+    assert books.rolls[LEG].asked == 0
+    fold("0.5")
+    assert books.rolls[LEG].asked == dec("0.5") * sign
+    assert books.rolls[LEG].missing == dec("0.8") * sign
+    trade(books, Purpose.ROLL_OPEN, FAR, side, "0.6", "51000", 2)
+    assert books.rolls[LEG].asked == books.rolls[LEG].missing == dec("0.2") * sign
+    fold("0.1")
+    assert books.rolls[LEG].asked == books.rolls[LEG].missing == dec("-0.2") * sign

@@ -31,6 +31,7 @@ from tests.simulation.test_scenarios import BTC, BTC_PERP, EVERY_FEW_MINUTES, HO
 pytestmark = pytest.mark.seconds(45)
 
 MINUTE = timedelta(minutes=1)
+SECOND = timedelta(seconds=1)
 EXPIRY = datetime(2024, 3, 29, 8, tzinfo=UTC)
 NEAR, FAR = Symbol("BTC/USDT:USDT-240329"), Symbol("BTC/USDT:USDT-240628")
 LEGS: dict[str, Any] = {"spread_book_bps": None}
@@ -210,6 +211,13 @@ def _soon(coroutine: Any) -> None:
 _KEPT: list[Any] = []
 
 
+def _later(delay: timedelta, command: Any, *arguments: Any, **more: Any) -> None:
+    import asyncio
+
+    loop = asyncio.get_running_loop()
+    loop.call_later(delay.total_seconds(), lambda: _soon(command(*arguments, **more)))
+
+
 def test_a_hedge_need_is_folded_into_the_far_leg_meanwhile() -> None:
     """The spread stays too dear while the price falls by a fifth: looks want more, and nothing is opened near."""
     one = owner(
@@ -324,4 +332,37 @@ def test_another_far_contract_is_not_taken_while_the_outcome_of_an_order_in_the_
     assert sum(held(one).values()) == begun
     closed = sum((t.contracts for t in trades(one, Purpose.ROLL_CLOSE)), Decimal(0))
     assert closed == abs(begun)
+    one.is_well()
+
+
+#: Passed on so seldom that what a look on the hour has asked for is not traded for minutes.
+SELDOM = replace(EVERY_FEW_MINUTES, roll=7 * MINUTE)
+DEAR: dict[str, Any] = {"spread_book_bps": Decimal(60)}
+#: By a fifth, and never so far at once that it is doubted.
+FALL = [(24 * HOUR + step * 10 * MINUTE, price) for step, price in enumerate(("50000", "46000", "42000", "38000"))]
+
+
+def _is_asked_for(one: Owner) -> bool:
+    return any(fact.near == NEAR and fact.folded > 0 for fact in one.facts(RollFolded))
+
+
+def test_what_a_look_asked_for_is_not_opened_once_nothing_may_be_opened() -> None:
+    one = owner(exchange=DEAR, watch=SELDOM, script=FALL)
+    told_at = 25 * HOUR + 30 * SECOND
+    one.run(26 * HOUR - MINUTE, lambda bot: _later(told_at - MINUTE, bot.control.reduce_only, "test", why="test"))
+
+    begun = sum((t.contracts * t.side.sign for t in trades(one, Purpose.HEDGE)), Decimal(0))
+    assert _is_asked_for(one)
+    assert held(one) == {NEAR: begun}
+    is_passed_on(through(one))
+
+
+def test_what_a_look_asked_for_is_not_opened_once_a_stop_has_closed_the_position() -> None:
+    crash = [(25 * HOUR + MINUTE, "38000"), (25 * HOUR + 2 * MINUTE, "20000")]
+    one = owner(exchange=DEAR, watch=SELDOM, script=FALL + crash)
+    through(one)
+
+    assert _is_asked_for(one)
+    assert (BTC, "stop_out") in one.journal.books.ceilings
+    assert held(one) == {}
     one.is_well()

@@ -14,6 +14,7 @@ import structlog
 
 from bot.decisions.roll import end_of, far_contract, is_within, judge_stage, replacement, tenor_between
 from bot.decisions.roll_steps import RollStep, RollStepKind, RollView, next_roll_step
+from bot.decisions.working import take_back
 from bot.domain.books import Leg
 from bot.domain.errors import DataError, IncompleteData, VenueError
 from bot.domain.events import RollEnded, RollMoved
@@ -269,9 +270,24 @@ class RollWatcher:
                 return RollStep(kind=RollStepKind.WAIT, why=f"{one.symbol} does not add up")
         return next_roll_step(view)
 
+    async def _has_taken_back(self, step: RollStep, view: RollView) -> bool:
+        """Give up what looks have asked for and what may not be opened any more; False where there is nothing to."""
+        if step.kind is not RollStepKind.FAR or step.reduce_only or view.far is None:
+            return False
+        taken = take_back(view.roll, view.far, view.books, view.now)
+        if taken is None:
+            return False
+        less, why = taken
+        await self._desk.journal.record(less)
+        told = f"What looks have asked for is not opened in {view.far.symbol}: {why}"
+        log.info(told, code="roll_taken_back", near=less.near, far=view.far.symbol, folded=less.folded)
+        return True
+
     async def _take(self, step: RollStep, view: RollView) -> bool:
-        """Send a step; return True when something has traded and another may follow."""
+        """Send a step; return True when something has traded, or is wanted no more, and another may follow."""
         near, far = view.near, view.far
+        if await self._has_taken_back(step, view):
+            return True
         told = f"Passing {near.symbol} on: {step.kind} ({step.why})"
         log.info(
             told,
