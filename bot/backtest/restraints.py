@@ -26,6 +26,8 @@ _ZERO = Decimal(0)
 _ON_ITS_WAY = timedelta(minutes=1)
 #: What an order is sized by was read at most so long before.
 IS_READ = timedelta(seconds=1)
+#: Prices are rounded on their way.
+_ROUNDED_FRAC = Decimal("0.000001")
 #: A change of holdings this close to the bound may be on either side of it for the bot.
 _NEAR_BOUND = Decimal("1.1")
 _FORCED = (Purpose.LIQUIDATION, Purpose.DELEVERAGE)
@@ -132,7 +134,7 @@ class Restraints:
             known.append(prices[asset])
             if at < oldest:
                 break
-        return min(known) <= price <= max(known)
+        return min(known) * (1 - _ROUNDED_FRAC) <= price <= max(known) * (1 + _ROUNDED_FRAC)
 
     # --- what is increased
 
