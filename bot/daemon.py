@@ -29,9 +29,10 @@ from bot.adapters.web.folder import TOKEN_FILE, Address, create_token, remove_ad
 from bot.adapters.web.server import WebServer
 from bot.bootstrap import Bot, World, account_of, assemble, open_wire, open_world
 from bot.decisions.sizing import smallest_order_quote
-from bot.domain.errors import BotError, ConfigError, DataError, InvariantViolated, JournalError, VenueError
+from bot.domain.errors import BotError, ConfigError, DataError, VenueError
 from bot.domain.findings import Finding
 from bot.domain.ids import Symbol, VenueId
+from bot.engine.abnormal import counts_as_crash
 from bot.engine.control import adopt_position
 from bot.engine.probe import probe_orders
 from bot.ports import Examined
@@ -98,8 +99,7 @@ async def _run(settings: Settings) -> int:
         await bot.supervisor.run()
         reason, is_orderly = "asked to stop", True
     except BotError as failure:
-        # Who was refused, or not answered, may try again as often as that takes: nothing of the bot's own is broken.
-        reason, is_orderly = str(failure), not isinstance(failure, (InvariantViolated, JournalError))
+        reason, is_orderly = str(failure), not counts_as_crash(failure)
         raise
     finally:
         remove_address(settings.data_dir)

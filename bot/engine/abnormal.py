@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import structlog
 
-from bot.domain.errors import JournalError
+from bot.domain.errors import BotError, InvariantViolated, JournalError
 from bot.domain.events import TradingStateSet
 from bot.domain.policy import TradingState
 from bot.engine.desk import Desk
@@ -16,6 +16,11 @@ WHY = "three abnormal ends within ten minutes"
 FAILED = "the bot has failed: "
 _MANY = 3
 _WITHIN = timedelta(minutes=10)
+
+
+def counts_as_crash(failure: BaseException) -> bool:
+    """Return whether something of the bot's own broke. Who was refused, or not answered, may begin again at once."""
+    return not isinstance(failure, BotError) or isinstance(failure, (InvariantViolated, JournalError))
 
 
 async def restrain(desk: Desk) -> None:

@@ -51,6 +51,8 @@ _ENDED = {
     OrderState.EXPIRED: OrderEvent.EXPIRED,
     OrderState.REJECTED: OrderEvent.REFUSED,
 }
+#: Sent, and whether it arrived is not known.
+_IN_THE_AIR = (OrderState.INTENDED, OrderState.UNKNOWN)
 #: Over by our books; what shows up all the same is an order like any other.
 _GIVEN_UP = (OrderState.ABSENT, OrderState.REJECTED)
 
@@ -75,10 +77,17 @@ class Execution:
         #: What was opened and is not known to have its stop yet, and whether there is any.
         self.opened: dict[Leg, Opened] = {}
         self.has_opened = asyncio.Event()
-        #: Orders that may have opened something: whether they arrived is not known, and no account has told since.
-        self.unheard: dict[ClientOrderId, OrderIntent] = {}
+        #: Orders that may have opened something, and since when: whether they arrived is not known, and no account has
+        #: told since.
+        self.unheard: dict[ClientOrderId, datetime] = {}
         #: Resting orders that a leg is being worked with; what else works is left over.
         self.attended: set[ClientOrderId] = set()
+
+    def begin(self) -> None:
+        """Wait from now on to hear of what an earlier process has sent."""
+        now = self._desk.clock.now()
+        unknown = [one for one in self._desk.journal.books.working_orders() if one.state in _IN_THE_AIR]
+        self._note_unheard([one.intent for one in unknown], now)
 
     async def place(self, drafts: Sequence[OrderDraft]) -> list[Order]:
         """Journal all drafts in one commit, send each once, and return what became of them."""
@@ -110,7 +119,7 @@ class Execution:
             is_usual = refusal.code == _WOULD_TAKE
             return [await self._change(intent, event, str(refusal), is_usual=is_usual) for intent in intents]
         except (VenueOutcomeUnknown, VenueUnavailable, TimeoutError) as failure:
-            self._note_unheard(intents)
+            self._note_unheard(intents, intents[0].intended_at)
             return [await self._change(intent, OrderEvent.OUTCOME_LOST, str(failure)) for intent in intents]
         return [await self._take_in(intent, one) for intent, one in zip(intents, seen, strict=True)]
 
@@ -274,17 +283,19 @@ class Execution:
         self.opened.pop(leg, None)
         self._rest()
 
-    def _note_unheard(self, intents: Sequence[OrderIntent]) -> None:
-        self.unheard.update({one.client_order_id: one for one in intents if not one.reduce_only})
+    def _note_unheard(self, intents: Sequence[OrderIntent], since: datetime) -> None:
+        self.unheard.update({one.client_order_id: since for one in intents if not one.reduce_only})
         if self.unheard:
             self.has_opened.set()
 
     def note_account(self, account: AccountState) -> None:
         """Take note of an account: what an order has opened that could arrive before it, is listed or never was."""
         validity = self._desk.policy.execution.validity
-        for number, intent in list(self.unheard.items()):
+        for number in list(self.unheard):
+            order = self._order(number)
+            intent = order.intent
             is_told = intent.venue == account.venue and account.as_of >= intent.intended_at + validity
-            if is_told or self._order(number).state not in (OrderState.INTENDED, OrderState.UNKNOWN):
+            if is_told or order.state not in _IN_THE_AIR:
                 del self.unheard[number]
         self._rest()
 
@@ -295,7 +306,7 @@ class Execution:
     async def _learn(self, order: Order, seen: VenueOrder) -> Order:
         if not seen.may_be_of(order.intent):
             # As after an old journal was copied back. Reconciling tells of it; with that id ours can never be there.
-            if order.state not in (OrderState.INTENDED, OrderState.UNKNOWN) or order.venue_order_id is not None:
+            if order.state not in _IN_THE_AIR or order.venue_order_id is not None:
                 return order
             self._miss_no_more(order.intent.client_order_id)
             return await self._change(order.intent, OrderEvent.REFUSED, f"its id is that of an order on {seen.symbol}")
@@ -306,7 +317,7 @@ class Execution:
             return order
         facts: list[Fact] = []
         if seen.state is not OrderState.REJECTED and (
-            order.state in (OrderState.INTENDED, OrderState.UNKNOWN, *_GIVEN_UP) or order.venue_order_id is None
+            order.state in (*_IN_THE_AIR, *_GIVEN_UP) or order.venue_order_id is None
         ):
             facts.append(self._fact(order.intent, OrderEvent.ACCEPTED, seen))
         event, why = _ENDED.get(seen.state), ""

@@ -107,6 +107,11 @@ class Protection:
         async with self._desk.lock:
             await self.protect_all()
 
+    async def begin(self) -> None:
+        """Count from now on what has no stop by our books: to read what the venue has may take long."""
+        for venue_id in self._desk.venues:
+            await self._unprotected.note_blind(venue_id, "it had no stop when the bot began")
+
     async def tell_overdue(self, now: datetime) -> None:
         """Tell of what was opened and has no stop by the deadline; waits for nothing."""
         await self._unprotected.tell_overdue(now)

@@ -7,7 +7,8 @@ journal last. Resting stops stay at the venue.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -123,15 +124,18 @@ class Supervisor:
             VenueUnavailable: a venue did not answer.
             InvariantViolated, JournalError: the bot halted itself.
         """
-        for venue in self._desk.venues.values():
-            await venue.start()
         now = self._desk.clock.now()
         await self._desk.journal.record(BotStarted(at=now, version=self._version, mode=self._mode))
         self._has_begun = True
         try:
             await restrain(self._desk)
-            await self._reconcile.start()
-            await self._protection.check(self._desk.clock.now())
+            self._execution.begin()
+            await self._protection.begin()
+            async with self._telling():
+                for venue in self._desk.venues.values():
+                    await venue.start()
+                await self._reconcile.start()
+                await self._protection.check(self._desk.clock.now())
         except (InvariantViolated, JournalError) as failure:
             await halt_durably(self._desk, failure)
             raise
@@ -248,6 +252,24 @@ class Supervisor:
             await self._urgent.wait()
             await clock.sleep(_URGENT)
             await self._look_after_account(clock.now())
+
+    @asynccontextmanager
+    async def _telling(self) -> AsyncIterator[None]:
+        """Tell in time of what has no stop while a start waits for slow calls."""
+        clock = self._desk.clock
+
+        async def tell() -> None:
+            while True:
+                await clock.sleep(_URGENT)
+                await self._protection.tell_overdue(clock.now())
+
+        task = asyncio.ensure_future(tell())
+        try:
+            yield
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
 
     async def _watch_opened(self) -> None:
         """Tell in time of what was opened and has no stop, also while whoever acts waits for slow calls."""

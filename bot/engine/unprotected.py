@@ -41,12 +41,15 @@ class Unprotected:
         for leg, opened in list(self._execution.opened.items()):
             told = f"{leg[1]} has grown at {opened.since:%Y-%m-%d %H:%M:%S} UTC and is not known to have its stop yet"
             await self._tell_late(leg, now - opened.since, told)
-        for intent in list(self._execution.unheard.values()):
+        for number, since in list(self._execution.unheard.items()):
+            intent = self._desk.journal.books.orders[number].intent
             told = (
                 f"An order of {intent.symbol} that was sent at {intent.intended_at:%Y-%m-%d %H:%M:%S} UTC may have"
                 " opened something, and nothing is known of it yet"
             )
-            await self._tell_late((intent.venue, intent.symbol), now - intent.intended_at, told)
+            await self._tell_late((intent.venue, intent.symbol), now - since, told)
+        for leg in list(self._desk.journal.books.unprotected):
+            self._alert(leg, Rung.RETRY)
 
     async def _tell_late(self, leg: Leg, since: timedelta, told: str) -> None:
         if since <= self._desk.policy.stops.deadline or leg in self._desk.journal.books.unprotected:
@@ -59,13 +62,13 @@ class Unprotected:
             cause=f"{leg[0]}/{leg[1]}",
         )
 
-    async def note_blind(self, venue_id: VenueId) -> None:
+    async def note_blind(self, venue_id: VenueId, why: str = "the venue cannot be read") -> None:
         """Count as unprotected what has no stop of its size by our own books; what has one is believed to keep it."""
         books = self._desk.journal.books
         for (venue, symbol), ledger in books.ledgers.items():
             is_concerned = venue == venue_id and ledger.contracts != 0 and (venue, symbol) not in books.unprotected
             if is_concerned and not self.has_booked_stop((venue, symbol)):
-                await self._note_in_doubt((venue, symbol), "the venue cannot be read")
+                await self._note_in_doubt((venue, symbol), why)
 
     async def note_vanished(self, account: AccountState) -> None:
         """Go on looking after what our trades add up to and the venue does not list: it may be the list that is short.

@@ -11,13 +11,13 @@ import pytest
 from bot.adapters.journal.journal import open_journal
 from bot.adapters.paper import PaperVenue
 from bot.bootstrap import Bot
-from bot.domain.errors import InvariantViolated, JournalError
+from bot.domain.errors import InvariantViolated, JournalError, VenueUnavailable
 from bot.domain.events import BotStarted, BotStopped, OrderIntended, TradingStateSet
 from bot.domain.ids import ClientOrderId, Symbol
 from bot.domain.market import FundingRate
 from bot.domain.orders import OrderIntent, Purpose, VenueOrder
 from bot.domain.policy import TradingState
-from bot.engine.abnormal import FAILED, WHY
+from bot.engine.abnormal import FAILED, WHY, counts_as_crash
 from bot.exchange.exchange import Exchange
 from bot.exchange.static_market import DEFAULT_START
 from tests.engine.rig import BTC, BTC_PERP, ETH_PERP, HOUR, MINUTE, Rig
@@ -257,20 +257,25 @@ def test_an_end_that_says_that_something_broke_counts_like_a_crash() -> None:
     assert rig.journal.books.trading_state is TradingState.REDUCE_ONLY
 
 
-def test_a_process_that_never_began_hides_no_abnormal_end() -> None:
+def test_a_start_while_the_venue_is_away_hides_no_abnormal_end_and_is_none() -> None:
     rig = Rig()
     rig.run(MINUTE, is_orderly=False)
 
     class NotThere(PaperVenue):
         async def start(self) -> None:
-            raise ConnectionError
+            raise VenueUnavailable("nobody is there")
 
     rig.venue_kind = NotThere
-    with pytest.raises(ConnectionError):
+    with pytest.raises(VenueUnavailable) as failed:
         rig.run(MINUTE)
+    assert not counts_as_crash(failed.value)
     assert rig.bot is not None
-    asyncio.run(break_down(rig.bot))
-    assert rig.facts(BotStopped) == []
+    asyncio.run(rig.bot.supervisor.wind_up("nobody is there"))
     rig.venue_kind = PaperVenue
     rig.run(MINUTE)
     assert len(rig.journal.books.abnormal_ends) == 1
+
+
+@pytest.mark.parametrize("failure", [InvariantViolated("…"), JournalError("…"), ExceptionGroup("…", [ValueError()])])
+def test_what_breaks_in_the_bot_itself_counts_as_a_crash(failure: BaseException) -> None:
+    assert counts_as_crash(failure)

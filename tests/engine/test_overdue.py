@@ -10,10 +10,10 @@ from bot.adapters.paper import PaperVenue
 from bot.domain.events import LegProtected, LegUnprotected
 from bot.domain.ids import Symbol
 from bot.domain.market import Quote
-from bot.domain.orders import Fill
+from bot.domain.orders import Fill, OrderIntent, Purpose, VenueOrder
 from bot.domain.portfolio import AccountState
 from bot.exchange.faults import LagPositions, LagTrades, LoseReply, LoseRequest
-from tests.engine.rig import Rig
+from tests.engine.rig import Died, Rig
 
 pytestmark = pytest.mark.usefixtures("quiet")
 
@@ -27,6 +27,10 @@ class SlowAfterATrade(PaperVenue):
         if self.left and self._exchange.floor.trades:
             self.left -= 1
             await self._clock.sleep(timedelta(seconds=9))
+
+    async def start(self) -> None:
+        await self._wait()
+        await super().start()
 
     async def fetch_account(self) -> AccountState:
         await self._wait()
@@ -93,4 +97,39 @@ def test_it_is_told_once_and_for_as_long_as_lists_and_trades_are_late_together()
     one.exchange.faults.clear()
     one.run(timedelta(minutes=5))
     assert len(one.stops()) == 2
+    one.is_well()
+
+
+class DiesAfterAHedge(PaperVenue):
+    """The machine goes off when a hedge has arrived, before its answer is heard."""
+
+    async def submit(self, intent: OrderIntent) -> VenueOrder:
+        await super().submit(intent)
+        raise Died
+
+
+class DiesBeforeAStop(PaperVenue):
+    """The machine goes off when a stop is about to be sent."""
+
+    async def submit(self, intent: OrderIntent) -> VenueOrder:
+        if intent.purpose is Purpose.STOP:
+            raise Died
+        return await super().submit(intent)
+
+
+@pytest.mark.parametrize("dies", [DiesAfterAHedge, DiesBeforeAStop])
+def test_it_is_told_by_the_deadline_in_a_slow_start_too(dies: type[PaperVenue]) -> None:
+    one = Rig()
+    one.venue_kind = dies
+    with pytest.raises(Died):
+        one.run(timedelta(minutes=5))
+    one.venue_kind = SlowAfterATrade
+    began_at = one.exchange.now
+    one.run(timedelta(minutes=5))
+    trade = one.exchange.floor.trades[0]
+    told = [fact for fact in one.facts(LegUnprotected) if fact.symbol == trade.symbol]
+    assert told
+    assert told[-1].at - began_at <= one.policy.stops.deadline + timedelta(seconds=5)
+    assert one.stops()
+    assert "unprotected" not in one.alerts()
     one.is_well()

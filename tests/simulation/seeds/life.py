@@ -21,6 +21,7 @@ from bot.bootstrap import Bot, build
 from bot.domain.errors import BotError, InvariantViolated
 from bot.domain.ids import Asset
 from bot.domain.plan import Decision
+from bot.engine.abnormal import counts_as_crash
 from bot.exchange.exchange import Exchange
 from bot.exchange.faults import Effect, Fault
 from bot.exchange.orders import OrderRequest
@@ -368,7 +369,7 @@ class Life:
         except InvariantViolated as failure:
             self.wrong.append(f"{clock.now().isoformat()} the bot halted itself: {_described(failure)}")
         except (BotError, ExceptionGroup) as failure:
-            is_orderly, reason = False, _described(failure)
+            is_orderly, reason = not counts_as_crash(failure), _described(failure)
             if not _is_excused(failure):
                 self.wrong.append(f"{clock.now().isoformat()} the bot ended: {reason}")
         await bot.supervisor.wind_up(reason, is_orderly=is_orderly)
