@@ -68,6 +68,8 @@ def decide(snapshot: Snapshot, policy: Policy, now: datetime) -> Decision:
     inputs = _gate_inputs(snapshot, policy, exposures, protection, flows, wished, now)
     judged = judge_legs(wished, inputs)
     approved, folded, folding = fold_needs(approved_legs(judged), books, now)
+    # What a roll trades for a look is traded.
+    traded = {leg.instrument.asset for leg in approved} | {books.rolls[one.venue, one.near].asset for one in folded}
     legs = styled_legs(approved, snapshot.quotes, policy.execution)
     refusals = tuple(refusal for _, verdict in judged for refusal in verdict.refusals) + folding
     refusals += unworthy
@@ -79,7 +81,7 @@ def decide(snapshot: Snapshot, policy: Policy, now: datetime) -> Decision:
         *folded,
         *released_ceilings(books, now),
         *corrections,
-        *taken_tranches(paces, legs, books.corrections, corrections),
+        *taken_tranches(paces, traded, books.corrections, corrections),
     )
     paced_at, tranche_at = next_moments(policy, risk.sigma_annual, books.corrections, facts, now)
     return Decision(

@@ -6,7 +6,7 @@ left, on a schedule of its own, and volatility has no say in the size. What is s
 venue would not take stalls a correction for ever.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -15,7 +15,6 @@ from bot.decisions.drift import Drift
 from bot.domain.books import Correction
 from bot.domain.events import CorrectionEnded, CorrectionStarted, Fact, TrancheTaken
 from bot.domain.ids import Asset
-from bot.domain.plan import HedgeLeg
 from bot.domain.policy import DcaPolicy, Policy, VolatilityPolicy
 from bot.domain.units import ONE, ZERO, clamp, sign
 
@@ -129,11 +128,11 @@ def _step(drift: Drift, share: Decimal, smallest: Decimal, why: str) -> Pace:
 
 def taken_tranches(
     paces: Mapping[Asset, Pace],
-    legs: tuple[HedgeLeg, ...],
+    traded: Set[Asset],
     corrections: Mapping[Asset, Correction],
     changes: Iterable[CorrectionStarted | CorrectionEnded],
 ) -> tuple[TrancheTaken, ...]:
-    """Return the tranches that this look takes: those of which something is traded.
+    """Return the tranches that this look takes: those of assets of which something is ``traded``.
 
     ``changes`` are the corrections that this look starts and ends; what one that ends with it trades is its rest.
     """
@@ -143,8 +142,8 @@ def taken_tranches(
             going_on.add(change.asset)
         else:
             going_on.discard(change.asset)
-    traded = {leg.instrument.asset for leg in legs} & going_on
-    return tuple(pace.tranche for asset, pace in paces.items() if pace.tranche is not None and asset in traded)
+    taking = traded & going_on
+    return tuple(pace.tranche for asset, pace in paces.items() if pace.tranche is not None and asset in taking)
 
 
 def next_moments(

@@ -293,8 +293,9 @@ def test_what_is_traded_of_a_correction_that_ends_with_this_look_is_its_rest_and
     begun = {BTC: Correction(first_gap=dec("0.065"), tranches_left=2)}
     started = CorrectionStarted(at=NOW, asset=BTC, gap=dec("0.065"), tranches=4)
     ended = CorrectionEnded(at=NOW, asset=BTC, why="arrived")
-    assert taken_tranches(paces, decision.legs, begun, ()) == (tranche,)
-    assert taken_tranches(paces, decision.legs, {}, (started,)) == (tranche,)
-    assert taken_tranches(paces, decision.legs, begun, (ended, started)) == (tranche,)
-    assert taken_tranches(paces, decision.legs, begun, (ended,)) == ()
-    assert taken_tranches(paces, (), begun, ()) == ()
+    traded = {leg.instrument.asset for leg in decision.legs}
+    assert taken_tranches(paces, traded, begun, ()) == (tranche,)
+    assert taken_tranches(paces, traded, {}, (started,)) == (tranche,)
+    assert taken_tranches(paces, traded, begun, (ended, started)) == (tranche,)
+    assert taken_tranches(paces, traded, begun, (ended,)) == ()
+    assert taken_tranches(paces, set(), begun, ()) == ()

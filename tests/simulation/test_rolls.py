@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from bot.backtest.invariants import InvariantChecker
-from bot.domain.events import RollEnded, RollFolded, RollMoved
+from bot.domain.events import RollEnded, RollFolded, RollMoved, TrancheTaken
 from bot.domain.ids import Symbol
 from bot.domain.instruments import Tenor
 from bot.domain.orders import Purpose
-from bot.domain.policy import CadencePolicy, RollPolicy, TradingState, WatchIntervals
+from bot.domain.policy import CadencePolicy, DcaPolicy, RollPolicy, TradingState, WatchIntervals
 from bot.domain.rolls import RollCause, RollStage
 from bot.exchange.faults import (
     Effect,
@@ -366,3 +366,13 @@ def test_what_a_look_asked_for_is_not_opened_once_a_stop_has_closed_the_position
     assert (BTC, "stop_out") in one.journal.books.ceilings
     assert held(one) == {}
     one.is_well()
+
+
+def test_a_tranche_that_is_folded_in_is_taken_and_the_next_waits_for_its_time() -> None:
+    one = owner(exchange=DEAR, script=FALL, dca=DcaPolicy(tranches=4, interval=timedelta(days=1)))
+    one.run(27 * HOUR + 30 * MINUTE)
+
+    (folded,) = [fact for fact in one.facts(RollFolded) if fact.near == NEAR]
+    assert one.journal.books.rolls["paper", NEAR].opened == folded.folded
+    taken = [fact for fact in one.facts(TrancheTaken) if fact.asset == BTC]
+    assert [(fact.left, fact.at - taken[0].at) for fact in taken] == [(3, timedelta(0)), (2, timedelta(days=1))]
