@@ -200,6 +200,7 @@ def test_an_increase_is_decided_on_a_price_of_its_time() -> None:
     said = world.increase(Side.SELL, "0.01", decided_on=old)
     assert said == [f"an increase of BTC was decided on a price of {old}, which was not the price of the time"]
     assert world.increase(Side.SELL, "0.01") == []
+    assert world.increase(Side.SELL, "0.01", decided_on=old * 2 - Decimal("0.00000001")) == []
 
 
 def test_a_price_that_came_and_went_while_nobody_looked_was_a_price_of_the_time() -> None:
