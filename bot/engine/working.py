@@ -173,16 +173,16 @@ class Worker:
         return works
 
     async def _is_clear(self, one: Instrument) -> bool:
-        """Return True when no earlier hedge order works on a contract, after taking away what does.
+        """Return True when no earlier hedge order works on a contract's asset, after taking away what does.
 
-        While the cancel of one is not known, a second one would be two live orders for one need.
+        While the cancel of one is not known, a second one would be two live orders for one need, in whichever contract.
         """
         for order in self._desk.journal.books.working_orders():
             intent = order.intent
-            if intent.purpose is Purpose.HEDGE and (intent.venue, intent.symbol) == (one.venue, one.symbol):
+            if intent.purpose is Purpose.HEDGE and intent.asset == one.asset:
                 ended = await self._execution.cancel(order, "left over from a look that has ended")
                 if not ended.state.is_final:
-                    log.warning("An earlier order may still work", code="work_trouble", symbol=one.symbol)
+                    log.warning("An earlier order may still work", code="work_trouble", symbol=intent.symbol)
                     return False
         return True
 

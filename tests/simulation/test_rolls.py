@@ -8,11 +8,19 @@ from typing import Any
 import pytest
 
 from bot.backtest.invariants import InvariantChecker
-from bot.domain.events import RollEnded, RollFolded, RollMoved, TrancheTaken
+from bot.domain.events import OrderIntended, RollEnded, RollFolded, RollMoved, TrancheTaken
 from bot.domain.ids import Symbol
 from bot.domain.instruments import Tenor
 from bot.domain.orders import Purpose
-from bot.domain.policy import CadencePolicy, DcaPolicy, RollPolicy, TradingState, WatchIntervals
+from bot.domain.policy import (
+    CadencePolicy,
+    DcaPolicy,
+    ExecutionPolicy,
+    ExecutionStyle,
+    RollPolicy,
+    TradingState,
+    WatchIntervals,
+)
 from bot.domain.rolls import RollCause, RollStage
 from bot.exchange.faults import (
     Effect,
@@ -376,3 +384,22 @@ def test_a_tranche_that_is_folded_in_is_taken_and_the_next_waits_for_its_time() 
     assert one.journal.books.rolls["paper", NEAR].opened == folded.folded
     taken = [fact for fact in one.facts(TrancheTaken) if fact.asset == BTC]
     assert [(fact.left, fact.at - taken[0].at) for fact in taken] == [(3, timedelta(0)), (2, timedelta(days=1))]
+
+
+def test_nothing_is_opened_in_another_contract_while_an_order_may_still_rest_in_the_first() -> None:
+    """What opens goes into the next contract from now on, the cancel of what rests is lost, and the market comes."""
+    one = owner(
+        hours=24 + 50 / 3600,
+        exchange=LEGS,
+        execution=ExecutionPolicy(style=ExecutionStyle.CHASE),
+        script=[(80 * SECOND, "50000"), (90 * SECOND, "49900")],
+    )
+    for _ in range(40):
+        one.exchange.faults.on("cancel", LoseRequest())
+    one.run(10 * MINUTE, lambda bot: _soon(bot.control.resume("test")))
+
+    orders = [fact.intent for fact in one.facts(OrderIntended) if fact.intent.asset == BTC]
+    first = next(intent for intent in orders if intent.purpose is Purpose.HEDGE)
+    assert first.symbol == NEAR
+    assert sum(held(one).values()) == first.contracts
+    one.is_well()
