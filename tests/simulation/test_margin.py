@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 
 from bot.adapters.paper import PAPER
 from bot.domain.events import CeilingReleased, CeilingSet, LookTaken, MarginRungChanged, TransferIntended
-from bot.domain.orders import Purpose
+from bot.domain.orders import OrderType, Purpose, Side, TimeInForce
 from bot.domain.policy import MarginPolicy, MarginRung, StopPolicy, WatchIntervals
 from bot.domain.portfolio import WalletKind
 from bot.domain.transfers import TransferState
 from bot.exchange.faults import Effect, FailRead, LagTransfers, LoseReply, LoseRequest, Refuse
-from tests.simulation.test_scenarios import BTC, BTC_PERP, HOUR, USDT, Owner
+from bot.exchange.orders import OrderRequest
+from tests.simulation.test_scenarios import BTC, BTC_PERP, EVERY_FEW_MINUTES, HOUR, USDT, Owner
 
 pytestmark = pytest.mark.seconds(30)
 
@@ -68,6 +69,35 @@ def test_without_cash_legs_are_cut_and_no_look_undoes_it() -> None:
             held += trade.contracts * trade.side.sign
             assert trade in cuts(one), "whatever trades after the ceiling, is a further cut"
     assert any(ceiling.cause == "margin" for ceiling in one.journal.books.ceilings.values())
+    one.is_well()
+
+
+def test_two_legs_of_an_asset_that_are_cut_together_leave_a_ceiling_of_what_both_hold_then() -> None:
+    """The owner has sold in a second contract, and the margin is looked at seldom while the price rises."""
+    one = owner(
+        spare="0",
+        top="85000",
+        exchange={"dated_basis_annual": Decimal("0.08")},
+        watch=replace(EVERY_FEW_MINUTES, margin=40 * MINUTE),
+    )
+    one.run(HOUR + 30 * MINUTE)
+    dated = next(symbol for symbol in one.exchange.floor.contracts if symbol.startswith("BTC/USDT:USDT-"))
+    one.exchange.submit(
+        OrderRequest(
+            symbol=dated,
+            side=Side.SELL,
+            type=OrderType.MARKET,
+            contracts=Decimal("0.002"),
+            time_in_force=TimeInForce.IOC,
+        )
+    )
+    one.run(6 * HOUR)
+
+    assert {trade.symbol for trade in cuts(one)} == {BTC_PERP, dated}
+    assert {trade.at for trade in cuts(one)} == {cuts(one)[0].at}
+    positions = one.exchange.floor.accounts.positions
+    held = sum(abs(position.contracts) for symbol, position in positions.items() if symbol.startswith("BTC"))
+    assert one.journal.books.ceilings[BTC, "margin"].max_delta_base == held
     one.is_well()
 
 

@@ -30,7 +30,7 @@ from bot.domain.orders import Purpose, side_of
 from bot.domain.policy import MarginPolicy, MarginRung
 from bot.domain.portfolio import AccountState, WalletKind
 from bot.domain.transfers import TransferState
-from bot.domain.units import ONE, ZERO, decimal_text
+from bot.domain.units import ONE, ZERO, decimal_text, sign
 from bot.engine.desk import Desk
 from bot.engine.execution import Execution
 from bot.engine.protection import Protection
@@ -279,8 +279,9 @@ class MarginWatcher:
             cuts = close_all(health.wallet, untouchable=foreign)
         elif health.rung is MarginRung.REDUCE and not self._will_suffice(health.wallet):
             cuts = plan_cuts(health.wallet, self._gaps(), self._desk.policy.margin, untouchable=foreign)
-        for cut in cuts:
-            await self._send_cut(cut, health, account, instruments)
+        for number, cut in enumerate(cuts, start=1):
+            left = abs(self._delta_without(cuts[:number], account, instruments, health.wallet))
+            await self._send_cut(cut, health, left)
         return bool(cuts)
 
     def _will_suffice(self, wallet: Wallet) -> bool:
@@ -288,19 +289,16 @@ class MarginWatcher:
         coming = on_the_way(wallet, self._desk.journal.books, self._desk.clock.now())
         return coming > 0 and missing_cash(wallet, MarginRung.REDUCE, self._desk.policy.margin) <= coming
 
-    async def _send_cut(
-        self, cut: MarginCut, health: MarginHealth, account: AccountState, instruments: Mapping[Leg, Instrument]
-    ) -> None:
+    async def _send_cut(self, cut: MarginCut, health: MarginHealth, left_base: Decimal) -> None:
         one, desk = cut.holding.instrument, self._desk
         if self._reductions.is_pending(one.venue, one):
             return
-        left = abs(self._delta_without(cut, account, instruments, health.wallet))
         await desk.journal.record(
             CeilingSet(
                 at=desk.clock.now(),
                 asset=one.asset,
                 cause=_CAUSE,
-                max_delta_base=left,
+                max_delta_base=left_base,
                 release_at=None,
                 why=f"the margin of the {one.venue} {one.settle} wallet was short",
             )
@@ -315,19 +313,19 @@ class MarginWatcher:
         await self._reductions.send(one.venue, one, side, cut.contracts, cut.holding.mark_price)
 
     def _delta_without(
-        self, cut: MarginCut, account: AccountState, instruments: Mapping[Leg, Instrument], wallet: Wallet
+        self, cuts: Sequence[MarginCut], account: AccountState, instruments: Mapping[Leg, Instrument], wallet: Wallet
     ) -> Decimal:
-        """Return the coins that the asset's futures at this venue hold once a cut is done, signed."""
+        """Return the coins that the futures at this venue hold of the last cut's asset once all are done, signed."""
         marks = {one.instrument.symbol: one.mark_price for one in wallet.holdings}
-        asset, delta = cut.holding.instrument.asset, ZERO
+        last, delta = cuts[-1].holding, ZERO
+        gone = {cut.holding.instrument.symbol: cut.contracts for cut in cuts}
         for position in account.positions:
             one = instruments.get((position.venue, position.symbol))
-            if one is not None and one.asset == asset:
-                mark = marks.get(position.symbol, cut.holding.mark_price)
-                delta += one.base_from_contracts(position.contracts, mark)
-        return delta + cut.holding.instrument.base_from_contracts(
-            cut.contracts * side_of(-cut.holding.contracts).sign, cut.holding.mark_price
-        )
+            if one is not None and one.asset == last.instrument.asset:
+                left = abs(position.contracts) - gone.get(position.symbol, ZERO)
+                mark = marks.get(position.symbol, last.mark_price)
+                delta += one.base_from_contracts(left * sign(position.contracts), mark)
+        return delta
 
     async def _release_ceilings(self) -> None:
         """Let legs grow again once every wallet is calm."""
