@@ -25,7 +25,7 @@ def halt(
     stops = "Stops stay as they are." if answer.get("is_hard_halt") else "Stops stay."
     _show_answer(
         answer,
-        f"Halted. Working hedge orders cancelled: {answer.get('cancelled_orders', 0)}. {stops}",
+        f"Halted. Working hedge orders cancelled: {answer.get('cancelled_orders', 0)}. {stops}{_in_doubt(answer)}",
         is_json=json,
     )
 
@@ -38,7 +38,7 @@ def reduce_only(why: str = _WHY, json: bool = _JSON) -> None:
     answer = tell("reduce-only", {"why": why} if why else {})
     _show_answer(
         answer,
-        f"Reduce only. Working orders cancelled: {answer.get('cancelled_orders', 0)}. Stops stay.",
+        f"Reduce only. Working orders cancelled: {answer.get('cancelled_orders', 0)}. Stops stay.{_in_doubt(answer)}",
         is_json=json,
     )
 
@@ -136,6 +136,14 @@ def _show_answer(document: Mapping[str, Any], sentence: str, *, is_json: bool) -
         _show_json(document)
     else:
         typer.echo(sentence)
+
+
+def _in_doubt(answer: Mapping[str, Any]) -> str:
+    """Say of how many orders the venue has not told that they are gone; nothing where there is none."""
+    count = answer.get("doubtful_orders", 0)
+    if not count:
+        return ""
+    return f" Orders that may still work, as the venue has not said that they are gone: {count}; it is asked again."
 
 
 def _show_what_resuming_means() -> None:

@@ -4,6 +4,11 @@ The class says what the engine does next; the docstring is the default message.
 """
 
 
+def tell(failure: BaseException) -> str:
+    """Say what went wrong; a deadline that has passed has no words of its own."""
+    return str(failure) or "no answer in time"
+
+
 class BotError(Exception):
     """Something went wrong in the bot."""
 

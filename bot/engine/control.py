@@ -27,6 +27,7 @@ from bot.domain.events import (
 )
 from bot.domain.ids import Asset, Symbol, VenueId
 from bot.domain.instruments import Instrument
+from bot.domain.orders import Order, OrderState
 from bot.domain.policy import Policy, TradingState
 from bot.domain.snapshot import Snapshot
 from bot.domain.units import decimal_text
@@ -178,8 +179,8 @@ class BotControl:
                 is_hard=is_hard or books.is_hard_halt,
                 besides=called_off if is_hard and books.is_flattening else (),
             )
-        cancelled = await self._supervisor.cancel_hedge_orders("halted")
-        return _answer(self._desk.journal.books, cancelled_orders=cancelled)
+        orders = await self._supervisor.cancel_hedge_orders("halted")
+        return _answer(self._desk.journal.books, **_count(orders))
 
     async def reduce_only(self, caller: str, *, why: str) -> dict[str, Any]:
         """Allow only what shrinks a position: cancel working orders that increase, keep stops.
@@ -193,8 +194,8 @@ class BotControl:
                     "the bot is halted, which is stricter than reduce-only; 'trimtab resume' ends that"
                 )
             await self._set_state(TradingState.REDUCE_ONLY, caller, why, "reduce-only")
-        cancelled = await self._supervisor.cancel_hedge_orders("reduce only", is_increasing_only=True)
-        return _answer(self._desk.journal.books, cancelled_orders=cancelled)
+        orders = await self._supervisor.cancel_hedge_orders("reduce only", is_increasing_only=True)
+        return _answer(self._desk.journal.books, **_count(orders))
 
     async def flatten(self, caller: str) -> dict[str, Any]:
         """Close all futures of ours, cancel their stops last, and end halted."""
@@ -313,6 +314,14 @@ def _answer(books: Books, **more: Any) -> dict[str, Any]:
         "trading_state": books.trading_state.value,
         "is_hard_halt": books.is_hard_halt,
         **more,
+    }
+
+
+def _count(orders: Sequence[Order]) -> dict[str, int]:
+    """Return how many orders are known to be cancelled, and of how many it is not known whether they still work."""
+    return {
+        "cancelled_orders": sum(order.state is OrderState.CANCELLED for order in orders),
+        "doubtful_orders": sum(not order.state.is_final for order in orders),
     }
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import structlog
 
-from bot.domain.errors import BotError, InvariantViolated, JournalError
+from bot.domain.errors import BotError, InvariantViolated, JournalError, tell
 from bot.domain.events import BotStarted, BotStopped
 from bot.domain.orders import Order, OrderState, Purpose
 from bot.engine.abnormal import halt_durably, restrain
@@ -196,7 +196,7 @@ class Supervisor:
                 await self.cancel_hedge_orders(reason)
         except (TimeoutError, BotError) as failure:
             # What still works is taken away at the next start.
-            log.warning("Working orders could not be cancelled", code="stop_unclean", reason=str(failure))
+            log.warning("Working orders could not be cancelled", code="stop_unclean", reason=tell(failure))
         if not self._has_begun:
             return
         try:
@@ -213,8 +213,8 @@ class Supervisor:
         finally:
             await self._desk.journal.close()
 
-    async def cancel_hedge_orders(self, reason: str, *, is_increasing_only: bool = False) -> int:
-        """Cancel everything that works and is not protection; return how many were asked for."""
+    async def cancel_hedge_orders(self, reason: str, *, is_increasing_only: bool = False) -> list[Order]:
+        """Cancel everything that works and is not protection; return what was asked for, as far as that has come."""
         async with self._desk.lock:
             orders = [
                 order
@@ -223,7 +223,7 @@ class Supervisor:
             ]
             for order in orders:
                 await self._execution.cancel(order, reason)
-        return len(orders)
+        return orders
 
     async def _cancel_increases(self) -> None:
         await self.cancel_hedge_orders("the breaker has tripped", is_increasing_only=True)

@@ -204,6 +204,12 @@ def test_the_status_tells_what_is_well_too(trimtab: Trimtab, daemon: WebServer, 
         assert piece in out, out
 
 
+def test_a_halt_tells_of_orders_that_may_still_work(trimtab: Trimtab, daemon: WebServer, control: FakeControl) -> None:
+    assert "may still work" not in trimtab("halt").out
+    control.doubtful_orders = 2
+    assert "Orders that may still work, as the venue has not said that they are gone: 2" in trimtab("halt").out
+
+
 def test_status_shows_who_stands_in_the_way(trimtab: Trimtab, daemon: WebServer, control: FakeControl) -> None:
     control.document |= {"trading_state": "halted", "trading_state_why": "tax", "is_hard_halt": True}
     assert "hard halted (tax); 'trimtab resume' ends it" in trimtab("status").out

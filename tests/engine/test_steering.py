@@ -15,7 +15,7 @@ from bot.domain.orders import OrderState, Purpose
 from bot.domain.policy import ExecutionPolicy, ExecutionStyle, TradingState
 from bot.domain.portfolio import WalletKind
 from bot.engine.resume import clearances, kept
-from bot.exchange.faults import OmitBalances
+from bot.exchange.faults import LoseRequest, OmitBalances
 from bot.exchange.static_market import DEFAULT_START
 from tests.engine.rig import BTC, BTC_PERP, ETH_PERP, HOUR, MINUTE, RARE, Act, Rig, a_policy
 
@@ -86,6 +86,23 @@ def test_reduce_only_cancels_what_rests_to_open_and_the_leg_is_not_worked_again(
     assert answer["trading_state"] == "reduce_only"
     assert all(order.state is OrderState.CANCELLED for order in hedges)
     assert not [one for one in rig.facts(OrderIntended) if one.at > DEFAULT_START + timedelta(seconds=9)]
+    rig.is_well()
+
+
+@pytest.mark.parametrize("command", ["halt", "reduce_only"])
+def test_what_the_venue_does_not_say_of_a_cancel_is_not_told_as_cancelled(command: str) -> None:
+    rig = Rig(policy=a_policy(execution=ExecutionPolicy(style=ExecutionStyle.CHASE)))
+    answers: list[dict[str, Any]] = []
+
+    async def act(bot: Bot) -> None:
+        assert [one for one in bot.desk.journal.books.working_orders() if one.intent.purpose is Purpose.HEDGE]
+        rig.exchange.faults.on("cancel", LoseRequest(), times=2)
+        answers.append(await getattr(bot.control, command)("test", why=""))
+
+    rig.run(HOUR / 2, act, after=timedelta(seconds=8))
+    (answer,) = answers
+    assert (answer["cancelled_orders"], answer["doubtful_orders"]) == (0, 2)
+    assert not [one for one in rig.journal.books.working_orders() if one.intent.purpose is Purpose.HEDGE]
     rig.is_well()
 
 

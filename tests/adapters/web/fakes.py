@@ -253,6 +253,8 @@ class FakeControl:
         self.ready = (True, "ready")
         self.document = status_document()
         self.failure: Exception | None = None
+        #: Of how many orders a halt does not learn whether they are gone.
+        self.doubtful_orders = 0
         #: How often the status is asked for until a flatten is done; 0: at once.
         self.flatten_takes = 0
 
@@ -289,7 +291,9 @@ class FakeControl:
 
     async def halt(self, caller: str, *, why: str, is_hard: bool = False) -> dict[str, Any]:
         self._remember(*("halt", caller, why), *(["hard"] if is_hard else []))
-        return self._answer("halted", why, cancelled_orders=2, is_hard_halt=is_hard)
+        return self._answer(
+            "halted", why, cancelled_orders=2, doubtful_orders=self.doubtful_orders, is_hard_halt=is_hard
+        )
 
     async def reduce_only(self, caller: str, *, why: str) -> dict[str, Any]:
         self._remember("reduce-only", caller, why)
