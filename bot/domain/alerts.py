@@ -236,7 +236,8 @@ CATALOGUE: Mapping[str, AlertKind] = _catalogue(
         severity="critical",
         meaning="An order carries the bot's mark and this journal never intended it. The bot has halted.",
         likely_cause="A second Trimtab on the same account, or an old journal that was restored.",
-        what_to_do="Stop the other one. Then compare positions and `trimtab resume`.",
+        what_to_do="Stop the other one. Cancel at the venue the orders under that mark which are not in"
+        " `trimtab status`: while one is open the bot halts again. Then compare positions and `trimtab resume`.",
         closes="When no such order is open any more.",
     ),
     AlertKind(

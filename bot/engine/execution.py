@@ -22,6 +22,7 @@ from bot.domain.errors import (
     VenueOutcomeUnknown,
     VenueRefused,
     VenueUnavailable,
+    tell,
 )
 from bot.domain.events import CancelRequested, Fact, OrderChanged
 from bot.domain.ids import ClientOrderId, Symbol, VenueId
@@ -120,7 +121,7 @@ class Execution:
             return [await self._change(intent, event, str(refusal), is_usual=is_usual) for intent in intents]
         except (VenueOutcomeUnknown, VenueUnavailable, TimeoutError) as failure:
             self._note_unheard(intents, intents[0].intended_at)
-            return [await self._change(intent, OrderEvent.OUTCOME_LOST, str(failure)) for intent in intents]
+            return [await self._change(intent, OrderEvent.OUTCOME_LOST, tell(failure)) for intent in intents]
         return [await self._take_in(intent, one) for intent, one in zip(intents, seen, strict=True)]
 
     async def _take_in(self, intent: OrderIntent, seen: VenueOrder) -> Order:
@@ -144,7 +145,7 @@ class Execution:
                 "The outcome of a cancel is not known; the order will be looked up",
                 code="cancel_unknown",
                 client_order_id=intent.client_order_id,
-                reason=str(failure),
+                reason=tell(failure),
             )
             return order
         return await self._learn(order, seen)

@@ -13,7 +13,7 @@ from decimal import Decimal
 
 import structlog
 
-from bot.domain.errors import DataError, VenueError, VenueOutcomeUnknown, VenueRefused, VenueUnavailable
+from bot.domain.errors import DataError, VenueError, VenueOutcomeUnknown, VenueRefused, VenueUnavailable, tell
 from bot.domain.events import TransferChanged
 from bot.domain.ids import VenueId
 from bot.domain.portfolio import AccountState
@@ -49,7 +49,7 @@ class Transfers:
         except VenueRefused as refusal:
             state, why = TransferState.REFUSED, str(refusal)
         except (VenueOutcomeUnknown, VenueUnavailable, TimeoutError) as failure:
-            state, why = TransferState.UNKNOWN, str(failure)
+            state, why = TransferState.UNKNOWN, tell(failure)
         else:
             state, why, number = seen.state, "", seen.venue_transfer_id
         return await self._learn(desk.journal.books.transfers[intent.transfer_id], state, why, number)

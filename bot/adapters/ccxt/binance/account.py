@@ -21,7 +21,7 @@ from bot.adapters.ccxt.binance.translate import VENUE, Row
 from bot.adapters.ccxt.calls import Calls, Params
 from bot.adapters.ccxt.client import BinanceClient
 from bot.adapters.ccxt.limiter import Lane
-from bot.domain.errors import BadPayload, VenueUnavailable
+from bot.domain.errors import BadPayload, VenueUnavailable, tell
 from bot.domain.ids import Currency
 from bot.domain.portfolio import AccountState, WalletBalance
 from bot.domain.units import ZERO
@@ -128,7 +128,7 @@ class Account:
                 answer = understood(await self._read_wallet(method, params))
         except (VenueUnavailable, BadPayload, TimeoutError) as failure:
             self._besides_failed_at[method] = self._clock.now()
-            log.warning("A wallet cannot be read", code="wallet_unreadable", venue=VENUE, reason=str(failure))
+            log.warning("A wallet cannot be read", code="wallet_unreadable", venue=VENUE, reason=tell(failure))
             return None
         self._besides_failed_at.pop(method, None)
         return answer
