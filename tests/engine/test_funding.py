@@ -10,10 +10,12 @@ import pytest
 from bot.adapters.paper import PAPER
 from bot.domain.errors import VenueUnavailable
 from bot.domain.events import CeilingReleased, CeilingSet, FundingSettled, LookTaken, OrderIntended
+from bot.domain.ids import Currency, Symbol
 from bot.domain.instruments import Tenor
 from bot.domain.market import FundingRate
-from bot.domain.orders import Purpose
+from bot.domain.orders import OrderType, Purpose, Side, TimeInForce
 from bot.exchange.faults import FailRead, LoseRequest, OmitFunding
+from bot.exchange.orders import OrderRequest
 from bot.exchange.static_market import DEFAULT_START
 from tests.engine.rig import BTC, BTC_PERP, ETH_PERP, HOUR, MINUTE, RARE, Died, Rig, a_policy
 
@@ -144,6 +146,23 @@ def test_a_ceiling_survives_a_restart_and_the_stop_has_the_size_of_what_is_left(
     one.run(2 * HOUR)
     assert one.held() == held
     assert [stop.contracts for stop in one.stops() if stop.symbol == BTC_PERP] == [abs(held)]
+    one.is_well()
+
+
+def test_two_legs_of_an_asset_that_are_halved_together_leave_a_ceiling_of_what_both_hold_then() -> None:
+    """The owner has sold the inverse perpetual besides, which pays as much."""
+    one = rig((0.5, 1, "-0.001"), collateral={Currency("USDT"): Decimal(6000), Currency("BTC"): Decimal("0.05")})
+    one.run(40 * MINUTE)
+    inverse = Symbol("BTC/USD:BTC")
+    by_hand = {"symbol": inverse, "side": Side.SELL, "type": OrderType.MARKET, "time_in_force": TimeInForce.IOC}
+    one.exchange.submit(OrderRequest(**by_hand, contracts=Decimal(4)))
+    one.run(180 * MINUTE)
+
+    assert one.held() == Decimal("-0.017")
+    assert one.exchange.floor.accounts.contracts_of(inverse) == -2
+    # Two contracts of 100 USD are 0.004 BTC.
+    assert one.journal.books.ceilings[BTC, "funding"].max_delta_base == Decimal("0.021")
+    assert purposes(one).count(Purpose.DELEVERAGE) == 2
     one.is_well()
 
 

@@ -5,7 +5,7 @@ A venue that does not answer makes funding unknown, not zero: nothing is counted
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -207,6 +207,8 @@ class FundingWatcher:
     async def _step(self, view: _View, now: datetime) -> None:
         """Journal the ceilings that are due, then take off what is over one."""
         journal, policy = self._desk.journal, self._desk.policy
+        #: As they are with what was taken off so far.
+        positions = {(one.venue, one.symbol): one for one in view.positions}
         has_reduced = set()
         for position in view.positions:
             leg = (position.venue, position.symbol)
@@ -216,7 +218,7 @@ class FundingWatcher:
             ceiling_set = step_down(
                 position,
                 record,
-                positions=view.positions,
+                positions=positions.values(),
                 instruments=view.instruments,
                 quotes=view.quotes,
                 policy=policy,
@@ -230,13 +232,15 @@ class FundingWatcher:
             reduction = reduce_to_ceiling(
                 position,
                 ceiling,
-                positions=view.positions,
+                positions=positions.values(),
                 instruments=view.instruments,
                 quotes=view.quotes,
                 policy=policy,
             )
             if reduction is not None:
                 await self._protection.reduce_leg(reduction)
+                left = position.contracts + reduction.contracts * reduction.side.sign
+                positions[leg] = replace(position, contracts=left)
                 has_reduced.add(position.venue)
         for venue_id in has_reduced:
             await self._protection.protect_safely(venue_id)
