@@ -164,14 +164,12 @@ class Reconcile:
                 cause=account.venue,
             )
             if books.trading_state is not TradingState.HALTED:
+                why = f"order {mark} of another writer under our mark"
                 await self._desk.journal.record(
-                    TradingStateSet(
-                        at=self._desk.clock.now(),
-                        state=TradingState.HALTED,
-                        caller="bot",
-                        why=f"order {mark} of another writer under our mark",
-                    )
+                    TradingStateSet(at=self._desk.clock.now(), state=TradingState.HALTED, caller="bot", why=why)
                 )
+                # After a resume the alert is open already, and says nothing anew.
+                log.error("Trading was halted", code="halted", venue=account.venue, why=why)
             return
         self._desk.alerts.close_alert("second_writer", cause=account.venue)
 
