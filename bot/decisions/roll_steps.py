@@ -339,6 +339,8 @@ def _trade_far(view: RollView, amount: Decimal, why: str, refusals: int = 0) -> 
     reduces = held != 0 and sign(held) == -side.sign
     if reduces:
         contracts = min(contracts, abs(held))
+    elif view.held(view.near) == 0 and view.roll.asked == 0 and side.sign == -sign(view.roll.opened):
+        return _done("what the far contract had too much is closed")
     elif view.books.trading_state is TradingState.HALTED:
         return _wait("trading is halted")
     elif (far.venue, far.symbol) in view.books.locks:

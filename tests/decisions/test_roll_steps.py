@@ -372,3 +372,14 @@ def test_any_fills_lead_to_the_far_contract_without_doubling(begun, side, fills,
     assert near == 0
     # What is left is less than the far contract's least order of five dollars.
     assert abs(far - begun * side - roll.folded) < dec("0.0002")
+
+
+def test_what_the_far_leg_had_too_much_and_holds_no_more_is_not_opened_the_other_way_round():
+    ahead = make_roll(opened=dec("0.25"))
+
+    assert step_of(ahead, held=0).why == "what the far contract had too much is closed"
+    assert step_of(ahead, held=0).kind is RollStepKind.DONE
+    some = step_of(ahead, held=0, far_held="0.1")
+    assert (some.kind, some.side, some.contracts, some.reduce_only) == (RollStepKind.FAR, Side.SELL, dec("0.1"), True)
+    turned = step_of(ahead.with_folded(dec("-0.5"), NOW), held=0)
+    assert (turned.kind, turned.side, turned.reduce_only) == (RollStepKind.FAR, Side.SELL, False)

@@ -11,7 +11,7 @@ from bot.backtest.invariants import InvariantChecker
 from bot.domain.events import OrderIntended, RollEnded, RollFolded, RollMoved, TrancheTaken
 from bot.domain.ids import Symbol
 from bot.domain.instruments import Tenor
-from bot.domain.orders import Purpose
+from bot.domain.orders import OrderType, Purpose, Side
 from bot.domain.policy import (
     CadencePolicy,
     DcaPolicy,
@@ -402,4 +402,24 @@ def test_nothing_is_opened_in_another_contract_while_an_order_may_still_rest_in_
     first = next(intent for intent in orders if intent.purpose is Purpose.HEDGE)
     assert first.symbol == NEAR
     assert sum(held(one).values()) == first.contracts
+    one.is_well()
+
+
+def test_what_both_stops_have_closed_is_not_turned_round() -> None:
+    """The far order of a chunk has filled, near cannot follow, and the price jumps through both stops."""
+    one = owner(exchange=LEGS, script=[(23 * HOUR, "50000"), (23 * HOUR + MINUTE, "30000")])
+
+    def refuse(_call: str, request: OrderRequest | None) -> Effect | None:
+        is_near = request is not None and request.symbol == NEAR and request.type is not OrderType.STOP_MARKET
+        return Refuse(code="busy") if is_near else None
+
+    one.run(21 * HOUR)
+    one.exchange.faults.add(refuse, times=1000)
+    one.run(HOUR + 50 * MINUTE)
+    assert held(one)[NEAR] > held(one)[FAR] > 0
+    one.run(HOUR)
+
+    assert {trade.side for trade in trades(one, Purpose.ROLL_OPEN)} == {Side.BUY}
+    assert not one.journal.books.rolls
+    assert held(one) == {}
     one.is_well()
