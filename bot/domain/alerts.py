@@ -307,6 +307,6 @@ CATALOGUE: Mapping[str, AlertKind] = _catalogue(
         meaning="A futures wallet holds more or less than trades, fees and funding explain.",
         likely_cause="You moved money into or out of it.",
         what_to_do="`trimtab confirm-flow` accepts it; `trimtab settle AMOUNT` if it was hedge profit that you moved.",
-        closes="It is not closed by itself; it is not raised again once it is explained.",
+        closes="With the first look after it is explained.",
     ),
 )

@@ -53,6 +53,8 @@ class Rebalance:
         self.last_decision: Decision | None = None
         #: True when a leg of the last look was left because of what the venue said, or did not.
         self.was_cut_short = False
+        #: Wallets whose content is not explained.
+        self._asked: set[str] = set()
         #: When a look last came to a decision; a skipped look does not count.
         self.decided_at: datetime | None = None
         #: Called between two steps of the work, when the desk is free.
@@ -131,10 +133,17 @@ class Rebalance:
                 severity="warning",
                 cause=asset,
             )
-        for question in decision.questions:
-            self._ask(question)
+        asked = {self._ask(question) for question in decision.questions}
+        if self._desk.journal.books.open_transfers():
+            # What a wallet should hold is not judged while money of ours is on its way to it.
+            asked |= self._asked
+        for cause in self._asked - asked:
+            self._desk.alerts.close_alert("wallet_moved", cause=cause)
+        self._asked = asked
 
-    def _ask(self, question: WalletQuestion) -> None:
+    def _ask(self, question: WalletQuestion) -> str:
+        """Ask the owner, and return which wallet it is about."""
+        cause = f"{question.venue}/{question.wallet}/{question.currency}"
         self._desk.alerts.raise_alert(
             "wallet_moved",
             f"The {question.wallet} wallet of {question.venue} differs by {question.difference}"
@@ -142,8 +151,9 @@ class Rebalance:
             " A deposit or withdrawal of yours? trimtab confirm-flow accepts it;"
             " trimtab settle AMOUNT, if it was hedge profit that you moved",
             severity="warning",
-            cause=f"{question.venue}/{question.wallet}/{question.currency}",
+            cause=cause,
         )
+        return cause
 
     def _decide(self, snapshot: Snapshot) -> Decision:
         return decide(snapshot, self._desk.policy, self._desk.clock.now())

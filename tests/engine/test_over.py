@@ -10,9 +10,10 @@ from bot.bootstrap import Bot
 from bot.domain.events import MarginRungChanged, RollMoved
 from bot.domain.ids import Currency, Symbol
 from bot.domain.policy import MarginRung
+from bot.domain.portfolio import WalletKind
 from bot.domain.rolls import RollCause, RollStage
 from bot.exchange.faults import OmitLiquidationPrices
-from tests.engine.rig import BTC, BTC_PERP, MINUTE, Rig
+from tests.engine.rig import BTC, BTC_PERP, HOUR, MINUTE, Rig
 
 pytestmark = pytest.mark.usefixtures("quiet")
 
@@ -78,3 +79,19 @@ def test_a_move_to_a_cheaper_contract_is_over_when_that_is_taken_off() -> None:
     rig.run(20 * MINUTE, move)
     assert rig.journal.books.rolls == {}
     assert "roll_blocked" not in rig.alerts()
+
+
+@pytest.mark.parametrize("is_profit", [False, True])
+def test_money_that_left_a_futures_wallet_is_asked_about_until_it_is_explained(is_profit: bool) -> None:
+    rig = Rig()
+    told: list[set[str]] = []
+
+    async def explain(bot: Bot) -> None:
+        rig.exchange.deposit(WalletKind.LINEAR_FUTURES, USDT, Decimal(-500))
+        await asyncio.sleep(90 * 60)
+        told.append(rig.alerts())
+        await (bot.control.settle("owner", Decimal(500)) if is_profit else bot.control.confirm_flow("owner", None))
+
+    rig.run(4 * HOUR, explain)
+    assert "wallet_moved" in told[0]
+    assert "wallet_moved" not in rig.alerts()
