@@ -108,10 +108,8 @@ def next_roll_step(view: RollView) -> RollStep:
         return _close_near(view, min(abs(held), _contracts(abs(missing), near)), "near follows far")
     is_halted = view.books.trading_state is TradingState.HALTED
     if missing != 0:
-        if is_halted and held == 0:
-            return RollStep(
-                kind=RollStepKind.DONE, why="trading is halted: what the far contract lacks is not put back"
-            )
+        if held == 0 and (why := _why_not_put_back(view)):
+            return _done(f"{why}: what the far contract lacks is not put back")
         return _follow_near(view, held, missing)
     if is_halted:
         return _wait("trading is halted")
@@ -138,6 +136,17 @@ def _has_open_question(view: RollView) -> bool:
         and order.intent.purpose is not Purpose.STOP
         for order in view.books.working_orders()
     )
+
+
+def _why_not_put_back(view: RollView) -> str:
+    """Return why what far lacks is for the next look, once near is flat; empty where it is the roll's."""
+    if view.books.trading_state is TradingState.HALTED:
+        return "trading is halted"
+    since = view.roll.uneven_since
+    ceilings = (one for (asset, _), one in view.books.ceilings.items() if asset == view.near.asset)
+    if since is not None and any(one.set_at >= since for one in ceilings):
+        return "protection has closed the rest of it"
+    return ""
 
 
 def _tradable_missing(view: RollView) -> Decimal:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.decisions.roll_steps import RollStepKind, next_roll_step
-from bot.domain.books import Books
+from bot.domain.books import Books, Ceiling
 from bot.domain.ids import ClientOrderId
 from bot.domain.orders import OrderState, Purpose, Side
 from bot.domain.policy import MarginRung, TradingState
@@ -383,3 +383,15 @@ def test_what_the_far_leg_had_too_much_and_holds_no_more_is_not_opened_the_other
     assert (some.kind, some.side, some.contracts, some.reduce_only) == (RollStepKind.FAR, Side.SELL, dec("0.1"), True)
     turned = step_of(ahead.with_folded(dec("-0.5"), NOW), held=0)
     assert (turned.kind, turned.side, turned.reduce_only) == (RollStepKind.FAR, Side.SELL, False)
+
+
+def test_what_far_lacks_is_left_to_the_next_look_once_protection_has_closed_the_rest_of_near():
+    behind = make_roll(closed=dec("0.25"), uneven_since=NOW - timedelta(minutes=5))
+    closed = Ceiling(asset=NEAR.asset, cause="margin", max_delta_base=dec(0), set_at=NOW, release_at=None, why="")
+
+    def after(ceiling):
+        return step_of(behind, held=0, books=Books(ceilings={(ceiling.asset, ceiling.cause): ceiling}))
+
+    assert (after(closed).kind, after(closed).why[:25]) == (RollStepKind.DONE, "protection has closed the")
+    assert after(replace(closed, asset="ETH")).kind is RollStepKind.FAR
+    assert after(replace(closed, set_at=NOW - timedelta(hours=1))).kind is RollStepKind.FAR

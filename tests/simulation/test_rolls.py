@@ -423,3 +423,25 @@ def test_what_both_stops_have_closed_is_not_turned_round() -> None:
     assert not one.journal.books.rolls
     assert held(one) == {}
     one.is_well()
+
+
+def test_what_a_chunk_has_taken_out_of_near_is_not_put_back_once_a_stop_has_closed_the_rest() -> None:
+    """The venue refuses the far order until the price has jumped through the stop of what near still holds."""
+    watch = replace(EVERY_FEW_MINUTES, roll=15 * MINUTE)
+    one = owner(exchange=LEGS, watch=watch, script=[(23 * HOUR, "50000"), (23 * HOUR + MINUTE, "30000")])
+    until = one.exchange.now + 23 * HOUR + 2 * MINUTE
+
+    def refuse(_call: str, request: OrderRequest | None) -> Effect | None:
+        is_far = request is not None and request.symbol == FAR and one.exchange.now < until
+        return Refuse(code="busy") if is_far else None
+
+    one.run(21 * HOUR)
+    one.exchange.faults.add(refuse, times=1000)
+    one.run(HOUR + 50 * MINUTE)
+    assert trades(one, Purpose.ROLL_CLOSE)
+    assert held(one)[NEAR] > 0
+    one.run(HOUR)
+
+    assert not trades(one, Purpose.ROLL_OPEN)
+    assert not one.journal.books.rolls
+    one.is_well()
