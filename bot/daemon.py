@@ -9,7 +9,7 @@ import re
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -102,14 +102,14 @@ async def _run(settings: Settings) -> int:
         reason, is_orderly = str(failure), not counts_as_crash(failure)
         raise
     finally:
-        remove_address(settings.data_dir)
-        try:
-            await web.stop()
-            await bot.supervisor.close(reason, is_orderly=is_orderly)
-        finally:
+        # From the last to the first, each whatever becomes of the others.
+        async with AsyncExitStack() as ends:
+            ends.callback(log.info, "Stopped", code="stopped", reason=reason)
             if isinstance(bot.desk.alerts, SentAlerts):
-                await bot.desk.alerts.finish()
-            log.info("Stopped", code="stopped", reason=reason)
+                ends.push_async_callback(bot.desk.alerts.finish)
+            ends.push_async_callback(bot.supervisor.close, reason, is_orderly=is_orderly)
+            ends.push_async_callback(web.stop)
+            ends.callback(remove_address, settings.data_dir)
     return 0
 
 

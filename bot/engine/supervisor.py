@@ -8,7 +8,7 @@ journal last. Resting stops stay at the venue.
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -207,11 +207,10 @@ class Supervisor:
     async def close(self, reason: str, *, is_orderly: bool = True) -> None:
         """Wind up, and close venues and journal."""
         await self.wind_up(reason, is_orderly=is_orderly)
-        try:
+        async with AsyncExitStack() as ends:
+            ends.push_async_callback(self._desk.journal.close)
             for venue in self._desk.venues.values():
-                await venue.stop()
-        finally:
-            await self._desk.journal.close()
+                ends.push_async_callback(venue.stop)
 
     async def cancel_hedge_orders(self, reason: str, *, is_increasing_only: bool = False) -> list[Order]:
         """Cancel everything that works and is not protection; return what was asked for, as far as that has come."""

@@ -279,3 +279,17 @@ def test_a_start_while_the_venue_is_away_hides_no_abnormal_end_and_is_none() -> 
 @pytest.mark.parametrize("failure", [InvariantViolated("…"), JournalError("…"), ExceptionGroup("…", [ValueError()])])
 def test_what_breaks_in_the_bot_itself_counts_as_a_crash(failure: BaseException) -> None:
     assert counts_as_crash(failure)
+
+
+def test_a_venue_that_cannot_be_closed_leaves_the_journal_closed_all_the_same() -> None:
+    rig = Rig()
+
+    class Stuck(PaperVenue):
+        async def stop(self) -> None:
+            raise OSError("no space left")
+
+    rig.venue_kind = Stuck
+    bot = rig.run(MINUTE)
+    with pytest.raises(OSError, match="no space left"):
+        asyncio.run(bot.supervisor.close("the test has ended"))
+    assert rig.journal.connection.closed
