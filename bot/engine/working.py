@@ -75,6 +75,8 @@ class Work:
     newest: ClientOrderId | None = None
     slices_sent: int = 0
     troubles: int = 0
+    #: Cancels in a row of which nothing is known.
+    cancels_lost: int = 0
     is_done: bool = False
 
 
@@ -147,7 +149,7 @@ class Worker:
         planned: dict[Leg, Decimal] = {}
         for leg in decision.legs:
             one = leg.instrument
-            if not await self._is_clear(one):
+            if not await self._is_clear(leg):
                 works.is_cut_short = True
                 continue
             try:
@@ -172,19 +174,23 @@ class Worker:
             )
         return works
 
-    async def _is_clear(self, one: Instrument) -> bool:
-        """Return True when no earlier hedge order works on a contract's asset, after taking away what does.
+    async def _is_clear(self, leg: HedgeLeg) -> bool:
+        """Return True when no earlier hedge order is in the way of a leg, after taking away what works on its asset.
 
-        While the cancel of one is not known, a second one would be two live orders for one need, in whichever contract.
+        While the cancel of one is not known, a second one would be two live orders for one need, in whichever contract;
+        what makes a position smaller waits for those of its own contract alone.
         """
+        is_clear = True
         for order in self._desk.journal.books.working_orders():
             intent = order.intent
-            if intent.purpose is Purpose.HEDGE and intent.asset == one.asset:
-                ended = await self._execution.cancel(order, "left over from a look that has ended")
-                if not ended.state.is_final:
-                    log.warning("An earlier order may still work", code="work_trouble", symbol=intent.symbol)
-                    return False
-        return True
+            if intent.purpose is not Purpose.HEDGE or intent.asset != leg.instrument.asset:
+                continue
+            ended = await self._execution.cancel(order, "left over from a look that has ended")
+            if not ended.state.is_final:
+                log.warning("An earlier order may still work", code="work_trouble", symbol=intent.symbol)
+                is_same = (intent.venue, intent.symbol) == (leg.instrument.venue, leg.instrument.symbol)
+                is_clear &= leg.reduce_only and not is_same
+        return is_clear
 
     async def step(self, works: Works) -> None:
         """Give every leg that is due its next step. The caller holds the desk."""
@@ -356,6 +362,10 @@ class Worker:
         if step.kind is StepKind.CANCEL:
             is_free = await self._take_away(work, step.why)
             works.accounts.pop(venue_id, None)
+            work.cancels_lost = 0 if is_free else work.cancels_lost + 1
+            if work.cancels_lost >= _MOST_TROUBLES:
+                works.is_cut_short = True
+                await self._end(work, "its order cannot be taken away")
             return is_free
         if step.kind is StepKind.POST:
             await self._post(step, work)

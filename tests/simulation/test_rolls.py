@@ -445,3 +445,31 @@ def test_what_a_chunk_has_taken_out_of_near_is_not_put_back_once_a_stop_has_clos
     assert not trades(one, Purpose.ROLL_OPEN)
     assert not one.journal.books.rolls
     one.is_well()
+
+
+def test_a_position_gets_smaller_while_an_order_may_still_rest_in_another_contract_of_its_asset() -> None:
+    """More of a short rests in the next contract, its cancel is lost, and the price falls: near is bought."""
+    one = owner(
+        hours=26,
+        held="0.2",
+        exchange=LEGS,
+        execution=ExecutionPolicy(style=ExecutionStyle.CHASE),
+        script=[
+            (2 * HOUR + 30 * MINUTE, "50000"),
+            (2 * HOUR + 31 * MINUTE, "56000"),
+            (3 * HOUR + SECOND, "56000"),
+            (3 * HOUR + 20 * MINUTE, "44000"),
+        ],
+    )
+    one.policy = replace(one.policy, bands=replace(one.policy.bands, absolute_frac=Decimal("0.01")))
+    one.run(2 * HOUR + 40 * MINUTE)
+    one.exchange.faults.add(lambda call, _: LoseRequest() if call == "cancel" else None, times=1_000_000)
+    one.run(2 * HOUR)
+    asked = [fact.intent for fact in one.facts(OrderIntended) if fact.intent.asset == BTC]
+    hedges = [(one.symbol, one.side, one.reduce_only) for one in asked if one.purpose is Purpose.HEDGE]
+    assert hedges[-2:] == [(FAR, Side.SELL, False), (NEAR, Side.BUY, True)]
+
+    one.exchange.faults.clear()
+    one.run(HOUR)
+    assert -held(one)[NEAR] < Decimal("0.018")
+    one.is_well()
