@@ -8,6 +8,7 @@ import asyncio
 import json
 import re
 from collections.abc import Callable, Mapping
+from contextlib import closing, suppress
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -183,14 +184,15 @@ async def prove_no_replay(session: aiohttp.ClientSession) -> None:
     seen: list[bytes] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while True:
-            head = await reader.readuntil(b"\r\n\r\n")
-            seen.append(head.split(b" ", 2)[1])
-            if seen[-1] != b"/first":
-                writer.close()
-                return
-            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
-            await writer.drain()
+        # Whoever hangs up asks for nothing more.
+        with closing(writer), suppress(asyncio.IncompleteReadError):
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                seen.append(head.split(b" ", 2)[1])
+                if seen[-1] != b"/first":
+                    return
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+                await writer.drain()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     try:
