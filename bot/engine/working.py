@@ -290,6 +290,8 @@ class Worker:
             why = "coins have come or gone since"
         if not why and is_off_index(work.leg, quote, policy.limits, now):
             why = "mark and index are too far apart"
+        if not why and self._has_twin(work):
+            why = "an earlier order of its contract may still work"
         if why:
             works.is_cut_short = True
             await self._end(work, why)
@@ -321,6 +323,15 @@ class Worker:
         """Return True for an order that may work unseen: not for this work to wait for."""
         order = None if work.resting is None else self._order(work.resting)
         return order is not None and order.may_work_unseen
+
+    def _has_twin(self, work: Work) -> bool:
+        """Return True while a hedge order works on the contract that is not the work's own: one given up before it."""
+        return any(
+            order.intent.purpose is Purpose.HEDGE
+            and (order.intent.venue, order.intent.symbol) == _place(work)
+            and order.intent.client_order_id != work.resting
+            for order in self._desk.journal.books.working_orders()
+        )
 
     def _progress(self, work: Work, works: Works, account: AccountState) -> Progress:
         leg = work.leg

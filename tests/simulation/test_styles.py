@@ -25,7 +25,7 @@ from bot.domain.policy import (
     VolatilityPolicy,
 )
 from bot.domain.portfolio import WalletKind
-from bot.exchange.faults import FailRead, LoseReply, LoseRequest
+from bot.exchange.faults import Effect, FailRead, LoseReply, LoseRequest
 from bot.exchange.orders import OrderRequest
 from bot.exchange.records import Trade
 from tests.simulation.test_scenarios import BTC_PERP, EVERY_FEW_MINUTES, HOUR, Owner
@@ -35,7 +35,7 @@ pytestmark = pytest.mark.seconds(35)
 ETH_PERP = Symbol("ETH/USDT:USDT")
 CHASE = ExecutionPolicy(style=ExecutionStyle.CHASE)
 TWAP = ExecutionPolicy(style=ExecutionStyle.TWAP)
-SECOND = timedelta(seconds=1)
+SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 
 
 def hedges(owner: Owner) -> list[Any]:
@@ -332,3 +332,29 @@ def test_what_the_owner_takes_while_a_leg_is_worked_ends_it() -> None:
     )
     assert len(hedges(owner)) == 1
     owner.is_well()
+
+
+def test_what_turns_a_position_round_is_not_opened_while_the_order_that_closes_it_may_still_work() -> None:
+    """The venue goes away while the closing order rests, and the leg is given up with a cancel that nobody heard."""
+    owner = Owner(execution=CHASE)
+    owner.run(10 * MINUTE)
+    assert owner.held() < 0
+    targets = {asset: Decimal("0.8") if asset == "BTC" else Decimal("0.2") for asset in owner.policy.targets}
+    owner.policy = replace(owner.policy, targets=targets)
+    gone_at = owner.exchange.now + 20 * SECOND
+
+    def happens(call: str, _: OrderRequest | None) -> Effect | None:
+        gone_for = owner.exchange.now - gone_at
+        if call == "cancel" and gone_for < 3 * MINUTE:
+            return LoseRequest()
+        return FailRead() if call.startswith("fetch") and timedelta(0) < gone_for < 40 * SECOND else None
+
+    owner.exchange.faults.add(happens, times=10_000)
+    owner.run(30 * MINUTE)
+
+    ours = {intent.client_order_id for intent in hedges(owner)}
+    orders = [order for order in owner.exchange.floor.orders.values() if order.client_order_id in ours]
+    lives = sorted((order.created_at, order.updated_at) for order in orders)
+    assert all(ended <= begun for (_, ended), (begun, _) in pairwise(lives)), "two at once"
+    assert max(ended - begun for begun, ended in lives if begun < gone_at) > 40 * SECOND
+    assert owner.held() > 0
