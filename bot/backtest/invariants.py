@@ -130,7 +130,7 @@ class InvariantChecker:
                 if one.intent.symbol == order.symbol
                 and one.intent.client_order_id != mark
                 and not one.intent.reduce_only
-                and one.state in (OrderState.INTENDED, OrderState.UNKNOWN)
+                and one.state.is_unproved
                 and one.intent.intended_at < intent.intended_at
             ]
             self._expect(not twins, f"{mark} increases while the outcome of another order is unknown", at)

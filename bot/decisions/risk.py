@@ -22,7 +22,7 @@ from bot.domain.books import Books, Ceiling, Leg
 from bot.domain.ids import Asset, Currency
 from bot.domain.instruments import Instrument
 from bot.domain.market import Quote
-from bot.domain.orders import OrderState, Purpose, Side
+from bot.domain.orders import Purpose, Side
 from bot.domain.plan import HedgeLeg, Refusal, Rule, Verdict
 from bot.domain.policy import Policy, TradingState
 from bot.domain.snapshot import Snapshot
@@ -166,7 +166,7 @@ def _on_its_way(leg: HedgeLeg, books: Books) -> Decimal:
         (
             order.remaining_contracts
             for order in books.working_orders()
-            if order.state in (OrderState.INTENDED, OrderState.UNKNOWN)
+            if order.state.is_unproved
             and (order.intent.venue, order.intent.symbol) == (leg.instrument.venue, leg.instrument.symbol)
             and order.intent.side is leg.side
             and order.intent.purpose is not Purpose.STOP

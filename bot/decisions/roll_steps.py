@@ -130,7 +130,7 @@ def _done(why: str) -> RollStep:
 def _has_open_question(view: RollView) -> bool:
     symbols = {view.near.symbol} | (set() if view.far is None else {view.far.symbol})
     return any(
-        order.state in (OrderState.INTENDED, OrderState.UNKNOWN)
+        order.state.is_unproved
         and order.intent.venue == view.near.venue
         and order.intent.symbol in symbols
         and order.intent.purpose is not Purpose.STOP
@@ -143,8 +143,7 @@ def _why_not_put_back(view: RollView) -> str:
     if view.books.trading_state is TradingState.HALTED:
         return "trading is halted"
     since = view.roll.uneven_since
-    ceilings = (one for (asset, _), one in view.books.ceilings.items() if asset == view.near.asset)
-    if since is not None and any(one.set_at >= since for one in ceilings):
+    if since is not None and view.books.has_ceiling_since(view.near.asset, since):
         return "protection has closed the rest of it"
     return ""
 

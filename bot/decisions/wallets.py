@@ -120,14 +120,13 @@ def _holdings_in(
 
 def empty_wallet(instrument: Instrument) -> Wallet:
     """Return the wallet that a contract would settle in, with nothing in it."""
-    return Wallet(
-        venue=instrument.venue,
-        kind=WalletKind.LINEAR_FUTURES if instrument.is_linear else WalletKind.INVERSE_FUTURES,
-        currency=instrument.settle,
-        margin_balance=ZERO,
-        maintenance_margin=ZERO,
-        holdings=(),
-    )
+    kind = WalletKind.LINEAR_FUTURES if instrument.is_linear else WalletKind.INVERSE_FUTURES
+    return _empty((instrument.venue, instrument.settle), kind)
+
+
+def _empty(key: WalletKey, kind: WalletKind) -> Wallet:
+    venue, currency = key
+    return Wallet(venue=venue, kind=kind, currency=currency, margin_balance=ZERO, maintenance_margin=ZERO, holdings=())
 
 
 def emptied_wallets(
@@ -142,16 +141,7 @@ def emptied_wallets(
     in_use = {(one.venue, one.currency) for one in account.margins}
     in_use |= {(one.venue, one.settle) for one in instruments.values()}
     return tuple(
-        Wallet(
-            venue=venue,
-            kind=WalletKind.LINEAR_FUTURES,
-            currency=currency,
-            margin_balance=ZERO,
-            maintenance_margin=ZERO,
-            holdings=(),
-        )
-        for venue, currency in keys
-        if venue == account.venue and (venue, currency) not in in_use
+        _empty(key, WalletKind.LINEAR_FUTURES) for key in keys if key[0] == account.venue and key not in in_use
     )
 
 

@@ -292,7 +292,7 @@ def _holds_back(one: Instrument, books: Books, started_at: datetime) -> str:
     """Return why nothing that was decided at ``started_at`` may be opened in a contract now; empty when it may."""
     if books.trading_state is not TradingState.NORMAL:
         return f"trading is {books.trading_state}"
-    if any(asset == one.asset and ceiling.set_at >= started_at for (asset, _), ceiling in books.ceilings.items()):
+    if books.has_ceiling_since(one.asset, started_at):
         return "protection has made the leg smaller since"
     if books.lock_on((one.venue, one.symbol), one.asset) is not None:
         return "the symbol is locked"

@@ -14,7 +14,7 @@ from bot.domain.basis import BasisRecord
 from bot.domain.events import CeilingSet, ContractTermsNoted
 from bot.domain.funding import LegFunding
 from bot.domain.ids import Asset, ClientOrderId, Currency, Symbol, TransferId, VenueId
-from bot.domain.orders import Fill, Order, OrderState, Purpose
+from bot.domain.orders import Fill, Order, Purpose
 from bot.domain.overlay import OverlayRecord
 from bot.domain.policy import MarginRung, TradingState
 from bot.domain.portfolio import WalletKind
@@ -214,10 +214,14 @@ class Books:
                 return locked[1], why
         return None
 
+    def has_ceiling_since(self, asset: Asset, moment: datetime) -> bool:
+        """Return True where protection has made an asset's hedge smaller at a moment or since."""
+        return any(one == asset and ceiling.set_at >= moment for (one, _), ceiling in self.ceilings.items())
+
     def has_open_question(self, leg: Leg, asset: Asset) -> bool:
         """Return True while the outcome of an order is not known that may have changed a leg, or its asset's hedge."""
         return any(
-            order.state in (OrderState.INTENDED, OrderState.UNKNOWN)
+            order.state.is_unproved
             and (
                 (order.intent.venue, order.intent.symbol) == leg
                 or (order.intent.asset == asset and order.intent.purpose not in _PROTECTIVE)

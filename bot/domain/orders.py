@@ -104,10 +104,18 @@ class OrderState(StrEnum):
         """True when nothing but a late fill can follow."""
         return self in _FINAL
 
+    @property
+    def is_unproved(self) -> bool:
+        """True while it is not known whether the venue has the order: without an outcome an intent is unknown, too."""
+        return self in _UNPROVED
+
 
 _FINAL = frozenset(
     {OrderState.FILLED, OrderState.CANCELLED, OrderState.EXPIRED, OrderState.REJECTED, OrderState.ABSENT}
 )
+
+
+_UNPROVED = frozenset({OrderState.INTENDED, OrderState.UNKNOWN})
 
 
 class OrderEvent(StrEnum):

@@ -84,7 +84,7 @@ class Bookkeeping:
         for fill in booked:
             self._tell(fill)
             terms = desk.journal.books.terms.get((fill.venue, fill.symbol))
-            if terms is not None and self._desk.journal.books.order_of(fill) is None:
+            if terms is not None and desk.journal.books.order_of(fill) is None:
                 self._others_traded_at[terms.asset] = desk.clock.now()
         return booked
 

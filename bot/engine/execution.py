@@ -52,8 +52,6 @@ _ENDED = {
     OrderState.EXPIRED: OrderEvent.EXPIRED,
     OrderState.REJECTED: OrderEvent.REFUSED,
 }
-#: Sent, and whether it arrived is not known.
-_IN_THE_AIR = (OrderState.INTENDED, OrderState.UNKNOWN)
 #: Over by our books; what shows up all the same is an order like any other.
 _GIVEN_UP = (OrderState.ABSENT, OrderState.REJECTED)
 
@@ -87,7 +85,7 @@ class Execution:
     def begin(self) -> None:
         """Wait from now on to hear of what an earlier process has sent."""
         now = self._desk.clock.now()
-        unknown = [one for one in self._desk.journal.books.working_orders() if one.state in _IN_THE_AIR]
+        unknown = [one for one in self._desk.journal.books.working_orders() if one.state.is_unproved]
         self._note_unheard([one.intent for one in unknown], now)
 
     async def place(self, drafts: Sequence[OrderDraft]) -> list[Order]:
@@ -296,7 +294,7 @@ class Execution:
             order = self._order(number)
             intent = order.intent
             is_told = intent.venue == account.venue and account.as_of >= intent.intended_at + validity
-            if is_told or order.state not in _IN_THE_AIR:
+            if is_told or not order.state.is_unproved:
                 del self.unheard[number]
         self._rest()
 
@@ -307,7 +305,7 @@ class Execution:
     async def _learn(self, order: Order, seen: VenueOrder) -> Order:
         if not seen.may_be_of(order.intent):
             # As after an old journal was copied back. Reconciling tells of it; with that id ours can never be there.
-            if order.state not in _IN_THE_AIR or order.venue_order_id is not None:
+            if not order.state.is_unproved or order.venue_order_id is not None:
                 return order
             self._miss_no_more(order.intent.client_order_id)
             return await self._change(order.intent, OrderEvent.REFUSED, f"its id is that of an order on {seen.symbol}")
@@ -318,7 +316,7 @@ class Execution:
             return order
         facts: list[Fact] = []
         if seen.state is not OrderState.REJECTED and (
-            order.state in (*_IN_THE_AIR, *_GIVEN_UP) or order.venue_order_id is None
+            order.state.is_unproved or order.state in _GIVEN_UP or order.venue_order_id is None
         ):
             facts.append(self._fact(order.intent, OrderEvent.ACCEPTED, seen))
         event, why = _ENDED.get(seen.state), ""

@@ -40,7 +40,6 @@ log = structlog.get_logger()
 #: After this long somebody must know, and the bound on the price is given up.
 _PATIENCE = timedelta(minutes=2)
 _RESTING = (Purpose.STOP, Purpose.TAKE_PROFIT)
-_UNPROVED = (OrderState.INTENDED, OrderState.UNKNOWN)
 
 
 class Flatten:
@@ -105,7 +104,7 @@ class Flatten:
     async def _clear_way(self, venue_id: VenueId) -> AccountState:
         """Take away what works to open or close, and return what is then held."""
         for order in self._tradable(venue_id):
-            known = await self._execution.look_up(order) if order.state in _UNPROVED else order
+            known = await self._execution.look_up(order) if order.state.is_unproved else order
             if known.state in (OrderState.OPEN, OrderState.PARTIALLY_FILLED):
                 await self._execution.cancel(known, "flatten")
         return await self._gatherer.read_account(venue_id)

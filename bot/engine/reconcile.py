@@ -251,9 +251,7 @@ class Reconcile:
 
 
 def _is_news(order: Order, seen: VenueOrder) -> bool:
-    return order.state in (OrderState.INTENDED, OrderState.UNKNOWN) or (
-        seen.filled_contracts != order.filled_contracts or order.venue_order_id is None
-    )
+    return order.state.is_unproved or (seen.filled_contracts != order.filled_contracts or order.venue_order_id is None)
 
 
 def _is_left_over(order: Order) -> bool:

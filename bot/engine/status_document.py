@@ -29,9 +29,6 @@ from bot.engine.risk_document import risk_entry
 
 STATUS_SCHEMA = "trimtab.status/1"
 
-#: An intent without an outcome is as unknown as a lost reply.
-_UNPROVED = frozenset({OrderState.INTENDED, OrderState.UNKNOWN})
-
 
 def status_document(
     *,
@@ -97,7 +94,7 @@ def status_document(
         "margin_rungs": _margin_rungs(margin_healths, books),
         "transfers": [_transfer_entry(one) for one in books.transfers.values()],
         "working_orders": [_working_entry(order) for order in books.working_orders()],
-        "unknown_orders": sum(order.state in _UNPROVED for order in books.orders.values()),
+        "unknown_orders": sum(order.state.is_unproved for order in books.orders.values()),
         "orders_by_state": _count_states(books),
         "ledgers": _ledgers(books),
         "settled_profit_quote": edge_text(books.settled_profit_quote),

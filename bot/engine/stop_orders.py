@@ -20,8 +20,6 @@ from bot.engine.desk import Desk
 from bot.engine.execution import Execution
 from bot.engine.reductions import protective_cycle
 
-_MAY_HAVE_ARRIVED = (OrderState.INTENDED, OrderState.UNKNOWN)
-
 
 class StopOrders:
     """Finds, places and cancels stops."""
@@ -47,7 +45,7 @@ class StopOrders:
             if intent.purpose is not Purpose.STOP or intent.venue != account.venue:
                 continue
             is_hidden = order.state is OrderState.OPEN and intent.client_order_id not in listed
-            if order.state in _MAY_HAVE_ARRIVED or (is_hidden and not order.is_doomed):
+            if order.state.is_unproved or (is_hidden and not order.is_doomed):
                 found.setdefault(intent.symbol, []).append(order)
         return found
 
@@ -82,7 +80,7 @@ class StopOrders:
             if order.state is OrderState.OPEN:
                 if (seen := await self._read_back(order, target, size)) is not None:
                     return seen
-            elif order.state in _MAY_HAVE_ARRIVED and not (await self._execution.look_up(order)).state.is_final:
+            elif order.state.is_unproved and not (await self._execution.look_up(order)).state.is_final:
                 return await self._read_back(order, target, size)
         draft = OrderDraft(
             venue=target.venue,

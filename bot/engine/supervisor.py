@@ -16,7 +16,7 @@ import structlog
 
 from bot.domain.errors import BotError, InvariantViolated, JournalError, tell
 from bot.domain.events import BotStarted, BotStopped
-from bot.domain.orders import Order, OrderState, Purpose
+from bot.domain.orders import Order, Purpose
 from bot.engine.abnormal import halt_durably, restrain
 from bot.engine.desk import Desk
 from bot.engine.execution import Execution
@@ -319,8 +319,7 @@ class Supervisor:
 
     def _waits_for_a_hedge(self) -> bool:
         return any(
-            order.intent.purpose is Purpose.HEDGE
-            and (order.state in (OrderState.INTENDED, OrderState.UNKNOWN) or order.is_doomed)
+            order.intent.purpose is Purpose.HEDGE and (order.state.is_unproved or order.is_doomed)
             for order in self._desk.journal.books.working_orders()
         )
 
@@ -392,4 +391,4 @@ def _is_in_the_air(order: Order) -> bool:
     """Return True while it will soon be known what has become of an order; a lost one is waited for at leisure."""
     if order.state.is_final or order.may_work_unseen:
         return False
-    return order.is_doomed or order.state in (OrderState.INTENDED, OrderState.UNKNOWN)
+    return order.is_doomed or order.state.is_unproved

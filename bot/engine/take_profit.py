@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from bot.decisions.take_profit import ProfitTarget, want_take_profits
 from bot.domain.books import Leg
 from bot.domain.instruments import Instrument
-from bot.domain.orders import Order, OrderDraft, OrderState, OrderType, Purpose, TimeInForce
+from bot.domain.orders import Order, OrderDraft, OrderType, Purpose, TimeInForce
 from bot.domain.portfolio import AccountState
 from bot.engine.desk import Desk
 from bot.engine.execution import Execution
@@ -48,7 +48,7 @@ class TakeProfit:
         ]
 
     async def _is_gone(self, order: Order, *, is_listed: bool) -> bool:
-        if order.state in (OrderState.INTENDED, OrderState.UNKNOWN) and not is_listed:
+        if order.state.is_unproved and not is_listed:
             return (await self._execution.look_up(order)).state.is_final
         return (await self._execution.cancel(order, "the position has changed")).state.is_final
 
