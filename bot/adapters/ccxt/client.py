@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from bot.adapters.ccxt.errors import Answered, Banned
+from bot.adapters.ccxt.errors import Answered, Banned, TurnedAway
 from bot.adapters.ccxt.lean import lean_exchange
 from bot.domain.errors import InvariantViolated
 from bot.domain.policy import VALIDITY_SENT
@@ -24,6 +24,8 @@ from bot.ports import Clock
 _RETRY_AFTER = re.compile(r"^\d+(?:\.\d+)?$")
 _TOO_MANY = (418, 429)
 _FAILED = 400
+#: How the venue says that nothing was done: with this status, in a document of its own, in these words.
+_UNAVAILABLE, _UNAVAILABLE_WORDS = 503, "Service Unavailable."
 _USED_WEIGHT = "X-MBX-USED-WEIGHT-1M"
 _TIMEOUT_MS = 9_000
 #: A venue's own window for a write: what arrives later is refused.
@@ -98,6 +100,8 @@ class BinanceClient(_BinanceUsdm):  # type: ignore[misc] # ccxt carries no types
         told = str(said.get("msg") or reason)[:200]
         if str(said.get("code")).lstrip("-").isdigit() and (number := int(said["code"])) < 0:
             raise Answered(code, number, told)
+        if code == _UNAVAILABLE and said.get("msg") == _UNAVAILABLE_WORDS:
+            raise TurnedAway(code, 0, told)
         if code >= _FAILED:
             # A firewall, a gateway, a country that is not served: it proves nothing, but the owner is told which.
             raise Answered(code, 0, told)

@@ -14,6 +14,8 @@ from bot.domain.errors import VenueError, VenueOutcomeUnknown, VenueRefused, Ven
 
 #: Code of a write that has not left this machine.
 NOT_SENT = "not_sent"
+#: Code of an order that the venue had no room for.
+OVERLOADED = "overloaded"
 
 
 class Answered(Exception):
@@ -24,6 +26,10 @@ class Answered(Exception):
         self.status = status
         self.code = code
         self.message = message
+
+
+class TurnedAway(Answered):
+    """The venue itself has said that its service is not there: by its documentation nothing was done."""
 
 
 class Banned(Exception):
@@ -45,6 +51,8 @@ def of_write(failure: Exception, what: str, refusals: Mapping[int, str]) -> Venu
     told = f"{what}: {tell(failure)}"
     if isinstance(failure, Answered) and failure.code in refusals:
         return VenueRefused(told, code=refusals[failure.code])
+    if isinstance(failure, TurnedAway):
+        return VenueRefused(told, code=OVERLOADED)
     if isinstance(failure, Banned):
         return VenueRefused(told, code="rate_limited")
     if was_not_sent(failure):

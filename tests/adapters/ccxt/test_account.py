@@ -353,7 +353,9 @@ def test_a_transfer_leaves_once_and_is_under_way_until_the_history_shows_it() ->
     play(scene)
 
 
-@pytest.mark.parametrize("answer", [drops, shows_page(502), says({}), says({"success": True}), refuses(-1007)])
+@pytest.mark.parametrize(
+    "answer", [drops, shows_page(502), says({}), says({"success": True}), refuses(-1007), refuses(-1008)]
+)
 def test_a_transfer_whose_reply_says_nothing_is_unknown(answer: Any) -> None:
     async def scene(at: Scene) -> None:
         at.wire.answer(MOVE, answer)

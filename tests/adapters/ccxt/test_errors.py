@@ -65,12 +65,23 @@ TABLE: dict[str, tuple[Answer, type[Exception], str]] = {
     "-1001 disconnected": (refuses(-1001), UNKNOWN, ""),
     "-1006 unexpected response": (refuses(-1006), UNKNOWN, ""),
     "-1007 timeout": (refuses(-1007), UNKNOWN, ""),
-    "-1008 overloaded": (refuses(-1008, 503), UNKNOWN, ""),
+    "503 internal error, under a code that proves nothing": (
+        refuses(-1001, 503, "Internal error; unable to process your request. Please try again."),
+        UNKNOWN,
+        "",
+    ),
+    "503 unavailable, as a gateway says it": (says({"message": "Service Unavailable."}, 503), UNKNOWN, ""),
+    "503 unavailable, in other words": (refuses(0, 503, "Service Unavailable"), UNKNOWN, ""),
+    "500 unavailable": (refuses(0, 500, "Service Unavailable."), UNKNOWN, ""),
+    "503 unavailable, under a code that proves nothing": (refuses(-1000, 503, "Service Unavailable."), UNKNOWN, ""),
     "a code that is not on the list": (refuses(-4999), UNKNOWN, ""),
     "a code that is no number": (says({"code": "ORDER_FAILED", "msg": "no"}, 400), UNKNOWN, ""),
     "429": (refuses(-1003, 429, Retry_After="17"), REFUSED, "rate_limited"),
     "429 and a page": (shows_page(429), REFUSED, "rate_limited"),
     "418": (refuses(-1003, 418, Retry_After="120"), REFUSED, "rate_limited"),
+    "-1008 overloaded": (refuses(-1008, 503), REFUSED, "overloaded"),
+    "503 unavailable, in the venue's words": (refuses(0, 503, "Service Unavailable."), REFUSED, "overloaded"),
+    "503 unavailable, in the venue's words alone": (says({"msg": "Service Unavailable."}, 503), REFUSED, "overloaded"),
     "-1015 too many orders": (refuses(-1015, 429), REFUSED, "rate_limited"),
     "-1021 out of time": (refuses(-1021), REFUSED, "request_expired"),
     "-5028 out of time at the matching": (refuses(-5028), REFUSED, "request_expired"),
@@ -193,7 +204,7 @@ def test_the_cause_is_told_by_its_kind() -> None:
 
 
 def test_no_code_that_says_it_does_not_know_is_on_the_list() -> None:
-    assert not {-1000, -1001, -1006, -1007, -1008, -1016} & set(REFUSALS)
+    assert not {-1000, -1001, -1006, -1007, -1016} & set(REFUSALS)
     assert {code for code, name in REFUSALS.items() if name == DUPLICATE} == {-4116}
     assert {code for code, name in REFUSALS.items() if name == NOT_FOUND} == {-2011, -2013}
 

@@ -240,6 +240,9 @@ def test_a_name_that_is_not_regular_names_nothing(name: str) -> None:
         ("EXPIRED", OrderState.EXPIRED),
         ("EXPIRED_IN_MATCH", OrderState.EXPIRED),
         ("REJECTED", OrderState.REJECTED),
+        # Of the venue itself, when the account is in trouble: against its insurance fund, and deleveraging.
+        ("NEW_INSURANCE", OrderState.OPEN),
+        ("NEW_ADL", OrderState.OPEN),
     ],
 )
 def test_an_order_stands_as_the_venue_says(status: str, state: OrderState) -> None:
@@ -247,8 +250,8 @@ def test_an_order_stands_as_the_venue_says(status: str, state: OrderState) -> No
 
 
 def test_a_status_that_is_not_known_is_an_error_and_never_guessed() -> None:
-    with pytest.raises(BadPayload, match="an order is NEW_INSURANCE"):
-        translate.order(payloads.order(OURS, status="NEW_INSURANCE"), SYMBOLS)
+    with pytest.raises(BadPayload, match="an order is PENDING_SOMETHING"):
+        translate.order(payloads.order(OURS, status="PENDING_SOMETHING"), SYMBOLS)
     with pytest.raises(BadPayload, match="a conditional order is ARCHIVED"):
         translate.conditional(payloads.conditional(OURS, algoStatus="ARCHIVED"), SYMBOLS, None)
 

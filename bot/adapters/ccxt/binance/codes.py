@@ -1,10 +1,11 @@
 """Which of its codes prove that Binance did not take an order, and what do we call each?
 
-From the venue's list of error codes for USDⓈ-M futures. What is not here proves nothing: −1000, −1001, −1006, −1007 and
-−1008 say that it does not know itself.
+From the venue's list of error codes for USDⓈ-M futures. What is not here proves nothing: −1000, −1001, −1006 and −1007
+say that it does not know itself. −1008 does not: an overloaded venue has not let the order in.
 """
 
 from bot.adapters.ccxt.calls import REQUEST_EXPIRED
+from bot.adapters.ccxt.errors import OVERLOADED
 
 #: An order with our id is already there.
 DUPLICATE = "duplicate_client_order_id"
@@ -14,6 +15,7 @@ UNKNOWN_SYMBOL = "unknown_symbol"
 REFUSALS: dict[int, str] = {
     -1002: "not_permitted",
     -1003: "rate_limited",
+    -1008: OVERLOADED,
     -1010: "rejected",
     -1013: "bad_amount",
     -1014: "rejected",

@@ -25,6 +25,7 @@ from bot.adapters.ccxt.binance.trading import Trading
 from bot.adapters.ccxt.binance.translate import VENUE, Row
 from bot.adapters.ccxt.calls import Calls
 from bot.adapters.ccxt.client import BinanceClient, secure_session
+from bot.adapters.ccxt.errors import OVERLOADED
 from bot.adapters.ccxt.limiter import Lane, Limiter
 from bot.domain.errors import (
     BadPayload,
@@ -228,7 +229,15 @@ class BinanceUsdm:
         if kind is None:
             raise VenueRefused(f"there is no way from {intent.source} to {intent.target}", code="bad_request")
         params = {"type": kind, "asset": intent.currency, "amount": decimal_text(intent.amount)}
-        row = await self.calls.write("sapiPostAssetTransfer", params, lane=Lane.PROTECT, intended_at=intent.intended_at)
+        try:
+            row = await self.calls.write(
+                "sapiPostAssetTransfer", params, lane=Lane.PROTECT, intended_at=intent.intended_at
+            )
+        except VenueRefused as refusal:
+            if refusal.code == OVERLOADED:
+                # Of orders the venue says that nothing was done; of transfers it does not.
+                raise VenueOutcomeUnknown(str(refusal)) from refusal
+            raise
         try:
             number = translate.text(row, "tranId")
         except BadPayload as failure:

@@ -14,6 +14,9 @@ from bot.domain.units import ZERO
 
 _STATES = {
     "NEW": OrderState.OPEN,
+    # The venue's own, while they work: against its insurance fund, and deleveraging.
+    "NEW_INSURANCE": OrderState.OPEN,
+    "NEW_ADL": OrderState.OPEN,
     "PARTIALLY_FILLED": OrderState.PARTIALLY_FILLED,
     "FILLED": OrderState.FILLED,
     "CANCELED": OrderState.CANCELLED,
