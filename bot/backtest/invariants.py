@@ -148,6 +148,11 @@ class InvariantChecker:
             ]
             self._expect(not live, f"{mark} and {live} are live at once for one need", at)
 
+    def _was_called_ended(self, trade: Trade) -> bool:
+        """Return True for a trade of an order whose cancel the venue had confirmed."""
+        order = self._journal.books.orders.get(ClientOrderId(trade.client_order_id or ""))
+        return trade.client_order_id in self._exchange.deceived and order is not None and order.state.is_final
+
     def _see_trade(self, at: datetime, trade: Trade) -> None:
         before = self._contracts.get(trade.symbol, _ZERO)
         after = before + trade.contracts * trade.side.sign
@@ -155,7 +160,7 @@ class InvariantChecker:
         is_ours = trade.client_order_id is not None and carries_marker(trade.client_order_id)
         self._restraints.see_trade(at, trade, is_ours=is_ours)
         if abs(after) > abs(before):
-            self._stops.see_grown(trade, is_ours=is_ours)
+            self._stops.see_grown(trade, is_ours=is_ours and not self._was_called_ended(trade))
         if trade.forced is Purpose.SETTLEMENT:
             books = self._journal.books
             is_excused = not books.is_running or books.trading_state is TradingState.HALTED

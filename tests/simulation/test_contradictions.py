@@ -11,10 +11,11 @@ from bot.bootstrap import Bot
 from bot.domain.events import LookTaken, SymbolLocked
 from bot.domain.orders import OrderState, OrderType, Purpose, Side
 from bot.domain.plan import Decision, Rule
-from bot.domain.policy import ExecutionPolicy, ExecutionStyle
+from bot.domain.policy import ExecutionPolicy, ExecutionStyle, WatchIntervals
 from bot.exchange.faults import (
     Distortion,
     DistortQuotes,
+    Effect,
     FailRead,
     FeignCancel,
     FillOnly,
@@ -292,6 +293,33 @@ def test_a_cancel_that_was_confirmed_and_not_done_leaves_one_stop_in_the_end() -
         order.state is OrderState.CANCELLED and order.intent.purpose is Purpose.STOP
         for order in one.journal.books.orders.values()
     )
+    one.is_well()
+
+
+def test_what_fills_after_its_cancel_was_confirmed_is_told_by_the_next_round_of_protection() -> None:
+    """Nobody works that order any more, nothing says that it has filled, and an outage hides the position."""
+    chase, second = ExecutionPolicy(style=ExecutionStyle.CHASE), timedelta(seconds=1)
+    meets = ((66 * second, "50000"), (70 * second, "50020"), (30 * HOUR, "50020"))
+    one = Owner(execution=chase, script=meets, watch=WatchIntervals(protection=MINUTE))
+    begun = one.exchange.now
+
+    def happens(call: str, _: OrderRequest | None) -> Effect | None:
+        if call == "fetch_account" and 65 * second < one.exchange.now - begun < 150 * second:
+            return FailRead()
+        return FeignCancel(5 * MINUTE) if call == "cancel" else None
+
+    halting: list[asyncio.Future[object]] = []
+
+    def halts(bot: Bot) -> None:
+        told = bot.desk.alerts
+        one.checker.is_blind = lambda: any(alert["code"] == "protection_blind" for alert in told.open_alerts)
+        one.exchange.faults.add(happens, times=1_000)
+        asyncio.get_running_loop().call_later(50, lambda: one.checker.watch(bot.desk.clock.now()))
+        halting.append(asyncio.ensure_future(bot.control.halt("owner", why="a look at it")))
+
+    one.run(HOUR, halts)
+    assert (one.held(), stops(one)) == (Decimal("-0.018"), [Decimal("0.018")])
+    assert one.checker.unprotected_seconds_max > 35
     one.is_well()
 
 
