@@ -47,6 +47,8 @@ _ALREADY_THERE = "duplicate_client_order_id"
 _NOT_FOUND = "order_not_found"
 #: The price has moved on since the book was read: part of every chase.
 _WOULD_TAKE = "would_take"
+#: The venue has no room now, or the way to it is closed: the same order may well be taken in some minutes.
+_FOR_NOW = frozenset({"overloaded", "rate_limited", "not_sent", "too_late", "request_expired"})
 _ENDED = {
     OrderState.CANCELLED: OrderEvent.CANCEL_CONFIRMED,
     OrderState.EXPIRED: OrderEvent.EXPIRED,
@@ -79,6 +81,8 @@ class Execution:
         #: Orders that may have opened something, and since when: whether they arrived is not known, and no account has
         #: told since.
         self.unheard: dict[ClientOrderId, datetime] = {}
+        #: Contracts whose newest order was refused for no reason of its own.
+        self.turned_away: set[Leg] = set()
         #: Resting orders that a leg is being worked with; what else works is left over.
         self.attended: set[ClientOrderId] = set()
 
@@ -110,10 +114,14 @@ class Execution:
         self, intents: Sequence[OrderIntent], call: Coroutine[Any, Any, tuple[VenueOrder, ...]]
     ) -> list[Order]:
         """Await a call that sends orders, and take in its outcome."""
+        legs = {(intent.venue, intent.symbol) for intent in intents}
+        self.turned_away -= legs
         try:
             async with asyncio.timeout(self._desk.policy.execution.call_timeout.total_seconds()):
                 seen = await call
         except VenueRefused as refusal:
+            if refusal.code in _FOR_NOW:
+                self.turned_away |= legs
             event = OrderEvent.OUTCOME_LOST if refusal.code == _ALREADY_THERE else OrderEvent.REFUSED
             is_usual = refusal.code == _WOULD_TAKE
             return [await self._change(intent, event, str(refusal), is_usual=is_usual) for intent in intents]

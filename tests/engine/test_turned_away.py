@@ -1,0 +1,78 @@
+"""What becomes of a hedge that the venue has no room for?"""
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from bot.adapters.journal.journal import SqlJournal, open_journal
+from bot.backtest.simulation import simulate
+from bot.domain.ids import Asset, Currency
+from bot.domain.orders import OrderType, Purpose
+from bot.domain.policy import CadencePolicy, ExecutionPolicy, ExecutionStyle, Policy
+from bot.exchange.config import ExchangeConfig, MarketKind
+from bot.exchange.exchange import Exchange, open_exchange
+from bot.exchange.faults import Effect, Refuse
+from bot.exchange.orders import OrderRequest
+
+BTC = Asset("BTC")
+
+
+def policy(style: ExecutionStyle) -> Policy:
+    """The next look of the calendar is an hour away."""
+    return Policy(
+        targets={BTC: Decimal("0.5")},
+        cadence=CadencePolicy(cron="30 * * * *", move_sigmas=None),
+        execution=ExecutionPolicy(style=style),
+    )
+
+
+def an_exchange_that_refuses_hedges(code: str, times: int) -> Exchange:
+    exchange = open_exchange(
+        ExchangeConfig(
+            market=MarketKind.STATIC,
+            assets=(BTC,),
+            holdings={BTC: Decimal("0.1")},
+            collateral={Currency("USDT"): Decimal(6000)},
+        ),
+        None,
+    )
+
+    def refuse(call: str, request: OrderRequest | None) -> Effect | None:
+        is_hedge = call == "submit" and request is not None and request.type is OrderType.LIMIT
+        return Refuse(code=code) if is_hedge else None
+
+    exchange.faults.add(refuse, times=times)
+    return exchange
+
+
+def lived(style: ExecutionStyle, exchange: Exchange, minutes: int) -> SqlJournal:
+    journal = open_journal(None, now=exchange.now, epoch_tail=lambda: "TAW")
+    simulate(policy(style), exchange, journal, until=exchange.now + timedelta(minutes=minutes))
+    return journal
+
+
+#: How many orders a leg sends in one look that is refused throughout.
+ORDERS = {ExecutionStyle.IOC: 1, ExecutionStyle.CHASE: 25}
+
+
+@pytest.mark.parametrize("code", ["overloaded", "rate_limited"])
+@pytest.mark.parametrize("style", ORDERS)
+def test_a_hedge_that_was_turned_away_is_looked_at_again_soon(style: ExecutionStyle, code: str) -> None:
+    exchange = an_exchange_that_refuses_hedges(code, ORDERS[style])
+    lived(style, exchange, 12)
+    assert list(exchange.floor.accounts.positions)
+
+
+def test_a_venue_that_turns_everything_away_is_asked_every_five_minutes() -> None:
+    exchange = an_exchange_that_refuses_hedges("overloaded", 1000)
+    journal = lived(ExecutionStyle.IOC, exchange, 24)
+    hedges = [order for order in journal.books.orders.values() if order.intent.purpose is Purpose.HEDGE]
+    assert len(hedges) == 5
+
+
+def test_a_hedge_that_is_refused_for_good_waits_for_the_calendar() -> None:
+    exchange = an_exchange_that_refuses_hedges("min_notional", 1000)
+    journal = lived(ExecutionStyle.IOC, exchange, 24)
+    hedges = [order for order in journal.books.orders.values() if order.intent.purpose is Purpose.HEDGE]
+    assert len(hedges) == 1
