@@ -51,6 +51,8 @@ class StopTiming:
         #: position that has grown was made to grow by an order of ours, and whoever works that sees it sooner.
         self._grace = policy.stops.deadline + policy.watch.protection
         self._grace_grown = policy.stops.deadline + policy.execution.work_interval
+        #: Positions that an order of ours has made larger last, since they had their stop.
+        self._grown_by_us: set[Symbol] = set()
         #: Size of each position when it had its stop last.
         self._protected: dict[Symbol, Decimal] = {}
         self._overdue: set[Symbol] = set()
@@ -74,8 +76,10 @@ class StopTiming:
     def see_grown(self, trade: Trade, *, is_ours: bool) -> None:
         """Take note of who has made a position larger last."""
         if is_ours:
+            self._grown_by_us.add(trade.symbol)
             self._grown_by_others.pop(trade.symbol, None)
         else:
+            self._grown_by_us.discard(trade.symbol)
             self._grown_by_others[trade.symbol] = self._exchange.now
 
     def see_cancelled(self, at: datetime, order: ExchangeOrder) -> Iterator[Judgement]:
@@ -105,10 +109,12 @@ class StopTiming:
         for symbol in list(self._unprotected_since):
             if symbol not in floor.accounts.positions:
                 yield from self._end_unprotected(symbol, at)
+                self._grown_by_us.discard(symbol)
                 self._protected.pop(symbol, None)
         for symbol in floor.accounts.positions:
             if self._is_protected(symbol):
                 yield from self._end_unprotected(symbol, at)
+                self._grown_by_us.discard(symbol)
                 self._protected[symbol] = abs(floor.accounts.contracts_of(symbol))
             else:
                 self._unprotected_since.setdefault(symbol, at)
@@ -141,7 +147,7 @@ class StopTiming:
             self._told.add(symbol)
         has_grown = abs(self._exchange.floor.accounts.contracts_of(symbol)) > self._protected.get(symbol, _ZERO)
         # What closes more than there is left by somebody else is of the wrong size, and closes all of it.
-        is_ours_to_mend = symbol not in self._grown_by_others and not self._is_protected(symbol, at_least=True)
+        is_ours_to_mend = symbol in self._grown_by_us and not self._is_protected(symbol, at_least=True)
         grace = self._grace_grown if has_grown and is_ours_to_mend else self._grace
         if symbol not in self._overdue and lasted > grace and symbol not in self._told:
             self._overdue.add(symbol)

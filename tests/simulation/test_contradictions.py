@@ -323,6 +323,32 @@ def test_what_fills_after_its_cancel_was_confirmed_is_told_by_the_next_round_of_
     one.is_well()
 
 
+def test_a_stop_that_the_owner_takes_away_is_back_by_the_next_round_although_he_adds_to_the_position() -> None:
+    one = Owner(watch=WatchIntervals(protection=MINUTE))
+    one.run(HOUR)
+    exchange = one.exchange
+
+    def by_hand(bot: Bot) -> None:
+        def takes_the_stop() -> None:
+            exchange.advance(bot.desk.clock.now())
+            (stop,) = [order for order in exchange.floor.open_orders.values() if order.symbol == BTC_PERP]
+            exchange.cancel_by_venue(stop.id, "cancelled by somebody else")
+
+        def sells() -> None:
+            exchange.advance(bot.desk.clock.now())
+            exchange.submit(
+                OrderRequest(symbol=BTC_PERP, side=Side.SELL, type=OrderType.MARKET, contracts=Decimal("0.004"))
+            )
+
+        asyncio.get_running_loop().call_later(5, takes_the_stop)
+        asyncio.get_running_loop().call_later(47, sells)
+
+    one.run(10 * MINUTE, by_hand)
+    assert (one.held(), stops(one)) == (Decimal("-0.022"), [Decimal("0.022")])
+    assert one.checker.unprotected_seconds_max > 42
+    one.is_well()
+
+
 def test_a_stop_that_was_to_be_cancelled_is_not_relied_upon_when_the_price_comes_back() -> None:
     """It is where it should be again, the venue goes on listing it, and then the cancel comes through."""
     there_and_back = ((HOUR, "50000"), (3 * HOUR, "44000"), (5 * HOUR, "50000"), (30 * HOUR, "50000"))
