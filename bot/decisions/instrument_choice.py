@@ -60,7 +60,7 @@ def choose_instruments(snapshot: Snapshot, policy: Policy, exposures: Exposures,
     held = frozenset((one.venue, one.symbol) for one in snapshot.positions())
     for asset in policy.assets:
         candidates = _best_first(able.get(asset, []), policy.kinds_for(asset), snapshot, policy)
-        taken = _taken_by_roll(asset, snapshot)
+        taken = _taken_by_roll(asset, snapshot, policy)
         if taken is not None:
             chosen[asset] = taken
         elif len(candidates) == 1:
@@ -110,10 +110,10 @@ def _depth_quote(one: Instrument, snapshot: Snapshot) -> Decimal:
     return depth_quote(one, snapshot.quotes[one.venue, one.symbol])
 
 
-def _taken_by_roll(asset: Asset, snapshot: Snapshot) -> Instrument | None:
-    """Return the contract that a roll of the asset goes to: what opens, opens there."""
+def _taken_by_roll(asset: Asset, snapshot: Snapshot, policy: Policy) -> Instrument | None:
+    """Return the contract that a roll of the asset goes to: what opens, opens there, unless it is reserved since."""
     for roll in snapshot.books.rolls.values():
-        if roll.asset == asset and roll.far is not None:
+        if roll.asset == asset and roll.far is not None and roll.far not in policy.foreign_symbols:
             return snapshot.instruments.get((roll.venue, roll.far))
     return None
 

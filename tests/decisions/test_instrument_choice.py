@@ -186,6 +186,10 @@ def test_nothing_moves_while_halted_or_on_its_way_or_where_it_cannot():
     on_its_way = choose(held=PERPETUAL, funding="0.01", books=Books(rolls={(VENUE, PERPETUAL.symbol): moving}))
     assert on_its_way.chosen["BTC"] is FAR
     assert on_its_way.facts == ()
+    taken = choose(
+        books=Books(rolls={(VENUE, PERPETUAL.symbol): moving}), foreign_symbols=frozenset({FAR.symbol}), held=PERPETUAL
+    )
+    assert taken.chosen["BTC"] is PERPETUAL, "where it goes to is the owner's by now"
     nowhere = replace(moving, far=None)
     assert choose(books=Books(rolls={(VENUE, PERPETUAL.symbol): nowhere})).chosen["BTC"] is not None
     undecided = Books(rolls={(VENUE, PERPETUAL.symbol): nowhere})

@@ -473,3 +473,43 @@ def test_a_position_gets_smaller_while_an_order_may_still_rest_in_another_contra
     one.run(HOUR)
     assert -held(one)[NEAR] < Decimal("0.018")
     one.is_well()
+
+
+# --- reserved since ----------------------------------------------------------------------------
+
+
+def test_a_position_that_the_owner_has_reserved_since_is_passed_on_no_more() -> None:
+    one = owner(exchange=DEAR)
+    one.run(EXPIRY - 3 * HOUR - one.exchange.now)
+    assert one.journal.books.rolls["paper", NEAR].stage is RollStage.SPREAD
+    begun = held(one)[NEAR]
+    one.policy = replace(one.policy, foreign_symbols=frozenset({NEAR}))
+    one.run(2 * HOUR + 30 * MINUTE)
+
+    assert not trades(one, Purpose.ROLL_OPEN, Purpose.ROLL_CLOSE)
+    assert held(one)[NEAR] == begun
+    assert Decimal(0) < held(one)[FAR] <= begun, "what is the owner's hedges nothing, and a look has opened its own"
+    assert not one.journal.books.rolls
+    one.run(10 * MINUTE, lambda bot: _soon(bot.control.halt("test", why="test")))
+    assert "roll_halted" not in one.alerts()
+
+
+def test_no_move_goes_on_into_a_contract_that_the_owner_has_reserved_since() -> None:
+    loops = ("protection", "reconcile", "prices", "margin", "funding", "basis")
+    one = turning(watch=WatchIntervals(**dict.fromkeys(loops, HOUR), roll=timedelta(days=30)))
+    one.run(timedelta(days=14))
+    for _ in range(8):
+        if moves := [fact for fact in one.facts(RollMoved) if fact.asset == BTC]:
+            break
+        one.run(12 * HOUR)
+    (move,) = moves
+    assert (move.cause, one.journal.books.rolls["paper", BTC_PERP].far) == (RollCause.COST, move.far)
+    before = held(one)
+
+    one.policy = replace(one.policy, foreign_symbols=frozenset({move.far}))
+    one.run(HOUR)
+
+    assert held(one) == before
+    (ended,) = [fact for fact in one.facts(RollEnded) if fact.asset == BTC]
+    assert ended.far == move.far
+    one.is_well()

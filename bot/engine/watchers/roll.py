@@ -89,10 +89,11 @@ class RollWatcher:
         return any(is_within(one, now, earliest) for one in self._held(venue_id))
 
     def _held(self, venue_id: VenueId) -> list[Instrument]:
-        """Return the contracts in which our trades add up to a position."""
+        """Return the contracts in which our trades add up to a position, but for those that are reserved."""
         ledgers = self._desk.journal.books.ledgers
-        known = [self._known(leg) for leg, one in ledgers.items() if leg[0] == venue_id and one.contracts]
-        return [one for one in known if one is not None]
+        foreign = self._desk.policy.foreign_symbols
+        mine = [leg for leg, one in ledgers.items() if leg[0] == venue_id and one.contracts and leg[1] not in foreign]
+        return [one for leg in mine if (one := self._known(leg)) is not None]
 
     def _known(self, leg: Leg) -> Instrument | None:
         try:
@@ -187,8 +188,11 @@ class RollWatcher:
     async def _pass_on_safely(self, roll: Roll, account: AccountState) -> None:
         """Pass one position on; where that cannot be done, say so: it holds up no other."""
         cause = f"{roll.venue}/{roll.near}"
+        reserved = self._desk.policy.foreign_symbols & {roll.near, roll.far}
         try:
-            if roll.cause is RollCause.COST and not self._is_listed(roll.venue, roll.far):
+            if reserved:
+                await self._end(roll, f"{', '.join(sorted(reserved))} is reserved for the owner")
+            elif roll.cause is RollCause.COST and not self._is_listed(roll.venue, roll.far):
                 await self._end(roll, f"{roll.far} is listed no more")
             else:
                 await self._pass_on(roll, account)
