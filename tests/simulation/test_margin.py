@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from bot.adapters.paper import PAPER
 from bot.domain.events import CeilingReleased, CeilingSet, LookTaken, MarginRungChanged, TransferIntended
+from bot.domain.ids import Currency, Symbol
 from bot.domain.orders import OrderType, Purpose, Side, TimeInForce
 from bot.domain.policy import MarginPolicy, MarginRung, StopPolicy, WatchIntervals
 from bot.domain.portfolio import WalletKind
@@ -23,6 +24,7 @@ from tests.simulation.test_scenarios import BTC, BTC_PERP, EVERY_FEW_MINUTES, HO
 pytestmark = pytest.mark.seconds(30)
 
 MINUTE = timedelta(minutes=1)
+INVERSE, DATED = Symbol("BTC/USD:BTC"), Symbol("BTC/USDT:USDT-240329")
 #: Wide, so that it is margin that has to act and not the stop.
 FAR_STOP = StopPolicy(min_distance_frac=Decimal("0.95"))
 
@@ -98,6 +100,46 @@ def test_two_legs_of_an_asset_that_are_cut_together_leave_a_ceiling_of_what_both
     positions = one.exchange.floor.accounts.positions
     held = sum(abs(position.contracts) for symbol, position in positions.items() if symbol.startswith("BTC"))
     assert one.journal.books.ceilings[BTC, "margin"].max_delta_base == held
+    one.is_well()
+
+
+def test_what_the_owner_has_reserved_is_in_no_ceiling_of_what_was_cut() -> None:
+    one = owner(
+        spare="0",
+        top="85000",
+        exchange={"dated_basis_annual": Decimal("0.08")},
+        foreign_symbols=frozenset({DATED}),
+    )
+    one.run(HOUR + 30 * MINUTE)
+    by_hand = {"symbol": DATED, "side": Side.SELL, "type": OrderType.MARKET, "time_in_force": TimeInForce.IOC}
+    one.exchange.submit(OrderRequest(**by_hand, contracts=Decimal("0.002")))
+    one.run(2 * HOUR)
+
+    first = cuts(one)[0]
+    assert (first.symbol, first.contracts) == (BTC_PERP, Decimal("0.002"))
+    assert one.facts(CeilingSet)[0].max_delta_base == Decimal("0.001")
+
+
+def test_legs_of_two_wallets_that_are_cut_together_leave_a_ceiling_of_what_both_hold_then() -> None:
+    """The owner has sold the inverse contract, too, and the margin is looked at seldom while the price rises."""
+    one = owner(
+        spare="0",
+        top="82000",
+        exchange={"collateral": {USDT: Decimal(100), Currency("BTC"): Decimal("0.00149")}},
+        watch=replace(EVERY_FEW_MINUTES, margin=40 * MINUTE),
+    )
+    one.run(HOUR + 30 * MINUTE)
+    by_hand = {"symbol": INVERSE, "side": Side.SELL, "type": OrderType.MARKET, "time_in_force": TimeInForce.IOC}
+    one.exchange.submit(OrderRequest(**by_hand, contracts=Decimal(2)))
+    one.run(6 * HOUR)
+
+    assert {trade.symbol for trade in cuts(one)} == {BTC_PERP, INVERSE}
+    assert {trade.at for trade in cuts(one)} == {cuts(one)[0].at}
+    (trade,) = [trade for trade in cuts(one) if trade.symbol == INVERSE]
+    assert {BTC_PERP, INVERSE} & one.exchange.floor.accounts.positions.keys() == {INVERSE}
+    # One contract of 100 USD is left.
+    ceiling = one.journal.books.ceilings[BTC, "margin"].max_delta_base
+    assert ceiling == pytest.approx(100 / trade.price, rel=Decimal("0.001"))
     one.is_well()
 
 

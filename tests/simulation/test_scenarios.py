@@ -59,12 +59,11 @@ class Owner:
                 market=MarketKind.STATIC,
                 assets=(BTC, Asset("ETH")),
                 holdings={BTC: Decimal(held), Asset("ETH"): Decimal("1.2")},
-                collateral={USDT: Decimal(collateral)},
                 spare={USDT: Decimal(spare)},
                 transfer_delay=transfer_delay,
                 start=start,
                 script={BTC: tuple((start + after, Decimal(price)) for after, price in script)},
-                **(exchange or {}),
+                **({"collateral": {USDT: Decimal(collateral)}} | dict(exchange or {})),
             ),
             None,
         )

@@ -133,12 +133,12 @@ class MarginWatcher:
             account, instruments, healths = await self._measure(venue_id)
         if not self._unpriced[venue_id]:
             await self._sweep_back(venue_id, account)
-        has_cut = False
+        cuts: list[MarginCut] = []
         for health in healths:
             if rank(health.rung) >= rank(MarginRung.CANCEL):
                 await self._hold_back(health.wallet, instruments)
-            has_cut |= await self._cut(health, account, instruments)
-        if has_cut:
+            cuts += await self._cut(health, cuts, account, instruments)
+        if cuts:
             await self._protection.protect_safely(venue_id)
         await self._release_ceilings()
 
@@ -271,8 +271,14 @@ class MarginWatcher:
     def _known(self, venue_id: VenueId, symbol: str) -> Instrument | None:
         return next((one for one in self._reference.instruments_of(venue_id) if one.symbol == symbol), None)
 
-    async def _cut(self, health: MarginHealth, account: AccountState, instruments: Mapping[Leg, Instrument]) -> bool:
-        """Make legs smaller, or close them; return True when an order was sent."""
+    async def _cut(
+        self,
+        health: MarginHealth,
+        earlier: Sequence[MarginCut],
+        account: AccountState,
+        instruments: Mapping[Leg, Instrument],
+    ) -> tuple[MarginCut, ...]:
+        """Make legs smaller, or close them; return which. ``earlier``: those of other wallets in this check."""
         foreign = self._desk.policy.foreign_symbols
         cuts: tuple[MarginCut, ...] = ()
         if health.rung is MarginRung.FLATTEN:
@@ -280,9 +286,9 @@ class MarginWatcher:
         elif health.rung is MarginRung.REDUCE and not self._will_suffice(health.wallet):
             cuts = plan_cuts(health.wallet, self._gaps(), self._desk.policy.margin, untouchable=foreign)
         for number, cut in enumerate(cuts, start=1):
-            left = abs(self._delta_without(cuts[:number], account, instruments, health.wallet))
+            left = abs(self._delta_without([*earlier, *cuts[:number]], account, instruments))
             await self._send_cut(cut, health, left)
-        return bool(cuts)
+        return cuts
 
     def _will_suffice(self, wallet: Wallet) -> bool:
         """Return True while collateral is on its way that makes a cut needless."""
@@ -313,15 +319,17 @@ class MarginWatcher:
         await self._reductions.send(one.venue, one, side, cut.contracts, cut.holding.mark_price)
 
     def _delta_without(
-        self, cuts: Sequence[MarginCut], account: AccountState, instruments: Mapping[Leg, Instrument], wallet: Wallet
+        self, cuts: Sequence[MarginCut], account: AccountState, instruments: Mapping[Leg, Instrument]
     ) -> Decimal:
-        """Return the coins that the futures at this venue hold of the last cut's asset once all are done, signed."""
-        marks = {one.instrument.symbol: one.mark_price for one in wallet.holdings}
+        """Return the coins that our futures at this venue hold of the last cut's asset once all are done, signed."""
+        holdings = (one for wallet in self._wallets[account.venue] for one in wallet.holdings)
+        marks = {one.instrument.symbol: one.mark_price for one in holdings}
         last, delta = cuts[-1].holding, ZERO
         gone = {cut.holding.instrument.symbol: cut.contracts for cut in cuts}
         for position in account.positions:
             one = instruments.get((position.venue, position.symbol))
-            if one is not None and one.asset == last.instrument.asset:
+            is_ours = position.symbol not in self._desk.policy.foreign_symbols
+            if is_ours and one is not None and one.asset == last.instrument.asset:
                 left = abs(position.contracts) - gone.get(position.symbol, ZERO)
                 mark = marks.get(position.symbol, last.mark_price)
                 delta += one.base_from_contracts(left * sign(position.contracts), mark)
