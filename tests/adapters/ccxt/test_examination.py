@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from bot.adapters.ccxt.binance.examination import of_clock
 from bot.domain.errors import VenueUnavailable
 from bot.domain.findings import Finding
 from bot.domain.ids import Asset
@@ -86,6 +87,19 @@ def test_a_clock_that_is_off_is_told_and_harms_no_request(ahead_ms: int, level: 
     assert clock.level == level
     stamped = int(wire.sent(RIGHTS)[0].params["timestamp"])
     assert abs(stamped - (payloads.NOW_MS - ahead_ms)) < 1000
+
+
+@pytest.mark.parametrize(
+    ("ahead_ms", "told"),
+    [
+        (0, "is 0 ms ahead of the venue's"),
+        (-300, "is 300 ms behind the venue's"),
+        (180_000, "is 180.0 s ahead of the venue's; looks are at the wrong time by that much"),
+        (-180_000, "is 180.0 s behind the venue's; looks are at the wrong time by that much"),
+    ],
+)
+def test_a_clock_is_ahead_or_behind_and_never_by_less_than_nothing(ahead_ms: int, told: str) -> None:
+    assert of_clock(ahead_ms).sentence == told
 
 
 def test_isolated_margin_of_a_target_fails_and_that_of_other_contracts_does_not_matter() -> None:

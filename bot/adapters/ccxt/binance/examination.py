@@ -70,12 +70,13 @@ def _of_key(row: Row) -> Iterator[Finding]:
 
 def of_clock(ahead_ms: int) -> Finding:
     """Return what is to be said of the machine's clock. Requests are stamped with the venue's time in any case."""
-    if abs(ahead_ms) <= _CLOCK_MS:
-        return Finding(level="ok", subject="clock", sentence=f"is {ahead_ms} ms ahead of the venue's")
+    off_ms, way = abs(ahead_ms), "behind" if ahead_ms < 0 else "ahead of"
+    if off_ms <= _CLOCK_MS:
+        return Finding(level="ok", subject="clock", sentence=f"is {off_ms} ms {way} the venue's")
     return Finding(
         level="warn",
         subject="clock",
-        sentence=f"is {ahead_ms / 1000:.1f} s ahead of the venue's; looks are at the wrong time by that much",
+        sentence=f"is {off_ms / 1000:.1f} s {way} the venue's; looks are at the wrong time by that much",
         mend="keep the machine's clock in time (NTP)",
     )
 
