@@ -173,6 +173,23 @@ def test_an_account_whose_stops_cannot_be_listed_says_so_and_is_there(answer: An
     play(scene)
 
 
+def test_an_outage_of_the_list_of_stops_is_told_when_it_begins_and_when_it_is_over() -> None:
+    route = "GET /fapi/v1/openAlgoOrders"
+
+    async def scene(at: Scene) -> None:
+        with structlog.testing.capture_logs() as lines:
+            for answer in (drops, shows_page(502), says([]), says([]), drops, says([])):
+                at.wire.answer(route, answer)
+                await at.venue.fetch_account()
+                await at.clock.sleep(timedelta(minutes=1))
+        assert [(line["code"], line["log_level"]) for line in lines] == [
+            ("stops_unlisted", "warning"),
+            ("stops_listed", "info"),
+        ] * 2
+
+    play(scene)
+
+
 def test_open_orders_are_listed_by_contract_within_a_minute_and_of_the_whole_account_after_it() -> None:
     plain, stops = "GET /fapi/v1/openOrders", "GET /fapi/v1/openAlgoOrders"
     wire = usual()

@@ -69,6 +69,8 @@ class Account:
         self._besides_failed_at: dict[str, datetime] = {}
         #: When the open orders of the whole account were listed last, by route.
         self._all_listed_at: dict[str, datetime] = {}
+        #: False while the stops that rest cannot be listed.
+        self._has_stops_listed = True
 
     async def read(self) -> AccountState:
         """Return balances, positions, margin and open orders."""
@@ -162,12 +164,21 @@ class Account:
             raise
 
     async def _open_conditional(self) -> list[Row] | None:
-        """Return the stops that rest; None where that route alone fails, as overnight when a venue moves it."""
+        """Return the stops that rest; None where that route alone fails, as overnight when a venue moves it.
+
+        While they are unlisted the account is read every few seconds: it is told once, and once when it is over.
+        """
         try:
-            return await self._open_orders("fapiPrivateGetOpenAlgoOrders")
+            rows = await self._open_orders("fapiPrivateGetOpenAlgoOrders")
         except (VenueUnavailable, BadPayload) as failure:
-            log.warning("The stops cannot be listed", code="stops_unlisted", venue=VENUE, reason=str(failure))
+            if self._has_stops_listed:
+                self._has_stops_listed = False
+                log.warning("The stops cannot be listed", code="stops_unlisted", venue=VENUE, reason=str(failure))
             return None
+        if not self._has_stops_listed:
+            self._has_stops_listed = True
+            log.info("The stops are listed again", code="stops_listed", venue=VENUE)
+        return rows
 
     async def _read_wallet(self, method: str, params: Params) -> Any:
         """Read a wallet besides that of futures; the test network has the spot wallet alone."""
