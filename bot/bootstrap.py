@@ -101,7 +101,7 @@ def build(
     reconcile = Reconcile(desk, gatherer, execution)
     signal = LookSignal()
     worker = Worker(desk, gatherer, execution, bookkeeping, ImmediateStyle(desk, gatherer, execution), protection)
-    rebalance = Rebalance(desk, gatherer, worker, protection, signal, observers)
+    rebalance = Rebalance(desk, gatherer, execution, worker, protection, signal, observers)
     schedule = LookSchedule(ClockedScheduler(clock, timezone=policy.cadence.timezone), policy.cadence, clock, signal)
     margin = MarginWatcher(
         desk,

@@ -2,10 +2,12 @@
 
 A price is believed while it is near the one that was believed before. What is far from that is believed once it has
 stood for a while, however it was listened to in between.
+
+Moments are told as the time that has passed since some beginning, by a clock that nobody sets.
 """
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 
 from bot.domain.units import ONE
@@ -22,14 +24,14 @@ class Hearing:
 
     #: The newest price that was believed; None until one has stood.
     believed: Decimal | None
-    believed_at: datetime | None
+    believed_at: timedelta | None
     #: From when on all prices were near this one.
     standing: Decimal
-    since: datetime
+    since: timedelta
 
 
 def heard(
-    before: Hearing | None, price: Decimal, now: datetime, *, max_leap_frac: Decimal, settle: timedelta
+    before: Hearing | None, price: Decimal, now: timedelta, *, max_leap_frac: Decimal, settle: timedelta
 ) -> Hearing:
     """Return what is known once a price has been read; ``before``: what was known until then."""
     if before is None or leap(before.standing, price) > max_leap_frac:
@@ -43,7 +45,7 @@ def heard(
     return replace(before, standing=standing, since=since)
 
 
-def _is_near(before: Hearing, price: Decimal, now: datetime, max_leap_frac: Decimal) -> bool:
+def _is_near(before: Hearing, price: Decimal, now: timedelta, max_leap_frac: Decimal) -> bool:
     if before.believed is None or before.believed_at is None:
         return False
     times = OVERNIGHT if now - before.believed_at > _LONG_AGO else 1

@@ -125,6 +125,15 @@ CATALOGUE: Mapping[str, AlertKind] = _catalogue(
         closes="With `trimtab resume` or `trimtab flatten`.",
     ),
     AlertKind(
+        code="hedge_refused",
+        severity="warning",
+        meaning="The venue takes no order for a hedge that a look wants: the gap stays open.",
+        likely_cause="An account that was set otherwise (position mode, key, asset mode), a contract that is closed for"
+        " trading, limits of the venue, or an overload.",
+        what_to_do="Read the venue's reason in the sentence; `trimtab check` says what in the account is set wrong.",
+        closes="With the first look whose order is taken, or that wants none there.",
+    ),
+    AlertKind(
         code="leg_reduced",
         severity="warning",
         meaning="A hedge was made smaller: its stop would not have stood clear of noise, or its funding cost too much.",

@@ -32,6 +32,7 @@ from bot.domain.orders import (
     OrderEvent,
     OrderIntent,
     OrderState,
+    Purpose,
     VenueOrder,
 )
 from bot.domain.portfolio import AccountState
@@ -81,8 +82,8 @@ class Execution:
         #: Orders that may have opened something, and since when: whether they arrived is not known, and no account has
         #: told since.
         self.unheard: dict[ClientOrderId, datetime] = {}
-        #: Contracts whose newest order was refused for no reason of its own.
-        self.turned_away: set[Leg] = set()
+        #: Contracts whose newest hedge order was refused, and how.
+        self.refused: dict[Leg, VenueRefused] = {}
         #: Resting orders that a leg is being worked with; what else works is left over.
         self.attended: set[ClientOrderId] = set()
 
@@ -91,6 +92,11 @@ class Execution:
         now = self._desk.clock.now()
         unknown = [one for one in self._desk.journal.books.working_orders() if one.state.is_unproved]
         self._note_unheard([one.intent for one in unknown], now)
+
+    def is_turned_away(self, leg: Leg) -> bool:
+        """Return True when a contract's newest hedge order was refused for no reason of its own."""
+        refusal = self.refused.get(leg)
+        return refusal is not None and refusal.code in _FOR_NOW
 
     async def place(self, drafts: Sequence[OrderDraft]) -> list[Order]:
         """Journal all drafts in one commit, send each once, and return what became of them."""
@@ -114,16 +120,17 @@ class Execution:
         self, intents: Sequence[OrderIntent], call: Coroutine[Any, Any, tuple[VenueOrder, ...]]
     ) -> list[Order]:
         """Await a call that sends orders, and take in its outcome."""
-        legs = {(intent.venue, intent.symbol) for intent in intents}
-        self.turned_away -= legs
+        hedged = [(one.venue, one.symbol) for one in intents if one.purpose is Purpose.HEDGE]
+        for leg in hedged:
+            self.refused.pop(leg, None)
         try:
             async with asyncio.timeout(self._desk.policy.execution.call_timeout.total_seconds()):
                 seen = await call
         except VenueRefused as refusal:
-            if refusal.code in _FOR_NOW:
-                self.turned_away |= legs
             event = OrderEvent.OUTCOME_LOST if refusal.code == _ALREADY_THERE else OrderEvent.REFUSED
             is_usual = refusal.code == _WOULD_TAKE
+            if event is OrderEvent.REFUSED and not is_usual:
+                self.refused.update(dict.fromkeys(hedged, refusal))
             return [await self._change(intent, event, str(refusal), is_usual=is_usual) for intent in intents]
         except (VenueOutcomeUnknown, VenueUnavailable, TimeoutError) as failure:
             self._note_unheard(intents, intents[0].intended_at)

@@ -11,6 +11,7 @@ import structlog
 from structlog.contextvars import bound_contextvars
 
 from bot.decisions.cycle import decide
+from bot.domain.books import Leg
 from bot.domain.errors import DataError, VenueError
 from bot.domain.events import LookTaken
 from bot.domain.ids import Asset, CycleId
@@ -20,6 +21,7 @@ from bot.domain.snapshot import Snapshot
 from bot.domain.units import edge_text
 from bot.engine.desk import Desk
 from bot.engine.documents import asset_entry, order_entry
+from bot.engine.execution import Execution
 from bot.engine.protection import Protection
 from bot.engine.scheduler import LookSignal
 from bot.engine.snapshot import SnapshotGatherer
@@ -38,6 +40,7 @@ class Rebalance:
         self,
         desk: Desk,
         gatherer: SnapshotGatherer,
+        execution: Execution,
         worker: Worker,
         protection: Protection,
         signal: LookSignal,
@@ -45,6 +48,7 @@ class Rebalance:
     ) -> None:
         self._desk = desk
         self._gatherer = gatherer
+        self._execution = execution
         self._worker = worker
         self._protection = protection
         self._signal = signal
@@ -55,6 +59,8 @@ class Rebalance:
         self.was_cut_short = False
         #: Wallets whose content is not explained.
         self._asked: set[str] = set()
+        #: Contracts whose hedge the venue was said to refuse.
+        self._refused: set[Leg] = set()
         #: When a look last came to a decision; a skipped look does not count.
         self.decided_at: datetime | None = None
         #: Called between two steps of the work, when the desk is free.
@@ -203,6 +209,7 @@ class Rebalance:
                 index_prices={line.asset: line.index_price for line in decision.lines},
             )
         )
+        self._tell_refused(decision)
         self.last_decision = decision
         self.decided_at = now
         self.was_cut_short = works.is_cut_short
@@ -222,6 +229,23 @@ class Rebalance:
         self._tell_unhedgeable(decision)
         for sentence in decision.warnings:
             log.warning(sentence, code="look_warning")
+
+    def _tell_refused(self, decision: Decision) -> None:
+        """Say which of the hedges that a look wanted the venue has refused, until one is taken or none is wanted."""
+        wanted = {(leg.instrument.venue, leg.instrument.symbol) for leg in decision.legs}
+        refused = {leg: refusal for leg, refusal in self._execution.refused.items() if leg in wanted}
+        for (venue, symbol), refusal in refused.items():
+            when = "in some minutes" if self._execution.is_turned_away((venue, symbol)) else "with the next look"
+            self._desk.alerts.raise_alert(
+                "hedge_refused",
+                f"The venue refuses the hedge of {symbol}: {refusal}. It is tried again {when};"
+                " 'trimtab check' says what in the account is set against it",
+                severity="warning",
+                cause=f"{venue}/{symbol}",
+            )
+        for venue, symbol in self._refused - refused.keys():
+            self._desk.alerts.close_alert("hedge_refused", cause=f"{venue}/{symbol}")
+        self._refused = set(refused)
 
     def _tell_unhedgeable(self, decision: Decision) -> None:
         """Say which assets leave a gap that no contract can close. The others keep their targets."""

@@ -226,7 +226,7 @@ class SnapshotGatherer:
         self._heard[source] = heard(
             self._heard.get(source),
             index_price,
-            self._desk.clock.now(),
+            timedelta(seconds=self._desk.clock.monotonic()),
             max_leap_frac=limits.max_leap_frac,
             settle=limits.leap_settle,
         )

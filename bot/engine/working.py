@@ -262,8 +262,8 @@ class Worker:
             for _ in range(_STEPS_PER_PASS):
                 if not await self._advance(work, works):
                     break
-        if work.is_done and _place(work) in self._execution.turned_away:
-            works.is_cut_short = True
+        if work.is_done:
+            works.is_cut_short |= self._execution.is_turned_away(_place(work))
         # After each fill the stop is made to fit, also after one that came while the order rested.
         after = await self._account(venue_id, works)
         if after is not works.guarded.get(venue_id):

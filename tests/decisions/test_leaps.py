@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.decisions.leaps import Hearing, heard, leap
-from tests.builders import NOW, dec
+from tests.builders import dec
 
 SETTLE = timedelta(minutes=5)
 MINUTE = timedelta(minutes=1)
@@ -17,8 +17,7 @@ def listen(*prices, every=MINUTE) -> list[Hearing]:
     known, found = None, []
     for place, price in enumerate(prices):
         if price is not None:
-            at = NOW + place * every
-            known = heard(known, dec(price), at, max_leap_frac=dec("0.1"), settle=SETTLE)
+            known = heard(known, dec(price), place * every, max_leap_frac=dec("0.1"), settle=SETTLE)
         found.append(known)
     return found
 

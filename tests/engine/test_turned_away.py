@@ -7,6 +7,7 @@ import pytest
 
 from bot.adapters.journal.journal import SqlJournal, open_journal
 from bot.backtest.simulation import simulate
+from bot.bootstrap import Bot
 from bot.domain.ids import Asset, Currency
 from bot.domain.orders import OrderType, Purpose
 from bot.domain.policy import CadencePolicy, ExecutionPolicy, ExecutionStyle, Policy
@@ -14,6 +15,7 @@ from bot.exchange.config import ExchangeConfig, MarketKind
 from bot.exchange.exchange import Exchange, open_exchange
 from bot.exchange.faults import Effect, Refuse
 from bot.exchange.orders import OrderRequest
+from tests.engine.rig import BTC_PERP, ETH_PERP, HOUR, Rig
 
 BTC = Asset("BTC")
 
@@ -76,3 +78,37 @@ def test_a_hedge_that_is_refused_for_good_waits_for_the_calendar() -> None:
     journal = lived(ExecutionStyle.IOC, exchange, 24)
     hedges = [order for order in journal.books.orders.values() if order.intent.purpose is Purpose.HEDGE]
     assert len(hedges) == 1
+
+
+def test_a_hedge_that_the_venue_refuses_is_told_until_it_is_taken() -> None:
+    one = Rig()
+    begun = one.exchange.now
+
+    def refuse(call: str, _: OrderRequest | None) -> Effect | None:
+        return Refuse(code="position_mode") if call == "submit" and one.exchange.now - begun < HOUR / 2 else None
+
+    one.exchange.faults.add(refuse, times=1000)
+    while_refused: set[str] = set()
+
+    async def reads(bot: Bot) -> None:
+        while_refused.update(
+            alert["cause"] for alert in bot.desk.alerts.open_alerts if alert["code"] == "hedge_refused"
+        )
+
+    one.run(3 * HOUR, reads, after=HOUR / 2)
+    assert while_refused == {f"paper/{BTC_PERP}", f"paper/{ETH_PERP}"}
+    assert "hedge_refused" not in one.alerts()
+    assert one.held() == Decimal("-0.018")
+    one.is_well()
+
+
+def test_a_hedge_that_is_refused_and_not_wanted_any_more_is_told_no_more() -> None:
+    one = Rig()
+    one.exchange.faults.on("submit", Refuse(code="position_mode"), times=10_000)
+
+    async def halts(bot: Bot) -> None:
+        assert "hedge_refused" in one.alerts()
+        await bot.control.halt("owner", why="a look at it")
+
+    one.run(3 * HOUR, halts, after=HOUR / 2)
+    assert "hedge_refused" not in one.alerts()
