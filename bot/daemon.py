@@ -9,7 +9,7 @@ import re
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from typing import Any
 import structlog
 
 from bot import __version__
+from bot.adapters.ccxt.errors import KeyNotTaken
 from bot.adapters.clock import PacedLoop, SimulatedLoop, SystemClock
 from bot.adapters.datafolder import own_folder, prepare_folder
 from bot.adapters.journal.care import JOURNAL_FILE
@@ -29,7 +30,7 @@ from bot.adapters.web.folder import TOKEN_FILE, Address, create_token, remove_ad
 from bot.adapters.web.server import WebServer
 from bot.bootstrap import Bot, World, account_of, assemble, open_wire, open_world
 from bot.decisions.sizing import smallest_order_quote
-from bot.domain.errors import BotError, ConfigError, DataError, VenueError
+from bot.domain.errors import BotError, ConfigError, DataError, VenueError, VenueUnavailable
 from bot.domain.findings import Finding
 from bot.domain.ids import Symbol, VenueId
 from bot.engine.abnormal import counts_as_crash
@@ -94,7 +95,8 @@ async def _run(settings: Settings) -> int:
         await web.start()
         write_address(settings.data_dir, settings.http.host, web.port)
         _greet(settings, world, web.port)
-        await bot.supervisor.start()
+        with _saying_what_to_look_at(settings, world):
+            await bot.supervisor.start()
         _stop_at_end_of_data(world, bot.supervisor.stop)
         await bot.supervisor.run()
         reason, is_orderly = "asked to stop", True
@@ -237,17 +239,41 @@ async def look_once(settings: Settings) -> dict[str, Any]:
     """Take one look from outside and return ``trimtab.plan/1``; nothing is sent and nothing is kept."""
     world = open_world(settings, is_look_only=True)
     bot = assemble(settings, world, _open_readers_journal(settings, world))
-    async with _connected(world):
+    async with _connected(settings, world):
         return await bot.control.plan()
 
 
+@contextmanager
+def _saying_what_to_look_at(settings: Settings, world: World) -> Iterator[None]:
+    """Say of a real venue that is not answering which one it is, and what its owner can look at.
+
+    Raises:
+        VenueUnavailable: it is not.
+    """
+    try:
+        yield
+    except KeyNotTaken:
+        raise  # what is to be done about a key is said already
+    except VenueUnavailable as failure:
+        if settings.mode is Mode.PAPER:
+            raise
+        address = "TRIMTAB_VENUES__BINANCEUSDM__REST_URL"
+        is_own = settings.venues.binanceusdm.rest_url is not None
+        raise VenueUnavailable(
+            f"{', '.join(world.venues)} does not answer as it should: {failure}. Is the venue in maintenance, does this"
+            f" machine have a network{f', is {address} right' if is_own else ''}? A container is started again by its"
+            " restart policy"
+        ) from failure
+
+
 @asynccontextmanager
-async def _connected(world: World) -> AsyncIterator[None]:
+async def _connected(settings: Settings, world: World) -> AsyncIterator[None]:
     """Connect to the venues of a world for as long as one look takes."""
     try:
-        for venue in world.venues.values():
-            await venue.start()
-        yield
+        with _saying_what_to_look_at(settings, world):
+            for venue in world.venues.values():
+                await venue.start()
+            yield
     finally:
         for venue in world.venues.values():
             await venue.stop()
@@ -260,7 +286,7 @@ async def adopt_once(settings: Settings, *, venue: str | None, symbol: str, is_g
         journal = _open_own_journal(settings, world)
         bot = assemble(settings, world, journal)
         try:
-            async with _connected(world):
+            async with _connected(settings, world):
                 return await adopt_position(
                     bot.desk,
                     bot.gatherer,
@@ -322,7 +348,7 @@ async def _check_account(settings: Settings, findings: list[Finding]) -> None:
     """Add what is found as it is found: what comes first stays said when what follows fails."""
     world = open_world(settings, is_look_only=True)
     bot = assemble(settings, world, _open_readers_journal(settings, world))
-    async with _connected(world):
+    async with _connected(settings, world):
         for venue in world.venues.values():
             if isinstance(venue, Examined):
                 findings.extend(await venue.examine(bot.desk.policy.assets))
@@ -377,7 +403,7 @@ async def _probe(settings: Settings) -> list[Finding]:
         journal = _open_own_journal(settings, world)
         bot = assemble(settings, world, journal)
         try:
-            async with _connected(world):
+            async with _connected(settings, world):
                 return await probe_orders(bot.desk, bot.execution, bot.reference)
         finally:
             await journal.close()

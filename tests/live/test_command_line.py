@@ -178,14 +178,22 @@ def test_a_key_that_the_venue_does_not_take_is_told_with_the_mend(
     ended = trimtab(command, **changes)
     assert ended.code == code
     assert told in ended.out + ended.err
+    assert "Is the venue in maintenance" not in ended.out + ended.err
     assert "0012345678" not in ended.out + ended.err
 
 
-@pytest.mark.parametrize("command", ["check", "plan"])
-def test_a_venue_that_cannot_be_reached_exits_4_with_a_sentence(trimtab: Trimtab, command: str) -> None:
-    ended = trimtab(command, **{f"{ACCOUNT}REST_URL": "http://127.0.0.1:9"})
+@pytest.mark.parametrize("command", ["check", "plan", "run"])
+def test_a_venue_that_cannot_be_reached_exits_4_with_a_sentence_that_says_what_to_look_at(
+    trimtab: Trimtab, command: str
+) -> None:
+    ended = trimtab(command, **{f"{ACCOUNT}REST_URL": "http://127.0.0.1:9", "TRIMTAB_HTTP__PORT": "0"})
     assert ended.code == 4
-    assert "fapiPublicGetTime: ExchangeNotAvailable" in ended.out + ended.err
+    told = " ".join((ended.out if command == "check" else ended.err).split())
+    assert (
+        "binanceusdm does not answer as it should: its clock could not be read (fapiPublicGetTime: ExchangeNotAvailable"
+        " (ClientConnectorError)). Is the venue in maintenance, does this machine have a network, is"
+        f" {ACCOUNT}REST_URL right? A container is started again by its restart policy"
+    ) in told
 
 
 def test_a_venue_in_maintenance_exits_4_with_a_sentence(trimtab: Trimtab, served: Served) -> None:
@@ -193,6 +201,16 @@ def test_a_venue_in_maintenance_exits_4_with_a_sentence(trimtab: Trimtab, served
     ended = trimtab("check")
     assert ended.code == 4
     assert "HTTP 503" in ended.out
+
+
+@pytest.mark.parametrize("command", ["check", "plan", "run"])
+def test_a_venue_that_falls_silent_within_a_start_is_named_too(trimtab: Trimtab, served: Served, command: str) -> None:
+    served.post("fault", effect="status", path="/fapi/v3/account", status=503, times=None)
+    ended = trimtab(command, TRIMTAB_HTTP__PORT="0")
+    assert ended.code == 4
+    told = " ".join((ended.out if command == "check" else ended.err).split())
+    assert "binanceusdm does not answer as it should: fapiPrivateV3GetAccount: HTTP 503" in told
+    assert "Is the venue in maintenance, does this machine have a network" in told
 
 
 @pytest.mark.parametrize("venue", ["BINANCECOINM", "BYBIT", "DERIBIT", "BITGET"])

@@ -41,6 +41,10 @@ class Banned(Exception):
         self.retry_after = retry_after
 
 
+class KeyNotTaken(VenueUnavailable):
+    """The venue answers, and not to this key from here. That is mended there."""
+
+
 def of_read(failure: Exception, what: str) -> VenueError:
     """Return what a failed read is: no answer, whatever went wrong."""
     return VenueUnavailable(f"{what}: {tell(failure)}")

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import structlog
 
+from bot.adapters.ccxt.errors import KeyNotTaken
 from bot.adapters.ccxt.limiter import Lane
 from bot.domain.errors import ConfigError, VenueOutcomeUnknown, VenueRefused, VenueUnavailable
 from bot.domain.ids import Asset, Currency, Symbol, TransferId
@@ -75,7 +76,7 @@ def test_an_account_in_another_mode_is_refused_at_the_start(route: str, document
     [
         (refuses(-1022), ConfigError, "API_SECRET is not the secret of this key"),
         (refuses(-2014, 401), ConfigError, "API_KEY is no key of this venue"),
-        (refuses(-2015, 401), VenueUnavailable, "may be used from this machine's address"),
+        (refuses(-2015, 401), KeyNotTaken, "may be used from this machine's address"),
         (refuses(-1007, 408), VenueUnavailable, "-1007"),
         (shows_page(403), VenueUnavailable, "HTTP 403 Forbidden"),
         (refuses(0, 451, "Service unavailable from a restricted location"), VenueUnavailable, "HTTP 451 Service unav"),
@@ -91,6 +92,26 @@ def test_what_is_wrong_with_a_key_here_is_a_configuration_and_what_is_wrong_ther
         failure = await failure_of(at.venue.start())
         assert type(failure) is verdict
         assert told in str(failure)
+
+    play(scene, wire=wire, is_started=False)
+
+
+@pytest.mark.parametrize(
+    ("route", "told"),
+    [
+        ("GET /fapi/v1/time", "its clock could not be read (fapiPublicGetTime: "),
+        ("GET /fapi/v1/exchangeInfo", "its contracts and their terms could not be read (fapiPublicGetExchangeInfo: "),
+        ("GET /fapi/v1/positionSide/dual", "how the account is set up could not be read (fapiPrivateGetPositionSide"),
+    ],
+)
+def test_a_start_that_is_not_answered_says_what_was_asked_for(route: str, told: str) -> None:
+    wire = usual()
+    wire.answer(route, hangs)
+
+    async def scene(at: Scene) -> None:
+        failure = str(await failure_of(at.venue.start(), VenueUnavailable))
+        assert failure.startswith(told)
+        assert "RequestTimeout (" in failure
 
     play(scene, wire=wire, is_started=False)
 

@@ -7,7 +7,8 @@ What every method rests on:
   only after it has been given up there.
 """
 
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -25,7 +26,7 @@ from bot.adapters.ccxt.binance.trading import Trading
 from bot.adapters.ccxt.binance.translate import VENUE, Row
 from bot.adapters.ccxt.calls import Calls
 from bot.adapters.ccxt.client import BinanceClient, secure_session
-from bot.adapters.ccxt.errors import OVERLOADED
+from bot.adapters.ccxt.errors import OVERLOADED, KeyNotTaken
 from bot.adapters.ccxt.limiter import Lane, Limiter
 from bot.domain.errors import (
     BadPayload,
@@ -47,14 +48,14 @@ from bot.ports import Clock
 
 #: What is to be done about a key that is refused at the start. Form and signature are ours. Whether it is known and may
 #: be used from here, is the venue's: that is mended there, and a daemon that is started again finds it mended.
-_OF_KEYS: dict[str, tuple[type[ConfigError | VenueUnavailable], str]] = {
+_OF_KEYS: dict[str, tuple[type[ConfigError | KeyNotTaken], str]] = {
     "bad_key": (ConfigError, "TRIMTAB_VENUES__BINANCEUSDM__API_KEY is no key of this venue; copy it again"),
     "bad_signature": (
         ConfigError,
         "TRIMTAB_VENUES__BINANCEUSDM__API_SECRET is not the secret of this key; copy it again",
     ),
     "not_permitted": (
-        VenueUnavailable,
+        KeyNotTaken,
         "look at the venue whether TRIMTAB_VENUES__BINANCEUSDM__API_KEY is there, may trade futures, and may be used"
         " from this machine's address",
     ),
@@ -88,30 +89,44 @@ class BinanceUsdm:
 
         Raises:
             ConfigError: no key, or not its secret; hedge mode, or multi-assets mode.
-            VenueUnavailable: it does not answer, or not to this key from here.
+            KeyNotTaken: it does not answer to this key from here.
+            VenueUnavailable: it does not answer.
         """
         await secure_session(self._client)
-        try:
+        with self._asking_for("its clock"):
             await self._time.compare()
+        with self._asking_for("its contracts and their terms"):
             await self.listing.read(Lane.PROTECT)
-        except VenueUnavailable as failure:
-            of_key = _OF_KEYS.get(self.calls.code_of(failure) or "")
-            if of_key is None:
-                raise
-            kind, mend = of_key
-            raise kind(f"binanceusdm: the venue does not take the key ({failure}): {mend}") from failure
-        modes: Row = await self.calls.read("fapiPrivateGetPositionSideDual", weight=30, lane=Lane.PROTECT)
+        with self._asking_for("how the account is set up"):
+            modes: Row = await self.calls.read("fapiPrivateGetPositionSideDual", weight=30, lane=Lane.PROTECT)
+            assets: Row = await self.calls.read("fapiPrivateGetMultiAssetsMargin", weight=30, lane=Lane.PROTECT)
         if translate.is_set(modes, "dualSidePosition"):
             raise ConfigError(
                 "binanceusdm: the account is in hedge mode; switch it to one-way mode (Preferences, Position Mode)"
             )
-        assets: Row = await self.calls.read("fapiPrivateGetMultiAssetsMargin", weight=30, lane=Lane.PROTECT)
         if translate.is_set(assets, "multiAssetsMargin"):
             raise ConfigError(
                 "binanceusdm: the account is in multi-assets mode; switch it to single-asset mode"
                 " (Preferences, Asset Mode)"
             )
         self.calls.limiter.hurry()
+
+    @contextmanager
+    def _asking_for(self, what: str) -> Iterator[None]:
+        """Say in words what was not answered at a start.
+
+        Raises:
+            ConfigError, KeyNotTaken: because of the key.
+            VenueUnavailable: for any other reason.
+        """
+        try:
+            yield
+        except VenueUnavailable as failure:
+            of_key = _OF_KEYS.get(self.calls.code_of(failure) or "")
+            if of_key is None:
+                raise VenueUnavailable(f"{what} could not be read ({failure})") from failure
+            kind, mend = of_key
+            raise kind(f"binanceusdm: the venue does not take the key ({failure}): {mend}") from failure
 
     async def examine(self, assets: Sequence[Asset]) -> tuple[Finding, ...]:
         """Return what is to be said of key, clock, account and units."""
