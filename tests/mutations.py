@@ -477,8 +477,8 @@ MUTATIONS = (
     Mutation(
         rule="A slice waits for its time",
         file="working.py",
-        before="if elapsed < execution.twap_duration * progress.slices_sent / slices:",
-        after="if elapsed > execution.twap_duration * progress.slices_sent / slices:",
+        before="if progress.lasted < execution.twap_duration * progress.slices_sent / slices:",
+        after="if progress.lasted > execution.twap_duration * progress.slices_sent / slices:",
         test="test_working.py::test_slices_come_at_even_times",
     ),
     Mutation(

@@ -9,7 +9,7 @@ no more than the slippage allowed, and never further from the price of the decis
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import ROUND_HALF_DOWN, Decimal
 from enum import StrEnum
 
@@ -141,7 +141,8 @@ class Progress:
     remaining_contracts: Decimal
     #: Mid price when the work began.
     reference_price: Decimal
-    started_at: datetime
+    #: For how long it has been worked.
+    lasted: timedelta
     #: Price of the order that rests; None when there is none.
     resting_price: Decimal | None = None
     #: What is left of that order.
@@ -150,16 +151,14 @@ class Progress:
     slices_sent: int = 0
 
 
-def next_step(
-    progress: Progress, quote: Quote | None, style: ExecutionStyle, execution: ExecutionPolicy, now: datetime
-) -> Step:
+def next_step(progress: Progress, quote: Quote | None, style: ExecutionStyle, execution: ExecutionPolicy) -> Step:
     """Return the next step of a leg; ``quote`` is None where the book could not be read."""
     contracts = tradable_contracts(progress.remaining_contracts, progress.leg)
     if contracts == 0:
         return _ended(progress, "nothing is left that the venue would take")
     if style is ExecutionStyle.TWAP:
-        return _next_slice(progress, contracts, quote, execution, now)
-    return _next_peg(progress, contracts, quote, execution, now)
+        return _next_slice(progress, contracts, quote, execution)
+    return _next_peg(progress, contracts, quote, execution)
 
 
 def tradable_contracts(remaining: Decimal, leg: HedgeLeg) -> Decimal:
@@ -176,11 +175,9 @@ def _ended(progress: Progress, why: str) -> Step:
     return Step(kind=StepKind.DONE, is_last=True, why=why)
 
 
-def _next_peg(
-    progress: Progress, contracts: Decimal, quote: Quote | None, execution: ExecutionPolicy, now: datetime
-) -> Step:
+def _next_peg(progress: Progress, contracts: Decimal, quote: Quote | None, execution: ExecutionPolicy) -> Step:
     leg, resting = progress.leg, progress.resting_price
-    why = _escalation(progress, quote, execution, now)
+    why = _escalation(progress, quote, execution)
     if why or quote is None:
         if resting is not None:
             return Step(kind=StepKind.CANCEL, why=why)
@@ -200,9 +197,9 @@ def _touch(leg: HedgeLeg, quote: Quote) -> Decimal:
     return max(quote.ask_price, leg.limit_price)
 
 
-def _escalation(progress: Progress, quote: Quote | None, execution: ExecutionPolicy, now: datetime) -> str:
+def _escalation(progress: Progress, quote: Quote | None, execution: ExecutionPolicy) -> str:
     """Return why a chase should take what is there; empty while it should not."""
-    if now - progress.started_at >= execution.chase_deadline:
+    if progress.lasted >= execution.chase_deadline:
         return "the deadline has passed"
     if quote is None:
         return "the book cannot be read"
@@ -217,11 +214,8 @@ def _ran_away_frac(progress: Progress, quote: Quote) -> Decimal:
     return (middle / progress.reference_price - ONE) * progress.leg.side.sign
 
 
-def _next_slice(
-    progress: Progress, contracts: Decimal, quote: Quote | None, execution: ExecutionPolicy, now: datetime
-) -> Step:
-    elapsed = now - progress.started_at
-    is_late = elapsed >= execution.twap_duration
+def _next_slice(progress: Progress, contracts: Decimal, quote: Quote | None, execution: ExecutionPolicy) -> Step:
+    is_late = progress.lasted >= execution.twap_duration
     if quote is None:
         if is_late:
             return Step(kind=StepKind.DONE, is_last=True, why="the book cannot be read and the time is up")
@@ -230,7 +224,7 @@ def _next_slice(
     if is_late:
         return Step(kind=StepKind.TAKE, contracts=contracts, price=price, is_last=True, why="the time is up")
     slices = _slices(progress, execution)
-    if elapsed < execution.twap_duration * progress.slices_sent / slices:
+    if progress.lasted < execution.twap_duration * progress.slices_sent / slices:
         return Step(kind=StepKind.WAIT)
     share = slice_contracts(contracts, slices - progress.slices_sent, progress.leg)
     return Step(kind=StepKind.TAKE, contracts=share, price=price, why=f"slice {progress.slices_sent + 1} of {slices}")

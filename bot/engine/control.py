@@ -215,7 +215,7 @@ class BotControl:
             called_off = [FlattenEnded(at=self._desk.clock.now(), why="called off by resume")]
             besides = called_off if self._desk.journal.books.is_flattening else ()
             await self._set_state(TradingState.NORMAL, caller, "", "resume", besides=besides)
-        await self._flatten.check(self._desk.clock.now())
+        await self._flatten.check()
         for code in ("abnormal_ends", "halted_by_failure"):
             self._desk.alerts.close_alert(code, cause="bot")
         self._breaker.tell()

@@ -8,6 +8,7 @@ so none of them waits for long.
 import asyncio
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TypeVar
 
 from bot.domain.errors import VenueUnavailable
@@ -30,6 +31,11 @@ class Desk:
     alerts: AlertSink
     holdings: HoldingsSource
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    @property
+    def elapsed(self) -> timedelta:
+        """Return the time since some beginning, by a clock that nobody sets: for what this process waits for."""
+        return timedelta(seconds=self.clock.monotonic())
 
     async def read_quotes(self, venue_id: VenueId, symbols: Sequence[Symbol]) -> tuple[Quote, ...]:
         """Return the quotes of a venue that are prices; one that is none is as good as missing.

@@ -10,7 +10,7 @@ The only caller of ``Venue.submit`` and ``Venue.cancel``. Rules of this file:
 import asyncio
 from collections.abc import Awaitable, Coroutine, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -63,8 +63,8 @@ _GIVEN_UP = (OrderState.ABSENT, OrderState.REJECTED)
 class Opened:
     """An order that has added to a position, by what the venue said of it."""
 
-    #: Since when that is not known to be protected.
-    since: datetime
+    #: Since when that is not known to be protected, by the clock that nobody sets.
+    since: timedelta
     order: Order
 
 
@@ -75,13 +75,13 @@ class Execution:
         self._desk = desk
         self._bookkeeping = bookkeeping
         #: When an unknown order was first looked for, late enough to count, and not found.
-        self._missed_at: dict[ClientOrderId, datetime] = {}
+        self._missed_at: dict[ClientOrderId, timedelta] = {}
         #: What was opened and is not known to have its stop yet, and whether there is any.
         self.opened: dict[Leg, Opened] = {}
         self.has_opened = asyncio.Event()
         #: Orders that may have opened something, and since when: whether they arrived is not known, and no account has
         #: told since.
-        self.unheard: dict[ClientOrderId, datetime] = {}
+        self.unheard: dict[ClientOrderId, timedelta] = {}
         #: Contracts whose newest hedge order was refused, and how.
         self.refused: dict[Leg, VenueRefused] = {}
         #: Resting orders that a leg is being worked with; what else works is left over.
@@ -89,9 +89,8 @@ class Execution:
 
     def begin(self) -> None:
         """Wait from now on to hear of what an earlier process has sent."""
-        now = self._desk.clock.now()
         unknown = [one for one in self._desk.journal.books.working_orders() if one.state.is_unproved]
-        self._note_unheard([one.intent for one in unknown], now)
+        self._note_unheard([one.intent for one in unknown], self._desk.elapsed)
 
     def is_turned_away(self, leg: Leg) -> bool:
         """Return True when a contract's newest hedge order was refused for no reason of its own."""
@@ -120,6 +119,7 @@ class Execution:
         self, intents: Sequence[OrderIntent], call: Coroutine[Any, Any, tuple[VenueOrder, ...]]
     ) -> list[Order]:
         """Await a call that sends orders, and take in its outcome."""
+        sent_at = self._desk.elapsed
         hedged = [(one.venue, one.symbol) for one in intents if one.purpose is Purpose.HEDGE]
         for leg in hedged:
             self.refused.pop(leg, None)
@@ -133,7 +133,7 @@ class Execution:
                 self.refused.update(dict.fromkeys(hedged, refusal))
             return [await self._change(intent, event, str(refusal), is_usual=is_usual) for intent in intents]
         except (VenueOutcomeUnknown, VenueUnavailable, TimeoutError) as failure:
-            self._note_unheard(intents, intents[0].intended_at)
+            self._note_unheard(intents, sent_at)
             return [await self._change(intent, OrderEvent.OUTCOME_LOST, tell(failure)) for intent in intents]
         return [await self._take_in(intent, one) for intent, one in zip(intents, seen, strict=True)]
 
@@ -201,12 +201,13 @@ class Execution:
         delay = policy.settle_delay if intent.reduce_only else policy.increase_settle_delay
         if now < intent.intended_at + policy.validity + delay:
             return order
-        missed_at = self._missed_at.setdefault(intent.client_order_id, now)
+        is_missed_again = intent.client_order_id in self._missed_at
+        missed_for = self._desk.elapsed - self._missed_at.setdefault(intent.client_order_id, self._desk.elapsed)
         may_work = order.may_work_unseen
-        if may_work and now < missed_at + policy.lost_after:
-            self._tell_lost(order, missed_at + policy.lost_after)
+        if may_work and missed_for < policy.lost_after:
+            self._tell_lost(order, now + policy.lost_after - missed_for)
             return order
-        if missed_at == now:
+        if not is_missed_again:
             return order
         if intent.may_rest and not is_anothers and not await self._is_unknown_to_matching(order):
             return order
@@ -262,7 +263,7 @@ class Execution:
         leg = (intent.venue, intent.symbol)
         before = self.opened.get(leg)
         # Said again it is no news, and its time goes on.
-        self.opened[leg] = Opened(since=self._desk.clock.now() if before is None else before.since, order=order)
+        self.opened[leg] = Opened(since=self._desk.elapsed if before is None else before.since, order=order)
         self.has_opened.set()
 
     def untold_contracts(self, opened: Opened) -> Decimal:
@@ -297,7 +298,7 @@ class Execution:
         self.opened.pop(leg, None)
         self._rest()
 
-    def _note_unheard(self, intents: Sequence[OrderIntent], since: datetime) -> None:
+    def _note_unheard(self, intents: Sequence[OrderIntent], since: timedelta) -> None:
         self.unheard.update({one.client_order_id: since for one in intents if not one.reduce_only})
         if self.unheard:
             self.has_opened.set()

@@ -9,7 +9,7 @@ Rules of this file:
 """
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import structlog
 
@@ -50,8 +50,8 @@ class Flatten:
         self._gatherer = gatherer
         self._execution = execution
         self._reference = reference
-        #: Since when this process has been at it.
-        self._since: datetime | None = None
+        #: Since when this process has been at it, by the clock that nobody sets.
+        self._since: timedelta | None = None
         #: What was open at the last round, and what last kept it from being closed.
         self._open: tuple[Symbol, ...] = ()
         self._trouble = ""
@@ -66,19 +66,19 @@ class Flatten:
             wish.append(TradingStateSet(at=now, state=TradingState.HALTED, caller=caller, why="flatten"))
             await self._desk.journal.record(*wish)
             log.info("Closing all futures", code="flatten_started", caller=caller)
-        await self.check(self._desk.clock.now())
+        await self.check()
 
-    async def check(self, now: datetime) -> None:
+    async def check(self) -> None:
         """Go on until everything is closed, or nothing moves any more; the next check tries again."""
         books = self._desk.journal.books
         if books.is_flattening:
-            self._since = self._since or now
+            self._since = self._desk.elapsed if self._since is None else self._since
             rounds = self._desk.policy.execution.max_rounds
             while rounds and await self._take_round(self._since):
                 rounds -= 1
         self._tell()
 
-    async def _take_round(self, since: datetime) -> bool:
+    async def _take_round(self, since: timedelta) -> bool:
         """Take one order per position; return True when another round may get further at once."""
         has_traded, self._trouble = False, ""
         still_open: list[FuturesPosition] = []
@@ -133,13 +133,13 @@ class Flatten:
             if is_ours and ledger.contracts != 0 and symbol not in listed:
                 self._trouble = f"{symbol} is not listed, and our trades add up to {ledger.contracts} contracts"
 
-    async def _close_safely(self, position: FuturesPosition, since: datetime) -> bool:
+    async def _close_safely(self, position: FuturesPosition, since: timedelta) -> bool:
         """Send one order that closes a position; True when it has traded. What cannot be closed holds up no other."""
         if any(order.intent.symbol == position.symbol for order in self._tradable(position.venue)):
             self._trouble = f"the outcome of an order of {position.symbol} is not known"
             return False
         try:
-            draft = await self._draft(position, is_patient=self._desk.clock.now() - since < _PATIENCE)
+            draft = await self._draft(position, is_patient=self._desk.elapsed - since < _PATIENCE)
         except (DataError, VenueError) as failure:
             self._trouble = str(failure)
             return False
@@ -212,10 +212,11 @@ class Flatten:
         if not self._desk.journal.books.is_flattening:
             self._since, self._open = None, ()
             self._desk.alerts.close_alert("flatten_incomplete", cause="bot")
-        elif self._since is not None and self._desk.clock.now() - self._since >= _PATIENCE:
+        elif self._since is not None and self._desk.elapsed - self._since >= _PATIENCE:
+            begun_at = self._desk.clock.now() - (self._desk.elapsed - self._since)
             self._desk.alerts.raise_alert(
                 "flatten_incomplete",
-                f"Flatten has not come to its end since {self._since:%Y-%m-%d %H:%M:%S} UTC; open:"
+                f"Flatten has not come to its end since {begun_at:%Y-%m-%d %H:%M:%S} UTC; open:"
                 f" {', '.join(self._open) or 'nothing that is known'}. {self._trouble}."
                 " It goes on; close by hand at the venue what cannot wait, or 'trimtab resume' to call it off",
                 severity="critical",

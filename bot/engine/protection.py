@@ -94,11 +94,11 @@ class Protection:
         self.relieve: Callable[[VenueId], Awaitable[bool]] = _no_relief
         self._unprotected = Unprotected(desk, execution, reductions)
         #: Since when legs of a venue are too large for their stops.
-        self._tight_since: dict[VenueId, datetime] = {}
+        self._tight_since: dict[VenueId, timedelta] = {}
         #: Since when a leg was protected that is listed with another size than our trades add up to.
-        self._apart_since: dict[Leg, datetime] = {}
+        self._apart_since: dict[Leg, timedelta] = {}
         #: When a position was listed last, and what our trades added up to then.
-        self._listed: dict[Leg, tuple[datetime, Decimal]] = {}
+        self._listed: dict[Leg, tuple[timedelta, Decimal]] = {}
         #: What our trades added up to when a venue was protected last.
         self._protected: dict[VenueId, Mapping[Symbol, Decimal]] = {}
 
@@ -211,7 +211,7 @@ class Protection:
             return True
         if not self._apart_since:
             return False
-        now = self._desk.clock.now()
+        now = self._desk.elapsed
         return any(now - since < _SETTLES_WITHIN for since in self._apart_since.values())
 
     def _booked(self, venue_id: VenueId) -> dict[Symbol, Decimal]:
@@ -220,7 +220,7 @@ class Protection:
         return {symbol: one.contracts for (venue, symbol), one in ledgers.items() if venue == venue_id}
 
     def _note_apart(self, view: _View) -> None:
-        venue_id, now = view.account.venue, self._desk.clock.now()
+        venue_id, now = view.account.venue, self._desk.elapsed
         before = {leg: since for leg, since in self._apart_since.items() if leg[0] == venue_id}
         for leg in before:
             del self._apart_since[leg]
@@ -231,7 +231,7 @@ class Protection:
 
     def _is_room_due(self, view: _View) -> bool:
         """Return whether legs have to be cut for their stops, by prices that are believed or have said so twice."""
-        venue_id, now = view.account.venue, self._desk.clock.now()
+        venue_id, now = view.account.venue, self._desk.elapsed
         if not view.plan.reductions:
             self._tight_since.pop(venue_id, None)
             return False
@@ -336,14 +336,14 @@ class Protection:
             await self._unprotected.note_protected(target)
 
     def _note_listed(self, view: _View) -> None:
-        now = self._desk.clock.now()
+        now = self._desk.elapsed
         for position in view.account.positions:
             booked = view.booked.get(position.symbol, ZERO)
             self._listed[view.account.venue, position.symbol] = (now, booked)
 
     def _may_be_held(self, view: _View) -> set[Symbol]:
         """Return what was listed a moment ago and is not now, without a trade that tells how it ended."""
-        now, venue_id = self._desk.clock.now(), view.account.venue
+        now, venue_id = self._desk.elapsed, view.account.venue
         return {
             symbol
             for (venue, symbol), (listed_at, booked) in self._listed.items()

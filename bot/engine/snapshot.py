@@ -226,7 +226,7 @@ class SnapshotGatherer:
         self._heard[source] = heard(
             self._heard.get(source),
             index_price,
-            timedelta(seconds=self._desk.clock.monotonic()),
+            self._desk.elapsed,
             max_leap_frac=limits.max_leap_frac,
             settle=limits.leap_settle,
         )

@@ -283,9 +283,9 @@ class Supervisor:
         await self._protect(self._desk.clock.now())
         self._note_urgency()
 
-    async def _protect(self, now: datetime) -> None:
+    async def _protect(self, _: datetime) -> None:
         """Close what the owner wants closed, and protect what is still open."""
-        await self._flatten.check(now)
+        await self._flatten.check()
         await self._protection.check(self._desk.clock.now())
 
     def hurry(self) -> None:

@@ -30,8 +30,10 @@ class Unprotected:
         self._desk = desk
         self._execution = execution
         self._reductions = reductions
-        #: Since when this process has tried to protect a leg that has no stop.
-        self._tried_since: dict[Leg, datetime] = {}
+        #: Since when this process has known of a leg that has no stop, and has tried to protect it, by the clock that
+        #: nobody sets.
+        self._known_since: dict[Leg, timedelta] = {}
+        self._tried_since: dict[Leg, timedelta] = {}
 
     async def tell_overdue(self, now: datetime) -> None:
         """Tell of what an order has opened and has no stop by the deadline, though every call takes long.
@@ -39,20 +41,21 @@ class Unprotected:
         Waits for no call, and needs nobody to let go of the desk.
         """
         for leg, opened in list(self._execution.opened.items()):
-            told = f"{leg[1]} has grown at {opened.since:%Y-%m-%d %H:%M:%S} UTC and is not known to have its stop yet"
-            await self._tell_late(leg, now - opened.since, told)
+            lasted = self._desk.elapsed - opened.since
+            told = f"{leg[1]} has grown at {now - lasted:%Y-%m-%d %H:%M:%S} UTC and is not known to have its stop yet"
+            await self._tell_late(leg, lasted, told)
         for number, since in list(self._execution.unheard.items()):
             intent = self._desk.journal.books.orders[number].intent
             told = (
                 f"An order of {intent.symbol} that was sent at {intent.intended_at:%Y-%m-%d %H:%M:%S} UTC may have"
                 " opened something, and nothing is known of it yet"
             )
-            await self._tell_late((intent.venue, intent.symbol), now - since, told)
+            await self._tell_late((intent.venue, intent.symbol), self._desk.elapsed - since, told)
         for leg in list(self._desk.journal.books.unprotected):
             self._alert(leg, Rung.RETRY)
 
-    async def _tell_late(self, leg: Leg, since: timedelta, told: str) -> None:
-        if since <= self._desk.policy.stops.deadline or leg in self._desk.journal.books.unprotected:
+    async def _tell_late(self, leg: Leg, lasted: timedelta, told: str) -> None:
+        if lasted <= self._desk.policy.stops.deadline or leg in self._desk.journal.books.unprotected:
             return
         await self._note_in_doubt(leg, "what was opened is not known to have its stop")
         self._desk.alerts.raise_alert(
@@ -106,8 +109,11 @@ class Unprotected:
         return -self._desk.journal.books.ledger(target.venue, target.symbol).contracts * target.side.sign
 
     async def _note_in_doubt(self, leg: Leg, why: str) -> None:
-        if leg in self._desk.journal.books.unprotected or leg[1] in self._desk.policy.foreign_symbols:
-            return
+        if leg not in self._desk.journal.books.unprotected and leg[1] not in self._desk.policy.foreign_symbols:
+            await self._note(leg, why)
+
+    async def _note(self, leg: Leg, why: str) -> None:
+        self._known_since[leg] = self._desk.elapsed
         fact = LegUnprotected(at=self._desk.clock.now(), venue=leg[0], symbol=leg[1], why=why)
         await self._desk.journal.record(fact)
 
@@ -116,9 +122,9 @@ class Unprotected:
         unprotected = self._desk.journal.books.unprotected
         if leg not in unprotected:
             return
-        since, _ = unprotected[leg]
-        if rung_after(self._desk.clock.now() - since, self._desk.policy.stops) is Rung.RETRY:
+        if rung_after(self._lasted(leg), self._desk.policy.stops) is Rung.RETRY:
             return
+        since, _ = unprotected[leg]
         what = f"{leg[1]} has had" if bare is None else f"{bare} contracts of {leg[1]} have had"
         self._desk.alerts.raise_alert(
             "unprotected",
@@ -126,6 +132,12 @@ class Unprotected:
             severity="critical",
             cause=f"{leg[0]}/{leg[1]}",
         )
+
+    def _lasted(self, leg: Leg) -> timedelta:
+        """Return for how long a leg has had no stop: by the books, and no less than this process has known of it."""
+        since, _ = self._desk.journal.books.unprotected[leg]
+        known = self._desk.elapsed - self._known_since.setdefault(leg, self._desk.elapsed)
+        return max(self._desk.clock.now() - since, known)
 
     async def note_protected(self, target: StopTarget) -> None:
         """Count a leg as protected, unless our trades add up to a position on the other side."""
@@ -154,25 +166,24 @@ class Unprotected:
 
     async def _close(self, leg: Leg) -> None:
         self._execution.forget_opened(leg)
+        self._known_since.pop(leg, None)
         self._tried_since.pop(leg, None)
         await self._desk.journal.record(LegProtected(at=self._desk.clock.now(), venue=leg[0], symbol=leg[1]))
         self._desk.alerts.close_alert("unprotected", cause=f"{leg[0]}/{leg[1]}")
 
     async def note_unprotected(self, target: StopTarget, bare: Decimal, instrument: Instrument, quote: Quote) -> None:
         """Count a leg as unprotected of which so many contracts have no stop."""
-        now = self._desk.clock.now()
         leg = (target.venue, target.symbol)
-        why = "no stop of the position's size rests at the venue"
         if leg not in self._desk.journal.books.unprotected:
-            await self._desk.journal.record(LegUnprotected(at=now, venue=target.venue, symbol=target.symbol, why=why))
-        since, _ = self._desk.journal.books.unprotected[leg]
+            await self._note(leg, "no stop of the position's size rests at the venue")
         # Told about from the first moment on; acted on by the time that there was to mend it. While the process was
         # down nothing was tried.
-        rung = rung_after(now - self._tried_since.setdefault(leg, now), self._desk.policy.stops)
+        tried = self._desk.elapsed - self._tried_since.setdefault(leg, self._desk.elapsed)
+        rung = rung_after(tried, self._desk.policy.stops)
         is_partly = bare < target.contracts
         told = f"{decimal_text(bare)} of {decimal_text(target.contracts)}" if is_partly else None
         self._alert(leg, rung, told)
-        if rung is not Rung.RETRY and rung_after(now - since, self._desk.policy.stops) is not Rung.RETRY:
+        if rung is not Rung.RETRY and rung_after(self._lasted(leg), self._desk.policy.stops) is not Rung.RETRY:
             await self._climb(rung, target, bare, instrument, quote)
 
     async def _climb(self, rung: Rung, target: StopTarget, bare: Decimal, instrument: Instrument, quote: Quote) -> None:

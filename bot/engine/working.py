@@ -11,7 +11,7 @@ What a step is, ``decisions.working`` says, from the venue's position and the bo
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
 
@@ -70,6 +70,8 @@ class Work:
     #: What was read by then, its size is made of.
     decided_at: datetime
     started_at: datetime
+    #: The same by the clock that nobody sets.
+    begun_at: timedelta
     #: The order that rests, and the newest of all its orders.
     resting: ClientOrderId | None = None
     newest: ClientOrderId | None = None
@@ -170,6 +172,7 @@ class Worker:
                     reference_price=(quote.bid_price + quote.ask_price) / 2,
                     decided_at=snapshot.at,
                     started_at=self._desk.clock.now(),
+                    begun_at=self._desk.elapsed,
                 )
             )
         return works
@@ -298,7 +301,7 @@ class Worker:
             works.is_cut_short = True
             await self._end(work, why)
             return False
-        step = next_step(self._progress(work, works, account), quote, work.leg.style, policy.execution, now)
+        step = next_step(self._progress(work, works, account), quote, work.leg.style, policy.execution)
         return await self._do(step, work, works)
 
     def _interruption(self, work: Work) -> str:
@@ -343,7 +346,7 @@ class Worker:
             leg=leg,
             remaining_contracts=min(missing, self._needed_contracts(work, works)),
             reference_price=work.reference_price,
-            started_at=work.started_at,
+            lasted=self._desk.elapsed - work.begun_at,
             resting_price=None if order is None else order.intent.price,
             resting_contracts=ZERO if order is None else order.remaining_contracts,
             slices_sent=work.slices_sent,

@@ -60,19 +60,19 @@ def _quote(bid="49999", ask="50001", **changes):
     return make_quote(ONE, 50_000, bid_price=Decimal(bid), ask_price=Decimal(ask), **changes)
 
 
-def _progress(leg=None, *, remaining="0.1", resting=None, sent=0):
+def _progress(leg=None, *, remaining="0.1", resting=None, sent=0, lasted=SECOND):
     return Progress(
         leg=leg or _leg(),
         remaining_contracts=Decimal(remaining),
         reference_price=dec(50_000),
-        started_at=NOW,
+        lasted=lasted,
         resting_price=None if resting is None else Decimal(resting),
         slices_sent=sent,
     )
 
 
 def _step(progress, quote=None, *, style=ExecutionStyle.CHASE, after=SECOND):
-    return next_step(progress, quote, style, EXECUTION, NOW + after)
+    return next_step(replace(progress, lasted=after), quote, style, EXECUTION)
 
 
 # --- style ---------------------------------------------------------------------------------------
@@ -281,11 +281,10 @@ def test_a_chase_never_has_two_live_orders_for_one_need(data, side, moves):
         quote = data.draw(st.sampled_from([_quote(middle - 1, middle + 1), None]))
         remaining = leg.contracts - position
         step = next_step(
-            _progress(leg, remaining=remaining, resting=resting),
+            _progress(leg, remaining=remaining, resting=resting, lasted=place * 5 * SECOND),
             quote,
             ExecutionStyle.CHASE,
             EXECUTION,
-            NOW + place * 5 * SECOND,
         )
         if step.kind in (StepKind.POST, StepKind.TAKE):
             assert resting is None

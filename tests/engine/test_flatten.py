@@ -321,7 +321,7 @@ def test_what_was_called_off_while_it_waited_for_the_desk_sends_nothing() -> Non
         async with bot.desk.lock:
             await journal.record(FlattenStarted(at=now, caller="test"))
             # The check begins, and waits for the desk.
-            waiting = asyncio.ensure_future(bot.flatten.check(now))
+            waiting = asyncio.ensure_future(bot.flatten.check())
             await bot.desk.clock.sleep(SECOND)
             await journal.record(FlattenEnded(at=now, why="called off"))
         await waiting

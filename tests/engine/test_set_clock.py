@@ -8,7 +8,13 @@ from bot.adapters.clock import LoopClock
 from bot.adapters.holdings import DeclaredHoldings
 from bot.adapters.paper import PAPER, PaperVenue
 from bot.bootstrap import Bot, build
-from tests.engine.rig import BTC, HOUR, MINUTE, Rig
+from bot.domain.events import LegUnprotected, OrderIntended
+from bot.domain.orders import OrderType, Purpose
+from bot.domain.policy import ExecutionPolicy, ExecutionStyle
+from bot.exchange.faults import ForgetOrder, Refuse
+from tests.engine.rig import BTC, BTC_PERP, HOUR, MINUTE, Rig, a_policy
+
+SECOND = timedelta(seconds=1)
 
 
 class SetClock:
@@ -66,4 +72,51 @@ def test_a_price_that_has_leapt_does_not_stand_for_longer_because_the_clock_was_
     assert at_once is None, "it is skipped"
     assert later is not None, "it has stood"
     assert one.held() == before != 0
+    one.is_well()
+
+
+def test_an_order_that_the_venue_has_lost_is_not_given_up_because_the_clock_was_put_forward() -> None:
+    one = OnAWrongClock(policy=a_policy(execution=ExecutionPolicy(style=ExecutionStyle.CHASE)))
+    one.exchange.faults.on("submit", ForgetOrder(), times=2)
+    one.is_off_by = -HOUR
+
+    async def sets_the_clock(_: Bot) -> None:
+        one.clock.is_off_by = timedelta(0)
+
+    one.run(HOUR / 2, sets_the_clock, after=10 * MINUTE)
+    lost = [order for order in one.journal.books.orders.values() if order.may_work_unseen]
+    assert len(lost) == 2, "they may still work, and nothing is sent beside them"
+    assert one.alerts() >= {"order_lost"}
+    assert len(one.journal.books.orders) == 2
+
+
+def test_what_has_no_stop_is_told_and_made_smaller_in_time_although_the_clock_was_put_back() -> None:
+    one = OnAWrongClock()
+    one.exchange.faults.add(
+        lambda call, request: (
+            Refuse(code="rejected")
+            if call == "submit" and request is not None and request.type is OrderType.STOP_MARKET
+            else None
+        ),
+        times=10_000,
+    )
+
+    async def sets_the_clock(_: Bot) -> None:
+        one.clock.is_off_by = -HOUR
+
+    one.run(20 * MINUTE, sets_the_clock, after=40 * SECOND)
+    told = next(fact for fact in one.facts(LegUnprotected) if fact.symbol == BTC_PERP)
+    reduced = next(one for one in one.facts(OrderIntended) if one.intent.purpose is Purpose.DELEVERAGE)
+    assert reduced.at - told.at < -HOUR + 5 * MINUTE
+    assert one.held() == 0
+
+
+def test_a_chase_ends_in_time_although_the_clock_was_put_back() -> None:
+    one = OnAWrongClock(policy=a_policy(execution=ExecutionPolicy(style=ExecutionStyle.CHASE)))
+
+    async def sets_the_clock(_: Bot) -> None:
+        one.clock.is_off_by = -HOUR
+
+    one.run(5 * MINUTE, sets_the_clock)
+    assert one.held() == Decimal("-0.018")
     one.is_well()
