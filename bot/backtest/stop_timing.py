@@ -86,8 +86,7 @@ class StopTiming:
         """Take note of a stop that is gone, and yield whether one that the bot takes away leaves another one."""
         mark = order.client_order_id
         if order.reason != ON_REQUEST:
-            if mark not in self._exchange.deceived:
-                self._taken_away_at[order.symbol] = at
+            self._taken_away_at[order.symbol] = at
             return
         floor = self._exchange.floor
         # At its expiry the venue closes position and orders of a contract in one go.

@@ -13,6 +13,7 @@ from bot.domain.orders import OrderState, OrderType, Purpose, Side
 from bot.domain.plan import Decision, Rule
 from bot.domain.policy import ExecutionPolicy, ExecutionStyle, WatchIntervals
 from bot.exchange.faults import (
+    DeliverTwice,
     Distortion,
     DistortQuotes,
     Effect,
@@ -346,6 +347,28 @@ def test_a_stop_that_the_owner_takes_away_is_back_by_the_next_round_although_he_
     one.run(10 * MINUTE, by_hand)
     assert (one.held(), stops(one)) == (Decimal("-0.022"), [Decimal("0.022")])
     assert one.checker.unprotected_seconds_max > 42
+    one.is_well()
+
+
+def test_the_old_stop_goes_in_the_moment_in_which_the_owner_takes_the_new_one_away() -> None:
+    """The new one had arrived twice, and rested once."""
+    one = Owner(script=((HOUR, "50000"), (2 * HOUR, "46000")))
+    taken: list[int] = []
+
+    def happens(call: str, request: OrderRequest | None) -> Effect | None:
+        if request is not None and request.type is OrderType.STOP_MARKET:
+            return DeliverTwice()
+        if call == "cancel" and not taken:
+            resting = [order for order in one.exchange.floor.open_orders.values() if order.symbol == BTC_PERP]
+            if len(resting) > 1:
+                taken.append(max(order.id for order in resting))
+                one.exchange.cancel_by_venue(taken[0], "cancelled by somebody else")
+        return None
+
+    one.exchange.faults.add(happens, times=1000)
+    one.run(4 * HOUR)
+    assert taken
+    assert len(stops(one)) == 1
     one.is_well()
 
 
