@@ -96,10 +96,11 @@ async def _run(settings: Settings) -> int:
         write_address(settings.data_dir, settings.http.host, web.port)
         _greet(settings, world, web.port)
         with _saying_what_to_look_at(settings, world):
-            await bot.supervisor.start()
-        _stop_at_end_of_data(world, bot.supervisor.stop)
-        await bot.supervisor.run()
-        reason, is_orderly = "asked to stop", True
+            has_started = await bot.supervisor.start_unless_stopped()
+        if has_started:
+            _stop_at_end_of_data(world, bot.supervisor.stop)
+            await bot.supervisor.run()
+        reason, is_orderly = "asked to stop" if has_started else "asked to stop before it had started", True
     except BotError as failure:
         reason, is_orderly = str(failure), not counts_as_crash(failure)
         raise

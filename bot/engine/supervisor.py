@@ -47,6 +47,8 @@ _HEARTBEAT = timedelta(hours=1)
 _RETRY_LOOK = timedelta(minutes=5)
 #: Wall seconds that the current work may take to finish when the bot stops.
 _STOP_SECONDS = 5.0
+#: Wall seconds that a start may still take: where the venue answers, what is open has its stop by then.
+_START_SECONDS = 1.0
 #: A loop that has not come round for this many of its intervals (or a minute) is stuck.
 _STUCK_INTERVALS = 5
 _STUCK_AT_LEAST = timedelta(minutes=2)
@@ -140,6 +142,25 @@ class Supervisor:
             await halt_durably(self._desk, failure)
             raise
         self.is_started = True
+
+    async def start_unless_stopped(self) -> bool:
+        """Start as ``start`` does, and return True; False when asked to stop before that was done.
+
+        A start that is abandoned leaves what a crash would: an intent without an outcome, which the next one looks up.
+        """
+        start = asyncio.create_task(self.start(), name="start")
+        stopping = asyncio.create_task(self._stopping.wait(), name="stopping")
+        try:
+            await asyncio.wait({start, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({start}, timeout=_START_SECONDS)
+        finally:
+            stopping.cancel()
+            start.cancel()
+        await asyncio.wait({start})
+        if start.cancelled():
+            return False
+        start.result()
+        return True
 
     async def run(self) -> None:
         """Run until asked to stop, or until something breaks.

@@ -115,11 +115,11 @@ class LiveOwner:
                 holdings=DeclaredHoldings(),
             )
             try:
-                await bot.supervisor.start()
-                loop.call_later(max(0.0, (until - clock.now()).total_seconds()), bot.supervisor.stop)
-                if during is not None:
-                    loop.call_later(60, _call, during, bot, server)
-                await bot.supervisor.run()
+                if await bot.supervisor.start_unless_stopped():
+                    loop.call_later(max(0.0, (until - clock.now()).total_seconds()), bot.supervisor.stop)
+                    if during is not None:
+                        loop.call_later(60, _call, during, bot, server)
+                    await bot.supervisor.run()
                 await bot.supervisor.wind_up("the scenario has ended")
             finally:
                 if beat is not None:
