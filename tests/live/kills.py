@@ -71,7 +71,8 @@ _FRESH_SHARE = 0.1
 _QUIET_SECONDS = 4.0
 #: Longer than any life should last.
 _LIFE_SECONDS = 90.0
-_SETTLES_SECONDS = 240.0
+#: Longer than the five minutes after which a leg is looked at again that had to wait for the outcome of an order.
+_SETTLES_SECONDS = 360.0
 _STYLES = ("ioc", "ioc", "chase", "auto")
 #: What is held; orders and stops more often than cancels, of which there are more.
 _TARGETS = (
