@@ -120,7 +120,7 @@ class Bookkeeping:
     def _trades_since(self, venue_id: VenueId) -> datetime:
         """Return from when on trades are read: a history may be late for one contract alone."""
         since = self._since(self._desk.journal.books.fills_until.get(venue_id), TRADES_TOLD_WITHIN)
-        owed_from = self.untold.asked_from(venue_id, self._desk.clock.now())
+        owed_from = self.untold.asked_from(venue_id, self._desk.elapsed)
         return since if owed_from is None else min(since, self._since(owed_from))
 
     def _since(self, until: datetime | None, overlap: timedelta = _OVERLAP) -> datetime:

@@ -8,7 +8,7 @@ The only caller of ``Venue.submit`` and ``Venue.cancel``. Rules of this file:
 """
 
 import asyncio
-from collections.abc import Awaitable, Coroutine, Sequence
+from collections.abc import Awaitable, Collection, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -48,6 +48,8 @@ _ALREADY_THERE = "duplicate_client_order_id"
 _NOT_FOUND = "order_not_found"
 #: The price has moved on since the book was read: part of every chase.
 _WOULD_TAKE = "would_take"
+#: Nothing is sent in a dry run, which says nothing about the venue.
+_DRY_RUN = "dry_run"
 #: The venue has no room now, or the way to it is closed: the same order may well be taken in some minutes.
 _FOR_NOW = frozenset({"overloaded", "rate_limited", "not_sent", "too_late", "request_expired"})
 _ENDED = {
@@ -76,6 +78,8 @@ class Execution:
         self._bookkeeping = bookkeeping
         #: When an unknown order was first looked for, late enough to count, and not found.
         self._missed_at: dict[ClientOrderId, timedelta] = {}
+        #: When this process has sent what has not ended, by the clock that nobody sets.
+        self._sent_at: dict[ClientOrderId, timedelta] = {}
         #: What was opened and is not known to have its stop yet, and whether there is any.
         self.opened: dict[Leg, Opened] = {}
         self.has_opened = asyncio.Event()
@@ -120,22 +124,28 @@ class Execution:
     ) -> list[Order]:
         """Await a call that sends orders, and take in its outcome."""
         sent_at = self._desk.elapsed
+        self._sent_at.update({one.client_order_id: sent_at for one in intents})
         hedged = [(one.venue, one.symbol) for one in intents if one.purpose is Purpose.HEDGE]
-        for leg in hedged:
-            self.refused.pop(leg, None)
         try:
             async with asyncio.timeout(self._desk.policy.execution.call_timeout.total_seconds()):
                 seen = await call
         except VenueRefused as refusal:
             event = OrderEvent.OUTCOME_LOST if refusal.code == _ALREADY_THERE else OrderEvent.REFUSED
             is_usual = refusal.code == _WOULD_TAKE
-            if event is OrderEvent.REFUSED and not is_usual:
+            if event is OrderEvent.REFUSED and not is_usual and refusal.code != _DRY_RUN:
                 self.refused.update(dict.fromkeys(hedged, refusal))
             return [await self._change(intent, event, str(refusal), is_usual=is_usual) for intent in intents]
         except (VenueOutcomeUnknown, VenueUnavailable, TimeoutError) as failure:
             self._note_unheard(intents, sent_at)
             return [await self._change(intent, OrderEvent.OUTCOME_LOST, tell(failure)) for intent in intents]
+        for leg in hedged:
+            self.refused.pop(leg, None)
         return [await self._take_in(intent, one) for intent, one in zip(intents, seen, strict=True)]
+
+    def forget_refused(self, wanted: Collection[Leg]) -> None:
+        """Keep of what was refused only what is wanted still."""
+        for leg in self.refused.keys() - set(wanted):
+            del self.refused[leg]
 
     async def _take_in(self, intent: OrderIntent, seen: VenueOrder) -> Order:
         if seen.client_order_id != intent.client_order_id:
@@ -199,7 +209,10 @@ class Execution:
         intent = order.intent
         now = self._desk.clock.now()
         delay = policy.settle_delay if intent.reduce_only else policy.increase_settle_delay
-        if now < intent.intended_at + policy.validity + delay:
+        sent_at = self._sent_at.get(intent.client_order_id)
+        # What an earlier process has sent is known by its date alone.
+        waited = now - intent.intended_at if sent_at is None else self._desk.elapsed - sent_at
+        if waited < policy.validity + delay:
             return order
         is_missed_again = intent.client_order_id in self._missed_at
         missed_for = self._desk.elapsed - self._missed_at.setdefault(intent.client_order_id, self._desk.elapsed)
@@ -244,7 +257,9 @@ class Execution:
         )
 
     def forget_ended(self) -> None:
-        """Miss no order any more that has ended by its trade."""
+        """Miss no order any more that has ended by its trade, and forget when it was sent."""
+        working = {order.intent.client_order_id for order in self._desk.journal.books.working_orders()}
+        self._sent_at = {number: at for number, at in self._sent_at.items() if number in working}
         for number in [one for one in self._missed_at if self._order(one).state.is_final]:
             self._miss_no_more(number)
 
@@ -269,9 +284,7 @@ class Execution:
     def untold_contracts(self, opened: Opened) -> Decimal:
         """Return how much of what was opened our trades do not add up to yet; zero once they are told no more."""
         untold = self._bookkeeping.untold
-        return (
-            abs(untold.contracts(opened.order)) if untold.is_waited_for(opened.order, self._desk.clock.now()) else ZERO
-        )
+        return abs(untold.contracts(opened.order)) if untold.is_waited_for(opened.order, self._desk.elapsed) else ZERO
 
     def untold_symbols(self, venue_id: VenueId) -> set[Symbol]:
         """Return the contracts in which something was opened that our trades do not add up to yet."""
@@ -306,10 +319,11 @@ class Execution:
     def note_account(self, account: AccountState) -> None:
         """Take note of an account: what an order has opened that could arrive before it, is listed or never was."""
         validity = self._desk.policy.execution.validity
-        for number in list(self.unheard):
+        read_at = self._desk.elapsed - max(timedelta(0), self._desk.clock.now() - account.as_of)
+        for number, since in list(self.unheard.items()):
             order = self._order(number)
             intent = order.intent
-            is_told = intent.venue == account.venue and account.as_of >= intent.intended_at + validity
+            is_told = intent.venue == account.venue and read_at >= since + validity
             if is_told or not order.state.is_unproved:
                 del self.unheard[number]
         self._rest()
@@ -363,8 +377,8 @@ class Execution:
         """
         is_read = seen.filled_contracts <= order.filled_contracts or await self._has_booked_trades(order.intent.venue)
         now = self._desk.clock.now()
-        self._bookkeeping.untold.note(order, seen, now)
-        return is_read and not self._bookkeeping.untold.is_waited_for(order, now)
+        self._bookkeeping.untold.note(order, seen, now, self._desk.elapsed)
+        return is_read and not self._bookkeeping.untold.is_waited_for(order, self._desk.elapsed)
 
     async def _has_booked_trades(self, venue_id: VenueId) -> bool:
         """Book the trades there are; False when the venue does not tell them."""

@@ -233,13 +233,15 @@ class Rebalance:
     def _tell_refused(self, decision: Decision) -> None:
         """Say which of the hedges that a look wanted the venue has refused, until one is taken or none is wanted."""
         wanted = {(leg.instrument.venue, leg.instrument.symbol) for leg in decision.legs}
-        refused = {leg: refusal for leg, refusal in self._execution.refused.items() if leg in wanted}
+        self._execution.forget_refused(wanted)
+        refused = self._execution.refused
         for (venue, symbol), refusal in refused.items():
-            when = "in some minutes" if self._execution.is_turned_away((venue, symbol)) else "with the next look"
+            is_for_now = self._execution.is_turned_away((venue, symbol))
+            when = "in some minutes" if is_for_now else "with the next look"
+            what_to_do = "" if is_for_now else "; 'trimtab check' says what in the account is set against it"
             self._desk.alerts.raise_alert(
                 "hedge_refused",
-                f"The venue refuses the hedge of {symbol}: {refusal}. It is tried again {when};"
-                " 'trimtab check' says what in the account is set against it",
+                f"The venue refuses the hedge of {symbol}: {refusal}. It is tried again {when}{what_to_do}",
                 severity="warning",
                 cause=f"{venue}/{symbol}",
             )

@@ -47,7 +47,7 @@ _HEARTBEAT = timedelta(hours=1)
 _RETRY_LOOK = timedelta(minutes=5)
 #: Wall seconds that the current work may take to finish when the bot stops.
 _STOP_SECONDS = 5.0
-#: Wall seconds that a start may still take: where the venue answers, what is open has its stop by then.
+#: Seconds that a start may still take: where the venue answers, what is open has its stop by then.
 _START_SECONDS = 1.0
 #: A loop that has not come round for this many of its intervals (or a minute) is stuck.
 _STUCK_INTERVALS = 5

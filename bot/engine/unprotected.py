@@ -203,7 +203,8 @@ class Unprotected:
     def _is_halved(self, leg: Leg) -> bool:
         """Return True once a leg was made smaller since it has no stop, or is about to be."""
         books = self._desk.journal.books
-        since, _ = books.unprotected[leg]
+        # By the clock as it is now: it may have been put back since the books were written.
+        since = self._desk.clock.now() - self._lasted(leg)
         return any(
             (order.intent.venue, order.intent.symbol, order.intent.purpose) == (*leg, Purpose.DELEVERAGE)
             and order.intent.intended_at >= since

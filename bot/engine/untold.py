@@ -21,7 +21,7 @@ class _Owed:
     #: The newest that the venue has said of the order.
     seen: VenueOrder
     #: When it was noticed, and from when on the trades are asked for.
-    noticed_at: datetime
+    noticed_at: timedelta
     asked_from: datetime
 
 
@@ -31,22 +31,23 @@ class Untold:
     def __init__(self) -> None:
         self._owed: dict[ClientOrderId, _Owed] = {}
 
-    def note(self, order: Order, seen: VenueOrder, now: datetime) -> None:
+    def note(self, order: Order, seen: VenueOrder, now: datetime, elapsed: timedelta) -> None:
         """Take note of what the venue says of an order, once the trades that there are have been booked."""
         number = order.intent.client_order_id
         if seen.filled_contracts <= order.filled_contracts:
             self._owed.pop(number, None)
             return
         before = self._owed.get(number)
-        noticed_at = now if before is None else before.noticed_at
-        self._owed[number] = _Owed(seen, noticed_at, max(order.intent.intended_at, noticed_at - _BEFORE_NOTICED))
+        noticed_at = elapsed if before is None else before.noticed_at
+        asked_from = max(order.intent.intended_at, now - _BEFORE_NOTICED) if before is None else before.asked_from
+        self._owed[number] = _Owed(seen, noticed_at, asked_from)
 
-    def is_waited_for(self, order: Order, now: datetime) -> bool:
+    def is_waited_for(self, order: Order, now: timedelta) -> bool:
         """Return True while trades of an order are missing that may still be told."""
         owed = self._owed.get(order.intent.client_order_id)
         return owed is not None and now - owed.noticed_at < TRADES_TOLD_WITHIN
 
-    def asked_from(self, venue_id: VenueId, now: datetime) -> datetime | None:
+    def asked_from(self, venue_id: VenueId, now: timedelta) -> datetime | None:
         """Return from when on a venue owes trades; None where it owes none."""
         self._owed = {number: one for number, one in self._owed.items() if now - one.noticed_at < _ASKED_FOR}
         return min((one.asked_from for one in self._owed.values() if one.seen.venue == venue_id), default=None)

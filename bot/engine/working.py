@@ -309,7 +309,9 @@ class Worker:
         asset = work.leg.instrument.asset
         if self._bookkeeping.others_have_traded(asset, work.decided_at):
             return f"somebody else has traded {asset} since"
-        return interruption(work.leg, self._desk.journal.books, work.started_at)
+        # By the clock as it is now, too: it may have been put back since.
+        started_at = min(work.started_at, self._desk.clock.now() - (self._desk.elapsed - work.begun_at))
+        return interruption(work.leg, self._desk.journal.books, started_at)
 
     async def _is_settled(self, work: Work, account: AccountState) -> bool:
         """Return True when it is known whether the leg's order still rests."""

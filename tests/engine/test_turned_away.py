@@ -13,7 +13,7 @@ from bot.domain.orders import OrderType, Purpose
 from bot.domain.policy import CadencePolicy, ExecutionPolicy, ExecutionStyle, Policy
 from bot.exchange.config import ExchangeConfig, MarketKind
 from bot.exchange.exchange import Exchange, open_exchange
-from bot.exchange.faults import Effect, Refuse
+from bot.exchange.faults import Effect, LoseRequest, Refuse
 from bot.exchange.orders import OrderRequest
 from tests.engine.rig import BTC_PERP, ETH_PERP, HOUR, Rig
 
@@ -102,6 +102,37 @@ def test_a_hedge_that_the_venue_refuses_is_told_until_it_is_taken() -> None:
     one.is_well()
 
 
+def test_a_hedge_that_is_refused_and_lost_in_turn_is_told_once() -> None:
+    one = Rig()
+    sent = 0
+
+    def happens(call: str, request: OrderRequest | None) -> Effect | None:
+        nonlocal sent
+        if call != "submit" or request is None or request.symbol != BTC_PERP:
+            return None
+        sent += 1
+        return Refuse(code="position_mode") if sent % 2 else LoseRequest()
+
+    one.exchange.faults.add(happens, times=10_000)
+    told: list[bool] = []
+
+    async def watches(bot: Bot) -> None:
+        for _ in range(60):
+            told.append("hedge_refused" in one.alerts())
+            await bot.desk.clock.sleep(HOUR / 20)
+
+    one.run(4 * HOUR, watches)
+    assert told == sorted(told), "from then on"
+    assert told[-1]
+
+
+def test_a_dry_run_says_of_no_venue_that_it_refuses() -> None:
+    one = Rig()
+    one.exchange.faults.on("submit", Refuse(code="dry_run"), times=10_000)
+    one.run(HOUR / 2)
+    assert "hedge_refused" not in one.alerts()
+
+
 def test_a_hedge_that_is_refused_and_not_wanted_any_more_is_told_no_more() -> None:
     one = Rig()
     one.exchange.faults.on("submit", Refuse(code="position_mode"), times=10_000)
@@ -110,5 +141,6 @@ def test_a_hedge_that_is_refused_and_not_wanted_any_more_is_told_no_more() -> No
         assert "hedge_refused" in one.alerts()
         await bot.control.halt("owner", why="a look at it")
 
-    one.run(3 * HOUR, halts, after=HOUR / 2)
+    bot = one.run(3 * HOUR, halts, after=HOUR / 2)
     assert "hedge_refused" not in one.alerts()
+    assert bot.execution.refused == {}, "nor when another look wants it and sends nothing"

@@ -66,7 +66,7 @@ class Account:
         self._clock = clock
         self._time = time
         #: When what besides futures is asked for was last not answered, by route.
-        self._besides_failed_at: dict[str, datetime] = {}
+        self._besides_failed_at: dict[str, float] = {}
         #: When the open orders of the whole account were listed last, by route.
         self._all_listed_at: dict[str, datetime] = {}
         #: False while the stops that rest cannot be listed.
@@ -121,15 +121,14 @@ class Account:
         Stops and margin do not depend on it. One that has failed is left in peace for a while: where it hangs, every
         account would take as long.
         """
-        now = self._clock.now()
         failed_at = self._besides_failed_at.get(method)
-        if failed_at is not None and now - failed_at < _LEFT_IN_PEACE:
+        if failed_at is not None and self._clock.monotonic() - failed_at < _LEFT_IN_PEACE.total_seconds():
             return None
         try:
             async with asyncio.timeout(_BESIDES_SECONDS):
                 answer = understood(await self._read_wallet(method, params))
         except (VenueUnavailable, BadPayload, TimeoutError) as failure:
-            self._besides_failed_at[method] = self._clock.now()
+            self._besides_failed_at[method] = self._clock.monotonic()
             log.warning("A wallet cannot be read", code="wallet_unreadable", venue=VENUE, reason=tell(failure))
             return None
         self._besides_failed_at.pop(method, None)
