@@ -16,7 +16,7 @@ from tests.simulation.seeds.shrink import shortest
 
 pytestmark = pytest.mark.seconds(150)
 
-SEEDS = "1-24"
+SEEDS = "1-18"
 DAYS = 1.0
 
 
