@@ -178,6 +178,7 @@ class Protection:
                 severity="critical",
                 cause=f"{venue_id}/{symbol}",
             )
+            await self._unprotected.note_unstoppable((venue_id, symbol), why)
         if self._is_room_due(view):
             view = await self._make_room(venue_id)
         for target in view.plan.stops:

@@ -91,6 +91,11 @@ class Unprotected:
                 await self._note_in_doubt(leg, "the venue does not list it, and our trades add up to a position")
                 self._alert(leg, Rung.RETRY)
 
+    async def note_unstoppable(self, leg: Leg, why: str) -> None:
+        """Count as unprotected a leg for which no stop can be worked out, unless one rests by our books."""
+        if not self.has_booked_stop(leg):
+            await self._note_in_doubt(leg, why)
+
     def has_booked_stop(self, leg: Leg) -> bool:
         """Return True when by our books stops rest that close all that our trades add up to."""
         books = self._desk.journal.books

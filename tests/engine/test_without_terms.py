@@ -43,6 +43,17 @@ def test_a_held_contract_without_terms_leaves_the_others_protected_and_is_told()
     assert not rig.alerts() & {"protection_blind", "margin_unknown"}
 
 
+def test_one_that_has_lost_its_stop_as_well_counts_as_unprotected() -> None:
+    rig = started_again_without_eth()
+    bot = rig.run(5 * MINUTE)
+    assert not bot.desk.journal.books.unprotected, "the stop that rests is relied upon"
+    for stop in [one for one in rig.stops() if one.symbol == ETH_PERP]:
+        rig.exchange.cancel_by_venue(stop.id, "cancelled by somebody else")
+    bot = rig.run(5 * MINUTE)
+    assert [symbol for _, symbol in bot.desk.journal.books.unprotected] == [ETH_PERP]
+    assert "unstoppable" in rig.alerts()
+
+
 def test_what_is_not_listed_is_not_asked_for_at_every_reading_of_the_account() -> None:
     rig = started_again_without_eth()
     rig.run(HOUR)
