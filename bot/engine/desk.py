@@ -8,7 +8,7 @@ so none of them waits for long.
 import asyncio
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from bot.domain.errors import VenueUnavailable
@@ -36,6 +36,10 @@ class Desk:
     def elapsed(self) -> timedelta:
         """Return the time since some beginning, by a clock that nobody sets: for what this process waits for."""
         return timedelta(seconds=self.clock.monotonic())
+
+    def date_of(self, moment: timedelta) -> datetime:
+        """Return what the machine's clock, as it is set now, calls a moment of ``elapsed``."""
+        return self.clock.now() - (self.elapsed - moment)
 
     async def read_quotes(self, venue_id: VenueId, symbols: Sequence[Symbol]) -> tuple[Quote, ...]:
         """Return the quotes of a venue that are prices; one that is none is as good as missing.

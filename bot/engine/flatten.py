@@ -213,10 +213,9 @@ class Flatten:
             self._since, self._open = None, ()
             self._desk.alerts.close_alert("flatten_incomplete", cause="bot")
         elif self._since is not None and self._desk.elapsed - self._since >= _PATIENCE:
-            begun_at = self._desk.clock.now() - (self._desk.elapsed - self._since)
             self._desk.alerts.raise_alert(
                 "flatten_incomplete",
-                f"Flatten has not come to its end since {begun_at:%Y-%m-%d %H:%M:%S} UTC; open:"
+                f"Flatten has not come to its end since {self._desk.date_of(self._since):%Y-%m-%d %H:%M:%S} UTC; open:"
                 f" {', '.join(self._open) or 'nothing that is known'}. {self._trouble}."
                 " It goes on; close by hand at the venue what cannot wait, or 'trimtab resume' to call it off",
                 severity="critical",

@@ -112,9 +112,9 @@ class Protection:
         for venue_id in self._desk.venues:
             await self._unprotected.note_blind(venue_id, "it had no stop when the bot began")
 
-    async def tell_overdue(self, now: datetime) -> None:
+    async def tell_overdue(self) -> None:
         """Tell of what was opened and has no stop by the deadline; waits for nothing."""
-        await self._unprotected.tell_overdue(now)
+        await self._unprotected.tell_overdue()
 
     async def protect_all(self, snapshot: Snapshot | None = None) -> None:
         """Protect every venue; in a hard halt none. The caller holds the desk.

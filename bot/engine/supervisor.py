@@ -281,7 +281,7 @@ class Supervisor:
         async def tell() -> None:
             while True:
                 await clock.sleep(_URGENT)
-                await self._protection.tell_overdue(clock.now())
+                await self._protection.tell_overdue()
 
         task = asyncio.ensure_future(tell())
         try:
@@ -297,7 +297,7 @@ class Supervisor:
         while True:
             await self._execution.has_opened.wait()
             await clock.sleep(_URGENT)
-            await self._protection.tell_overdue(clock.now())
+            await self._protection.tell_overdue()
 
     async def _look_after_account(self, now: datetime) -> None:
         await self._reconcile.check(now)

@@ -5,7 +5,7 @@ no stop is halved, then closed. Where the venue does not tell, what is booked de
 """
 
 from collections.abc import Collection, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 
 from bot.decisions.unprotected import Rung, rung_after
@@ -35,27 +35,28 @@ class Unprotected:
         self._known_since: dict[Leg, timedelta] = {}
         self._tried_since: dict[Leg, timedelta] = {}
 
-    async def tell_overdue(self, now: datetime) -> None:
+    async def tell_overdue(self) -> None:
         """Tell of what an order has opened and has no stop by the deadline, though every call takes long.
 
         Waits for no call, and needs nobody to let go of the desk.
         """
         for leg, opened in list(self._execution.opened.items()):
-            lasted = self._desk.elapsed - opened.since
-            told = f"{leg[1]} has grown at {now - lasted:%Y-%m-%d %H:%M:%S} UTC and is not known to have its stop yet"
-            await self._tell_late(leg, lasted, told)
+            grown_at = self._desk.date_of(opened.since)
+            told = f"{leg[1]} has grown at {grown_at:%Y-%m-%d %H:%M:%S} UTC and is not known to have its stop yet"
+            await self._tell_late(leg, opened.since, told)
         for number, since in list(self._execution.unheard.items()):
             intent = self._desk.journal.books.orders[number].intent
             told = (
                 f"An order of {intent.symbol} that was sent at {intent.intended_at:%Y-%m-%d %H:%M:%S} UTC may have"
                 " opened something, and nothing is known of it yet"
             )
-            await self._tell_late((intent.venue, intent.symbol), self._desk.elapsed - since, told)
+            await self._tell_late((intent.venue, intent.symbol), since, told)
         for leg in list(self._desk.journal.books.unprotected):
             self._alert(leg, Rung.RETRY)
 
-    async def _tell_late(self, leg: Leg, lasted: timedelta, told: str) -> None:
-        if lasted <= self._desk.policy.stops.deadline or leg in self._desk.journal.books.unprotected:
+    async def _tell_late(self, leg: Leg, since: timedelta, told: str) -> None:
+        is_early = self._desk.elapsed - since <= self._desk.policy.stops.deadline
+        if is_early or leg in self._desk.journal.books.unprotected:
             return
         await self._note_in_doubt(leg, "what was opened is not known to have its stop")
         self._desk.alerts.raise_alert(

@@ -310,7 +310,7 @@ class Worker:
         if self._bookkeeping.others_have_traded(asset, work.decided_at):
             return f"somebody else has traded {asset} since"
         # By the clock as it is now, too: it may have been put back since.
-        started_at = min(work.started_at, self._desk.clock.now() - (self._desk.elapsed - work.begun_at))
+        started_at = min(work.started_at, self._desk.date_of(work.begun_at))
         return interruption(work.leg, self._desk.journal.books, started_at)
 
     async def _is_settled(self, work: Work, account: AccountState) -> bool:

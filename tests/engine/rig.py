@@ -18,7 +18,8 @@ from bot.domain.orders import OrderType
 from bot.domain.policy import BandPolicy, CadencePolicy, Destination, Policy, WatchIntervals
 from bot.exchange.config import ExchangeConfig, MarketKind
 from bot.exchange.exchange import Exchange, open_exchange
-from bot.exchange.orders import ExchangeOrder
+from bot.exchange.faults import Effect
+from bot.exchange.orders import ExchangeOrder, OrderRequest
 
 BTC, ETH = Asset("BTC"), Asset("ETH")
 BTC_PERP, ETH_PERP = Symbol("BTC/USDT:USDT"), Symbol("ETH/USDT:USDT")
@@ -41,6 +42,28 @@ def a_policy(**changes: Any) -> Policy:
         "cadence": CadencePolicy(cron="0 * * * *", move_sigmas=None),
     }
     return Policy(**(known | changes))
+
+
+def one_coin_exchange(**config: Any) -> Exchange:
+    """Open an exchange for an account with a tenth of a bitcoin and cash for its hedge."""
+    known: dict[str, Any] = {
+        "market": MarketKind.STATIC,
+        "assets": (BTC,),
+        "holdings": {BTC: Decimal("0.1")},
+        "collateral": {Currency("USDT"): Decimal(6000)},
+    }
+    return open_exchange(ExchangeConfig(**(known | config)), None)
+
+
+def let_hedges_meet(exchange: Exchange, effect: Effect, times: int) -> Exchange:
+    """Let the next orders that hedge meet a fault; return the exchange."""
+
+    def fault(call: str, request: OrderRequest | None) -> Effect | None:
+        is_hedge = call == "submit" and request is not None and request.type is OrderType.LIMIT
+        return effect if is_hedge else None
+
+    exchange.faults.add(fault, times=times)
+    return exchange
 
 
 class Died(SystemExit):
@@ -107,15 +130,20 @@ class Rig:
         finally:
             loop.close()
 
+    def machine(self, clock: LoopClock) -> LoopClock:
+        """Return what the bot takes for the time; ``clock`` is right."""
+        return clock
+
     def build(self, clock: LoopClock) -> Bot:
         """Wire a bot as the daemon does."""
+        machine = self.machine(clock)
         return build(
             policy=self.policy,
             mode="paper",
-            clock=clock,
+            clock=machine,
             venues={PAPER: self.venue_kind(self.exchange, clock)},
             journal=self.journal,
-            alerts=LogAlerts(clock),
+            alerts=LogAlerts(machine),
             holdings=DeclaredHoldings(),
         )
 

@@ -7,35 +7,22 @@ from decimal import Decimal
 from bot.adapters.journal.journal import SqlJournal, open_journal
 from bot.backtest.invariants import InvariantChecker
 from bot.backtest.simulation import simulate
-from bot.domain.ids import Asset, Currency
 from bot.domain.orders import OrderType
 from bot.domain.policy import CadencePolicy, Policy, WatchIntervals
-from bot.exchange.config import ExchangeConfig, MarketKind
-from bot.exchange.exchange import Exchange, open_exchange
+from bot.exchange.exchange import Exchange
 from bot.exchange.faults import Effect, LoseRequest, Refuse
 from bot.exchange.orders import OrderRequest
 from bot.exchange.static_market import DEFAULT_START
-
-BTC = Asset("BTC")
+from tests.engine.rig import BTC, one_coin_exchange
 
 
 def a_long_hedge_whose_market_falls() -> tuple[Exchange, SqlJournal]:
-    exchange = open_exchange(
-        ExchangeConfig(
-            market=MarketKind.STATIC,
-            assets=(BTC,),
-            holdings={BTC: Decimal("0.1")},
-            collateral={Currency("USDT"): Decimal(6000)},
-            # Far enough for the stop to be moved at the look after it.
-            script={
-                BTC: (
-                    (DEFAULT_START + timedelta(minutes=30), Decimal(50_000)),
-                    (DEFAULT_START + timedelta(minutes=50), Decimal(47_000)),
-                )
-            },
-        ),
-        None,
+    # Far enough for the stop to be moved at the look after it.
+    falls = (
+        (DEFAULT_START + timedelta(minutes=30), Decimal(50_000)),
+        (DEFAULT_START + timedelta(minutes=50), Decimal(47_000)),
     )
+    exchange = one_coin_exchange(script={BTC: falls})
     return exchange, open_journal(None, now=exchange.now, epoch_tail=lambda: "STP")
 
 

@@ -2,14 +2,12 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 
-from bot.adapters.alerts import LogAlerts
 from bot.adapters.clock import LoopClock
-from bot.adapters.holdings import DeclaredHoldings
-from bot.adapters.paper import PAPER, PaperVenue
-from bot.bootstrap import Bot, build
+from bot.adapters.paper import PaperVenue
+from bot.bootstrap import Bot
 from bot.domain.events import CeilingSet, LegUnprotected, OrderIntended
 from bot.domain.orders import OrderType, Purpose
 from bot.domain.policy import ExecutionPolicy, ExecutionStyle
@@ -25,26 +23,10 @@ from bot.exchange.faults import (
     Refuse,
 )
 from bot.exchange.orders import OrderRequest
-from tests.engine.rig import BTC, BTC_PERP, ETH_PERP, HOUR, MINUTE, Rig, a_policy
+from tests.engine.rig import BTC, BTC_PERP, ETH_PERP, HOUR, MINUTE, Act, Rig, a_policy
+from tests.simulation.seeds.transport import MachineClock
 
 SECOND = timedelta(seconds=1)
-
-
-class SetClock:
-    """The clock of a machine, which may be wrong; the time that passes is right."""
-
-    def __init__(self, true: LoopClock, is_off_by: timedelta) -> None:
-        self._true = true
-        self.is_off_by = is_off_by
-
-    def now(self) -> datetime:
-        return self._true.now() + self.is_off_by
-
-    def monotonic(self) -> float:
-        return self._true.monotonic()
-
-    async def sleep(self, duration: timedelta) -> None:
-        await self._true.sleep(duration)
 
 
 class OnAWrongClock(Rig):
@@ -52,34 +34,32 @@ class OnAWrongClock(Rig):
 
     is_off_by = timedelta(0)
 
-    def venue(self, clock: LoopClock) -> PaperVenue:
-        return PaperVenue(self.exchange, clock)
+    def machine(self, clock: LoopClock) -> LoopClock:
+        self.clock = MachineClock(asyncio.get_running_loop(), clock.now())
+        self.clock.is_off_by = self.is_off_by
+        return self.clock
 
-    def build(self, clock: LoopClock) -> Bot:
-        self.clock = SetClock(clock, self.is_off_by)
-        return build(
-            policy=self.policy,
-            mode="paper",
-            clock=self.clock,
-            venues={PAPER: self.venue(clock)},
-            journal=self.journal,
-            alerts=LogAlerts(self.clock),
-            holdings=DeclaredHoldings(),
-        )
+    def set_to(self, is_off_by: timedelta) -> Act:
+        """Return what sets the machine's clock while the bot runs."""
+
+        async def sets_the_clock(_: Bot) -> None:
+            self.clock.is_off_by = is_off_by
+
+        return sets_the_clock
 
 
 class OnTheMachinesClock(OnAWrongClock):
     """Accounts bear the time of the machine that has read them, as those of a venue do that dates none itself."""
 
-    def venue(self, clock: LoopClock) -> PaperVenue:
-        machine = self.clock
+    def machine(self, clock: LoopClock) -> LoopClock:
+        machine = super().machine(clock)
 
         class Dated(PaperVenue):
             async def fetch_account(self) -> AccountState:
-                account = await super().fetch_account()
-                return replace(account, as_of=account.as_of + machine.is_off_by)
+                return replace(await super().fetch_account(), as_of=machine.now())
 
-        return Dated(self.exchange, clock)
+        self.venue_kind = Dated
+        return machine
 
 
 def _refuses_stops(call: str, request: OrderRequest | None) -> Effect | None:
@@ -115,10 +95,7 @@ def test_an_order_that_the_venue_has_lost_is_not_given_up_because_the_clock_was_
     one.exchange.faults.on("submit", ForgetOrder(), times=2)
     one.is_off_by = -HOUR
 
-    async def sets_the_clock(_: Bot) -> None:
-        one.clock.is_off_by = timedelta(0)
-
-    one.run(HOUR / 2, sets_the_clock, after=10 * MINUTE)
+    one.run(HOUR / 2, one.set_to(timedelta(0)), after=10 * MINUTE)
     lost = [order for order in one.journal.books.orders.values() if order.may_work_unseen]
     assert len(lost) == 2, "they may still work, and nothing is sent beside them"
     assert one.alerts() >= {"order_lost"}
@@ -129,10 +106,7 @@ def test_what_has_no_stop_is_told_and_made_smaller_in_time_although_the_clock_wa
     one = OnAWrongClock()
     one.exchange.faults.add(_refuses_stops, times=10_000)
 
-    async def sets_the_clock(_: Bot) -> None:
-        one.clock.is_off_by = -HOUR
-
-    one.run(20 * MINUTE, sets_the_clock, after=40 * SECOND)
+    one.run(20 * MINUTE, one.set_to(-HOUR), after=40 * SECOND)
     told = next(fact for fact in one.facts(LegUnprotected) if fact.symbol == BTC_PERP)
     reduced = next(one for one in one.facts(OrderIntended) if one.intent.purpose is Purpose.DELEVERAGE)
     assert reduced.at - told.at < -HOUR + 5 * MINUTE
@@ -142,10 +116,7 @@ def test_what_has_no_stop_is_told_and_made_smaller_in_time_although_the_clock_wa
 def test_a_chase_ends_in_time_although_the_clock_was_put_back() -> None:
     one = OnAWrongClock(policy=a_policy(execution=ExecutionPolicy(style=ExecutionStyle.CHASE)))
 
-    async def sets_the_clock(_: Bot) -> None:
-        one.clock.is_off_by = -HOUR
-
-    one.run(5 * MINUTE, sets_the_clock)
+    one.run(5 * MINUTE, one.set_to(-HOUR))
     assert one.held() == Decimal("-0.018")
     one.is_well()
 
@@ -154,10 +125,7 @@ def test_a_position_without_a_stop_is_halved_once_although_the_clock_was_put_bac
     one = OnAWrongClock()
     one.exchange.faults.add(_refuses_stops, times=10_000)
 
-    async def sets_the_clock(_: Bot) -> None:
-        one.clock.is_off_by = -HOUR
-
-    one.run(4 * MINUTE, sets_the_clock, after=40 * SECOND)
+    one.run(4 * MINUTE, one.set_to(-HOUR), after=40 * SECOND)
     intents = [fact.intent for fact in one.facts(OrderIntended) if fact.intent.purpose is Purpose.DELEVERAGE]
     assert len([intent for intent in intents if intent.symbol == BTC_PERP]) == 1
 
@@ -179,10 +147,7 @@ def test_an_order_that_is_not_listed_yet_is_not_sent_again_because_the_clock_was
     one.exchange.faults.add(happens, times=100_000)
     one.is_off_by = -HOUR
 
-    async def sets_the_clock(_: Bot) -> None:
-        one.clock.is_off_by = timedelta(0)
-
-    one.run(10 * MINUTE, sets_the_clock, after=3 * SECOND)
+    one.run(10 * MINUTE, one.set_to(timedelta(0)), after=3 * SECOND)
     assert (one.held(), one.held(ETH_PERP)) == (Decimal("-0.018"), Decimal("0.36"))
     one.is_well()
 

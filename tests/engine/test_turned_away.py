@@ -8,16 +8,12 @@ import pytest
 from bot.adapters.journal.journal import SqlJournal, open_journal
 from bot.backtest.simulation import simulate
 from bot.bootstrap import Bot
-from bot.domain.ids import Asset, Currency
-from bot.domain.orders import OrderType, Purpose
+from bot.domain.orders import Purpose
 from bot.domain.policy import CadencePolicy, ExecutionPolicy, ExecutionStyle, Policy
-from bot.exchange.config import ExchangeConfig, MarketKind
-from bot.exchange.exchange import Exchange, open_exchange
+from bot.exchange.exchange import Exchange
 from bot.exchange.faults import Effect, LoseRequest, Refuse
 from bot.exchange.orders import OrderRequest
-from tests.engine.rig import BTC_PERP, ETH_PERP, HOUR, Rig
-
-BTC = Asset("BTC")
+from tests.engine.rig import BTC, BTC_PERP, ETH_PERP, HOUR, Rig, let_hedges_meet, one_coin_exchange
 
 
 def policy(style: ExecutionStyle) -> Policy:
@@ -30,22 +26,7 @@ def policy(style: ExecutionStyle) -> Policy:
 
 
 def an_exchange_that_refuses_hedges(code: str, times: int) -> Exchange:
-    exchange = open_exchange(
-        ExchangeConfig(
-            market=MarketKind.STATIC,
-            assets=(BTC,),
-            holdings={BTC: Decimal("0.1")},
-            collateral={Currency("USDT"): Decimal(6000)},
-        ),
-        None,
-    )
-
-    def refuse(call: str, request: OrderRequest | None) -> Effect | None:
-        is_hedge = call == "submit" and request is not None and request.type is OrderType.LIMIT
-        return Refuse(code=code) if is_hedge else None
-
-    exchange.faults.add(refuse, times=times)
-    return exchange
+    return let_hedges_meet(one_coin_exchange(), Refuse(code=code), times)
 
 
 def lived(style: ExecutionStyle, exchange: Exchange, minutes: int) -> SqlJournal:
